@@ -1,0 +1,17 @@
+//! The wire: messages and services of `orchestrator.v1`, generated from the `.proto` files beside this crate.
+
+/// Messages, clients and servers as generated.
+#[expect(
+    clippy::all,
+    clippy::pedantic,
+    clippy::allow_attributes,
+    clippy::or_fun_call,
+    clippy::str_to_string,
+    reason = "generated code"
+)]
+pub mod v1 {
+    tonic::include_proto!("orchestrator.v1");
+}
+
+/// The compiled descriptors of every file, for reflection and for JSON.
+pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
