@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Sourced by the other scripts: runs named steps, says how long each took, and sums up at the end, also after a failure.
 #
 #   step "what it does" command argument…
