@@ -84,7 +84,7 @@ impl Default for Policies {
             kill_grace: Duration::ZERO,
             keep_children: false,
             stop_on_lost: false,
-            lost_after: Duration::from_secs(3600),
+            lost_after: Duration::from_hours(1),
             max_attempts: 1,
             retry_delay: Duration::ZERO,
             retry_lost: false,
@@ -112,7 +112,9 @@ pub enum PolicyError {
         most: u64,
     },
     /// `retry_lost` without `stop_on_lost` could run a robot twice at once.
-    #[error("retry_lost needs stop_on_lost: otherwise the lost robot may still be running when the next attempt starts")]
+    #[error(
+        "retry_lost needs stop_on_lost: otherwise the lost robot may still be running when the next attempt starts"
+    )]
     RetryLostNeedsStopOnLost,
 }
 
@@ -163,7 +165,7 @@ impl Policies {
 /// How long a queue trigger waits after its `failures`-th failure in a row (or fruitless run): 1 min, doubling to 1 h.
 pub fn backoff_after(failures: u32) -> Duration {
     let minutes = 1_u64.checked_shl(failures.saturating_sub(1)).unwrap_or(u64::MAX).min(60);
-    Duration::from_secs(60 * minutes)
+    Duration::from_mins(minutes)
 }
 
 #[cfg(test)]
@@ -195,7 +197,11 @@ mod tests {
 
     #[test]
     fn policies_survive_a_document_and_missing_fields_mean_the_default() {
-        let policies = Policies { timeout: Some(Duration::from_millis(1500)), missed: Missed::All { most: 4 }, ..Policies::default() };
+        let policies = Policies {
+            timeout: Some(Duration::from_millis(1500)),
+            missed: Missed::All { most: 4 },
+            ..Policies::default()
+        };
         let text = serde_json::to_string(&policies).unwrap();
         assert_eq!(serde_json::from_str::<Policies>(&text).unwrap(), policies);
         assert_eq!(serde_json::from_str::<Policies>("{}").unwrap(), Policies::default());

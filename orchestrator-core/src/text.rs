@@ -302,10 +302,9 @@ pub fn cut_middle(text: &str, limit: usize) -> String {
     }
     let kept = limit - mark_room;
     let (head, tail) = (kept.div_ceil(2), kept / 2);
-    let mut cut: String = text.chars().take(head).collect();
-    cut.push_str(&format!(" [… {} characters cut …] ", length - kept));
-    cut.extend(text.chars().skip(length - tail));
-    cut
+    let start: String = text.chars().take(head).collect();
+    let end: String = text.chars().skip(length - tail).collect();
+    format!("{start} [… {} characters cut …] {end}", length - kept)
 }
 
 #[cfg(test)]

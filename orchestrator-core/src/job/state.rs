@@ -196,25 +196,24 @@ impl JobState {
     /// The state after `event`, or why that cannot happen here. Every legal pair is one line; nothing is implied.
     pub fn apply(self, event: JobEvent) -> Result<Self, TransitionError> {
         match (self, event) {
-            (Self::Queued { .. }, JobEvent::Claimed { lease }) => Ok(Self::Assigned { lease }),
+            (Self::Queued { .. }, JobEvent::Claimed { lease })
+            | (Self::Assigned { .. }, JobEvent::Renewed { lease }) => Ok(Self::Assigned { lease }),
             (Self::Queued { .. }, JobEvent::Cancelled { at }) => Ok(Self::Ended { outcome: Outcome::Cancelled, at }),
             (Self::Assigned { lease }, JobEvent::Started { at }) => Ok(Self::Running { lease, started_at: at }),
-            (Self::Assigned { .. }, JobEvent::Renewed { lease }) => Ok(Self::Assigned { lease }),
             (Self::Assigned { .. }, JobEvent::LeaseExpired { .. }) => Ok(Self::Queued { not_before: None }),
-            (Self::Assigned { .. }, JobEvent::HandedBack { not_before }) => Ok(Self::Queued { not_before }),
-            // A checkout that fails for good ends the job before it started; a kill may land there, too.
-            (Self::Assigned { .. }, JobEvent::Finished { outcome, at }) => Ok(Self::Ended { outcome, at }),
-            (Self::Running { started_at, .. }, JobEvent::Renewed { lease }) => Ok(Self::Running { lease, started_at }),
+            // From RUNNING and LOST: the worker never spawned after its StartJob and says so; nothing has run.
+            (Self::Assigned { .. } | Self::Running { .. } | Self::Lost { .. }, JobEvent::HandedBack { not_before }) => {
+                Ok(Self::Queued { not_before })
+            }
+            (Self::Running { started_at, .. } | Self::Lost { started_at, .. }, JobEvent::Renewed { lease }) => {
+                Ok(Self::Running { lease, started_at })
+            }
             (Self::Running { lease, started_at }, JobEvent::LeaseExpired { at }) => {
                 Ok(Self::Lost { token: lease.token, started_at, since: at })
             }
-            // The worker never spawned after its StartJob: it says so, and nothing has run.
-            (Self::Running { .. } | Self::Lost { .. }, JobEvent::HandedBack { not_before }) => {
-                Ok(Self::Queued { not_before })
-            }
-            (Self::Running { .. } | Self::Lost { .. }, JobEvent::Finished { outcome, at })
+            // From ASSIGNED: a checkout that fails for good ends the job before it started; a kill may land there, too.
+            (Self::Assigned { .. } | Self::Running { .. } | Self::Lost { .. }, JobEvent::Finished { outcome, at })
             | (Self::Lost { .. }, JobEvent::Dismissed { outcome, at }) => Ok(Self::Ended { outcome, at }),
-            (Self::Lost { started_at, .. }, JobEvent::Renewed { lease }) => Ok(Self::Running { lease, started_at }),
             (from, event) => Err(TransitionError { from: from.status(), event: event.name() }),
         }
     }

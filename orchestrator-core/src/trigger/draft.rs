@@ -1,5 +1,4 @@
 use crate::clock::Timestamp;
-use crate::cron::CronExpr;
 use crate::policy::{Policies, PolicyError};
 use crate::source::{GitRef, GitUrl, SourceError};
 use crate::text::{TextError, TriggerName, WorkerName};
@@ -53,7 +52,7 @@ pub enum DraftError {
     BranchWithoutRepository,
     /// An expression that has no instant in the next 50 years.
     #[error("cron_expr '{0}' has no instant in the next 50 years")]
-    Never(CronExpr),
+    Never(String),
     /// The same worker twice, or more names than fit.
     #[error("worker_whitelist names '{0}' twice")]
     WorkerTwice(WorkerName),
@@ -94,8 +93,7 @@ impl TriggerDraft {
             }
             TriggerKind::Scheduled { cron, zone, next_run } => {
                 if next_run.is_none() {
-                    *next_run =
-                        Some(cron.next_after(now, *zone).ok_or_else(|| DraftError::Never(cron.clone()))?);
+                    *next_run = Some(cron.next_after(now, *zone).ok_or_else(|| DraftError::Never(cron.to_string()))?);
                 }
             }
             TriggerKind::Queue { min_batch_size, max_parallel, .. } => {

@@ -1,0 +1,290 @@
+//! Opening a database: migrations, durability, and one server per SQLite file.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{PgPool, SqlitePool};
+
+use crate::dialect::Dialect;
+use crate::error::DbError;
+use crate::tx::{Tx, TxInner};
+
+static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
+static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
+
+/// Where the data is, and how careful to be with it.
+#[derive(Debug, Clone)]
+pub struct DbOptions {
+    /// `sqlite:PATH` or `postgres://…`.
+    pub url: String,
+    /// The most connections to PostgreSQL, or readers of SQLite.
+    pub max_connections: u32,
+    /// Accept a database that may forget acknowledged work after a power failure.
+    pub accept_weak_durability: bool,
+}
+
+impl DbOptions {
+    /// Defaults for a URL.
+    pub fn new(url: impl Into<String>) -> Self {
+        Self { url: url.into(), max_connections: 10, accept_weak_durability: false }
+    }
+}
+
+/// Why a database could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// Neither `sqlite:` nor `postgres:`.
+    #[error("the database URL must begin with sqlite: or postgres:")]
+    UnknownScheme,
+    /// The URL cannot be read.
+    #[error("the database URL cannot be read")]
+    Url(#[source] sqlx::Error),
+    /// Another server has the file.
+    #[error("another server is using {path} (its lock {path}.lock is held); one server per SQLite file")]
+    InUse {
+        /// The database file.
+        path: PathBuf,
+    },
+    /// The lock file cannot be made.
+    #[error("the lock file of {path} cannot be opened")]
+    Lock {
+        /// The database file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// No connection.
+    #[error("no connection to the database")]
+    Unreachable(#[source] sqlx::Error),
+    /// A newer program has migrated it.
+    #[error(
+        "the database has migration {version}, which this program does not know: it was written by a newer version; update the program or restore a backup"
+    )]
+    TooNew {
+        /// The unknown migration.
+        version: i64,
+    },
+    /// A migration failed.
+    #[error("the database could not be migrated")]
+    Migrate(#[source] MigrateError),
+    /// There are migrations to run, and the caller asked for none.
+    #[error("the database lacks migrations; run: orchestrator db migrate")]
+    NotMigrated,
+    /// Settings under which a power failure loses acknowledged work.
+    #[error(
+        "{setting} is {value}: acknowledged work could be lost at a power failure; set it to on, or start with --accept-weak-durability"
+    )]
+    WeakDurability {
+        /// The database's setting.
+        setting: &'static str,
+        /// Its value.
+        value: String,
+    },
+    /// A statement at start failed.
+    #[error(transparent)]
+    Db(#[from] DbError),
+}
+
+/// One migration, as `db status` lists it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MigrationStatus {
+    /// Its number.
+    pub version: i64,
+    /// Its name.
+    pub name: String,
+    /// Whether the database has it.
+    pub applied: bool,
+}
+
+/// A database, cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Db {
+    pools: Pools,
+}
+
+#[derive(Debug, Clone)]
+enum Pools {
+    Sqlite {
+        /// One connection: SQLite has one writer, and waiting in our own queue is fair.
+        write: SqlitePool,
+        read: SqlitePool,
+        /// Held while the database is open.
+        _lock: Arc<File>,
+    },
+    Postgres(PgPool),
+}
+
+impl Db {
+    /// Opens a database, checks its durability and migrates it.
+    pub async fn open(options: &DbOptions) -> Result<Self, ConnectError> {
+        let db = Self::connect(options).await?;
+        db.migrate().await?;
+        Ok(db)
+    }
+
+    /// Opens a database without migrating it.
+    pub async fn connect(options: &DbOptions) -> Result<Self, ConnectError> {
+        let scheme = options.url.split(':').next().unwrap_or_default();
+        match scheme {
+            "sqlite" => Self::connect_sqlite(options).await,
+            "postgres" | "postgresql" => Self::connect_postgres(options).await,
+            _ => Err(ConnectError::UnknownScheme),
+        }
+    }
+
+    async fn connect_sqlite(options: &DbOptions) -> Result<Self, ConnectError> {
+        let connect = SqliteConnectOptions::from_str(&options.url)
+            .map_err(ConnectError::Url)?
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(Duration::from_secs(5));
+        let lock = lock_file(connect.get_filename())?;
+        let write = SqlitePoolOptions::new()
+            .min_connections(1)
+            .max_connections(1)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .acquire_timeout(Duration::from_secs(30))
+            .connect_with(connect.clone())
+            .await
+            .map_err(ConnectError::Unreachable)?;
+        let read = SqlitePoolOptions::new()
+            .max_connections(options.max_connections.max(2))
+            .acquire_timeout(Duration::from_secs(30))
+            .connect_with(connect)
+            .await
+            .map_err(ConnectError::Unreachable)?;
+        Ok(Self { pools: Pools::Sqlite { write, read, _lock: Arc::new(lock) } })
+    }
+
+    async fn connect_postgres(options: &DbOptions) -> Result<Self, ConnectError> {
+        let connect =
+            PgConnectOptions::from_str(&options.url).map_err(ConnectError::Url)?.application_name("orchestrator");
+        let pool = PgPoolOptions::new()
+            .max_connections(options.max_connections.max(2))
+            .acquire_timeout(Duration::from_secs(10))
+            .connect_with(connect)
+            .await
+            .map_err(ConnectError::Unreachable)?;
+        let db = Self { pools: Pools::Postgres(pool.clone()) };
+        if !options.accept_weak_durability {
+            for (setting, query) in [("fsync", "SHOW fsync"), ("synchronous_commit", "SHOW synchronous_commit")] {
+                let value: String =
+                    sqlx::query_scalar(query).fetch_one(&pool).await.map_err(DbError::in_op("durability_check"))?;
+                if matches!(value.as_str(), "off" | "local") {
+                    return Err(ConnectError::WeakDurability { setting, value });
+                }
+            }
+        }
+        Ok(db)
+    }
+
+    /// Which database this is.
+    pub fn dialect(&self) -> Dialect {
+        match self.pools {
+            Pools::Sqlite { .. } => Dialect::Sqlite,
+            Pools::Postgres(_) => Dialect::Postgres,
+        }
+    }
+
+    /// Begins a transaction that only reads.
+    pub async fn begin_read(&self) -> Result<Tx, DbError> {
+        let inner = match &self.pools {
+            Pools::Sqlite { read, .. } => read.begin_with("BEGIN DEFERRED").await.map(TxInner::Sqlite),
+            Pools::Postgres(pool) => pool.begin_with("BEGIN READ ONLY").await.map(TxInner::Postgres),
+        };
+        inner.map(|inner| Tx { inner }).map_err(DbError::in_op("begin_read"))
+    }
+
+    /// Begins a transaction that writes. On SQLite it holds the write lock from the first moment.
+    pub async fn begin_write(&self) -> Result<Tx, DbError> {
+        let inner = match &self.pools {
+            Pools::Sqlite { write, .. } => write.begin_with("BEGIN IMMEDIATE").await.map(TxInner::Sqlite),
+            Pools::Postgres(pool) => pool.begin_with("BEGIN").await.map(TxInner::Postgres),
+        };
+        inner.map(|inner| Tx { inner }).map_err(DbError::in_op("begin_write"))
+    }
+
+    /// Runs the migrations that the database lacks.
+    pub async fn migrate(&self) -> Result<(), ConnectError> {
+        match &self.pools {
+            Pools::Sqlite { write, .. } => SQLITE_MIGRATIONS.run(write).await,
+            Pools::Postgres(pool) => POSTGRES_MIGRATIONS.run(pool).await,
+        }
+        .map_err(|error| match error {
+            MigrateError::VersionMissing(version) => ConnectError::TooNew { version },
+            other => ConnectError::Migrate(other),
+        })
+    }
+
+    /// Every migration this program knows, with whether the database has it.
+    pub async fn migration_status(&self) -> Result<Vec<MigrationStatus>, ConnectError> {
+        const APPLIED: &str = "SELECT version FROM _sqlx_migrations ORDER BY version";
+        let applied: Result<Vec<i64>, sqlx::Error> = match &self.pools {
+            Pools::Sqlite { read, .. } => sqlx::query_scalar(APPLIED).fetch_all(read).await,
+            Pools::Postgres(pool) => sqlx::query_scalar(APPLIED).fetch_all(pool).await,
+        };
+        // A fresh database has no ledger yet.
+        let applied = applied.unwrap_or_default();
+        let known = match self.dialect() {
+            Dialect::Sqlite => &SQLITE_MIGRATIONS,
+            Dialect::Postgres => &POSTGRES_MIGRATIONS,
+        };
+        if let Some(version) = applied.iter().find(|version| !known.iter().any(|m| m.version == **version)) {
+            return Err(ConnectError::TooNew { version: *version });
+        }
+        Ok(known
+            .iter()
+            .map(|migration| MigrationStatus {
+                version: migration.version,
+                name: migration.description.to_string(),
+                applied: applied.contains(&migration.version),
+            })
+            .collect())
+    }
+
+    /// The PostgreSQL pool, for listening; `None` on SQLite, where one server is all there is.
+    pub(crate) fn postgres(&self) -> Option<&PgPool> {
+        match &self.pools {
+            Pools::Postgres(pool) => Some(pool),
+            Pools::Sqlite { .. } => None,
+        }
+    }
+
+    /// Closes all connections.
+    pub async fn close(&self) {
+        match &self.pools {
+            Pools::Sqlite { write, read, .. } => {
+                read.close().await;
+                write.close().await;
+            }
+            Pools::Postgres(pool) => pool.close().await,
+        }
+    }
+}
+
+fn lock_file(database: &Path) -> Result<File, ConnectError> {
+    let path = database.to_path_buf();
+    let mut lock_path = path.clone().into_os_string();
+    lock_path.push(".lock");
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&lock_path)
+        .map_err(|source| ConnectError::Lock { path: path.clone(), source })?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => Err(ConnectError::InUse { path }),
+        Err(std::fs::TryLockError::Error(source)) => Err(ConnectError::Lock { path, source }),
+    }
+}

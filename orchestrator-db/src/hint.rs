@@ -1,0 +1,99 @@
+//! Word between servers on one PostgreSQL that something changed. A hint only: whoever misses one finds the change at
+//! the next look.
+
+use serde::{Deserialize, Serialize};
+use sqlx::postgres::PgListener;
+
+use crate::connect::Db;
+use crate::dialect::Dialect;
+use crate::error::DbError;
+use crate::tx::{Tx, TxInner};
+
+const CHANNEL: &str = "orchestrator";
+
+/// What changed.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Hint {
+    /// A trigger's due time may have changed.
+    Triggers,
+    /// A job may be claimable.
+    Jobs,
+    /// Elements were added to a queue.
+    Queue {
+        /// The queue.
+        name: String,
+    },
+    /// A worker has something to be told: a kill, a drain, the end of its session.
+    Worker {
+        /// The worker.
+        name: String,
+    },
+    /// A job's output or state changed.
+    Job {
+        /// The job.
+        id: orchestrator_core::id::JobId,
+    },
+    /// Log lines were written.
+    Logs,
+    /// A token was revoked.
+    Tokens,
+}
+
+impl Tx {
+    /// Tells the other servers, when this transaction commits. Call it at most once a transaction, with all hints.
+    pub async fn notify(&mut self, hints: &[Hint]) -> Result<(), DbError> {
+        let TxInner::Postgres(transaction) = &mut self.inner else { return Ok(()) };
+        if hints.is_empty() {
+            return Ok(());
+        }
+        // A notification holds 8,000 bytes at most; a long list becomes "anything may have changed".
+        let mut payload = serde_json::to_string(hints).unwrap_or_default();
+        if payload.len() > 7_500 {
+            payload = String::new();
+        }
+        sqlx::query("SELECT pg_notify($1, $2)")
+            .bind(CHANNEL)
+            .bind(payload)
+            .execute(&mut **transaction)
+            .await
+            .map_err(DbError::in_op("notify"))?;
+        Ok(())
+    }
+}
+
+/// Hears what other servers (and this one) committed.
+#[derive(Debug)]
+pub struct Listener(PgListener);
+
+/// What a listener heard.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Heard {
+    /// These things changed.
+    Hints(Vec<Hint>),
+    /// Anything may have changed: the connection was lost for a while, or the list was too long.
+    Anything,
+}
+
+impl Listener {
+    /// Waits for the next notification.
+    pub async fn next(&mut self) -> Result<Heard, DbError> {
+        let notification = self.0.try_recv().await.map_err(DbError::in_op("listen"))?;
+        Ok(notification
+            .and_then(|notification| serde_json::from_str(notification.payload()).ok())
+            .map_or(Heard::Anything, Heard::Hints))
+    }
+}
+
+impl Db {
+    /// Listens for what other servers commit; `None` on SQLite, where there are none.
+    pub async fn listen(&self) -> Result<Option<Listener>, DbError> {
+        if self.dialect() == Dialect::Sqlite {
+            return Ok(None);
+        }
+        let Some(pool) = self.postgres() else { return Ok(None) };
+        let mut listener = PgListener::connect_with(pool).await.map_err(DbError::in_op("listen"))?;
+        listener.listen(CHANNEL).await.map_err(DbError::in_op("listen"))?;
+        Ok(Some(Listener(listener)))
+    }
+}
