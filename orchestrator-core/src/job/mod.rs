@@ -9,7 +9,7 @@ use crate::clock::Timestamp;
 use crate::id::{JobId, TriggerId};
 use crate::text::{ProcessName, Reason, TriggerName, WorkerName};
 
-pub use snapshot::JobSnapshot;
+pub use snapshot::{JobOrigin, JobSnapshot};
 pub use state::{JobEvent, JobState, JobStatus, Outcome, TransitionError};
 
 /// One intended execution of a process.

@@ -1,8 +1,23 @@
 use serde::{Deserialize, Serialize};
 
 use crate::policy::Policies;
+use crate::states::named_states;
 use crate::text::{TriggerName, WorkerName};
 use crate::trigger::{ProcessSpec, Trigger, TriggerType};
+
+named_states!(
+    /// What made a job.
+    JobOrigin, "job origin" {
+        /// The trigger's own schedule, instant or queue.
+        Trigger = "TRIGGER",
+        /// Someone's "run now" or retry, which never touches the trigger's hold or its count of failures.
+        Manual = "MANUAL",
+    }
+);
+
+fn by_trigger() -> JobOrigin {
+    JobOrigin::Trigger
+}
 
 /// What a job runs and how, copied from its trigger: later edits do not touch a job that was assigned.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +36,12 @@ pub struct JobSnapshot {
     pub worker_whitelist: Vec<WorkerName>,
     /// Choices about failure and time.
     pub policies: Policies,
+    /// What made the job.
+    #[serde(default = "by_trigger")]
+    pub origin: JobOrigin,
+    /// Whether the arguments were given for this one job, so that an edit of the trigger leaves them alone.
+    #[serde(default)]
+    pub own_args: bool,
 }
 
 impl JobSnapshot {
@@ -34,6 +55,8 @@ impl JobSnapshot {
             priority: trigger.priority,
             worker_whitelist: trigger.worker_whitelist.clone(),
             policies: trigger.policies.clone(),
+            origin: JobOrigin::Trigger,
+            own_args: false,
         }
     }
 
