@@ -40,6 +40,7 @@ impl CronExpr {
         let mut latest = in_time(after)?;
         // Invariant: `latest` is an instant of the schedule, and none is in (`empty_from`, `until`].
         let mut empty_from = until;
+        // Instants are whole minutes, so nothing fits into the last second.
         while empty_from.signed_duration_since(latest) > Duration::seconds(1) {
             let middle = latest + empty_from.signed_duration_since(latest) / 2;
             match in_time(middle) {
@@ -47,7 +48,7 @@ impl CronExpr {
                 None => empty_from = middle,
             }
         }
-        in_time(latest).or(Some(latest))
+        Some(latest)
     }
 
     /// Fixed times: the next wall-clock time whose instant is still ahead. In the second pass of an overlap the first

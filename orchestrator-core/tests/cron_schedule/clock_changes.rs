@@ -45,6 +45,12 @@ fn from_the_second_pass_quarter_hours_go_on_in_the_second_pass() {
     assert_eq!(next, Some(utc("2026-10-25T02:15:00+01:00")));
 }
 
+#[test]
+fn a_yearly_wildcard_has_its_second_pass_before_next_year() {
+    let next = cron("*/15 2 25 10 *").next_after(utc("2026-10-25T02:45:00+02:00"), COPENHAGEN);
+    assert_eq!(next, Some(utc("2026-10-25T02:00:00+01:00")));
+}
+
 #[rstest]
 #[case("30 2 * * *", "2026-10-26T02:30:00+01:00")]
 #[case("45 2 * * *", "2026-10-26T02:45:00+01:00")]
