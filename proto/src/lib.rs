@@ -1,4 +1,7 @@
-//! The wire: messages and services of `orchestrator.v1`, generated from the `.proto` files beside this crate.
+//! The wire: messages and services of `orchestrator.v1`, generated from the `.proto` files beside this crate, and how they
+//! become values of the domain.
+
+pub mod convert;
 
 /// Messages, clients and servers as generated.
 #[expect(
