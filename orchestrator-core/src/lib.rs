@@ -33,6 +33,7 @@
 
 #![warn(missing_docs)]
 
+pub mod actor;
 pub mod clock;
 pub mod constant;
 pub mod credential;

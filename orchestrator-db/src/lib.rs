@@ -8,10 +8,12 @@ mod dialect;
 mod error;
 mod hint;
 mod lists;
+mod token;
 mod tx;
 
 pub use connect::{ConnectError, Db, DbOptions, MigrationStatus};
 pub use dialect::Dialect;
 pub use error::{Corrupt, DbError, Readable};
 pub use hint::{Heard, Hint, Listener};
+pub use token::{NewToken, StoredToken};
 pub use tx::Tx;

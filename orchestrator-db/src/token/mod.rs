@@ -1,0 +1,123 @@
+//! API tokens of users and workers. Only the hash of a secret is stored; tokens of jobs are kept with their job.
+
+mod row;
+mod write;
+
+use orchestrator_core::clock::Timestamp;
+use orchestrator_core::id::TokenId;
+use orchestrator_core::identity::{IdentityKind, Role};
+use orchestrator_core::text::ActorName;
+
+use crate::dialect::{Sql, on_conn, sql};
+use crate::error::{Corrupt, DbError, Readable};
+use crate::tx::Tx;
+
+use row::{TokenRow, token_columns};
+
+/// A token to store.
+#[derive(Debug, Clone)]
+pub struct NewToken {
+    /// Its id.
+    pub id: TokenId,
+    /// Whose calls it is for.
+    pub kind: IdentityKind,
+    /// The person, script or worker that holds it.
+    pub name: ActorName,
+    /// What it may do, for users.
+    pub role: Option<Role>,
+    /// SHA-256 of the secret.
+    pub hash: [u8; 32],
+    /// What lists show in place of the secret.
+    pub prefix: String,
+    /// Who made it.
+    pub created_by: Option<ActorName>,
+    /// From when on it is refused.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// A token as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredToken {
+    /// Its id.
+    pub id: TokenId,
+    /// Whose calls it is for.
+    pub kind: IdentityKind,
+    /// The person, script or worker that holds it.
+    pub name: ActorName,
+    /// What it may do, for users.
+    pub role: Option<Role>,
+    /// What lists show in place of the secret.
+    pub prefix: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// Who made it.
+    pub created_by: Option<ActorName>,
+    /// From when on it is refused.
+    pub expires_at: Option<Timestamp>,
+    /// When it was revoked.
+    pub revoked_at: Option<Timestamp>,
+    /// When it was used last, to the minute.
+    pub last_used_at: Option<Timestamp>,
+}
+
+impl StoredToken {
+    /// Whether it is accepted at `now`.
+    pub fn is_live_at(&self, now: Timestamp) -> bool {
+        self.revoked_at.is_none() && self.expires_at.is_none_or(|expires_at| now < expires_at)
+    }
+}
+
+const TOKEN_BY_HASH: Sql = sql!["SELECT " [columns token_columns] " FROM tokens WHERE hash = $1"];
+const TOKEN_LIST: Sql = sql!["SELECT " [columns token_columns] " FROM tokens
+     WHERE $1 OR (revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $2)) ORDER BY name, id"];
+const TOKEN_FIND: Sql = sql!["SELECT " [columns token_columns] " FROM tokens
+     WHERE name = $1 OR prefix = $1 OR prefix = $2 OR id = $3 ORDER BY id"];
+const TOKEN_ANY_ADMIN: Sql = sql!["SELECT EXISTS (SELECT 1 FROM tokens WHERE role = 'ADMIN' AND revoked_at IS NULL)"];
+
+impl Tx {
+    /// The token with this hash, live or not.
+    pub async fn token_by_hash(&mut self, hash: &[u8]) -> Result<Option<StoredToken>, DbError> {
+        let row: Option<TokenRow> = on_conn!(self, |conn, dialect| {
+            sqlx::query_as(TOKEN_BY_HASH.text(dialect)).bind(hash).fetch_optional(conn).await
+        })
+        .map_err(DbError::in_op("token_by_hash"))?;
+        Ok(row.map(StoredToken::try_from).transpose()?)
+    }
+
+    /// Tokens by name: the live ones, or also those that were revoked or have expired.
+    pub async fn token_list(&mut self, include_ended: bool, now: Timestamp) -> Result<Readable<StoredToken>, DbError> {
+        let rows: Vec<TokenRow> = on_conn!(self, |conn, dialect| {
+            sqlx::query_as(TOKEN_LIST.text(dialect)).bind(include_ended).bind(now).fetch_all(conn).await
+        })
+        .map_err(DbError::in_op("token_list"))?;
+        Ok(Readable::collect(rows.into_iter().map(StoredToken::try_from)))
+    }
+
+    /// The token with this id, this prefix, or this name. Where several have the name, the one that is live at `now`.
+    pub async fn token_find(&mut self, key: &str, now: Timestamp) -> Result<StoredToken, DbError> {
+        let id = key.parse::<TokenId>().ok().map(TokenId::as_uuid);
+        let rows: Vec<TokenRow> = on_conn!(self, |conn, dialect| {
+            sqlx::query_as(TOKEN_FIND.text(dialect)).bind(key).bind(format!("{key}…")).bind(id).fetch_all(conn).await
+        })
+        .map_err(DbError::in_op("token_find"))?;
+        let found: Vec<StoredToken> = rows.into_iter().map(StoredToken::try_from).collect::<Result<_, Corrupt>>()?;
+        pick(found, key, now)
+    }
+
+    /// Whether some token of an administrator was made and not revoked.
+    pub async fn token_any_admin(&mut self) -> Result<bool, DbError> {
+        on_conn!(self, |conn, dialect| sqlx::query_scalar(TOKEN_ANY_ADMIN.text(dialect)).fetch_one(conn).await)
+            .map_err(DbError::in_op("token_any_admin"))
+    }
+}
+
+/// The one token among those that fit: the only one, or the only live one.
+fn pick(mut found: Vec<StoredToken>, key: &str, now: Timestamp) -> Result<StoredToken, DbError> {
+    if found.len() > 1 {
+        found.retain(|token| token.is_live_at(now));
+        if found.len() != 1 {
+            return Err(DbError::Ambiguous { what: "token", key: key.to_owned() });
+        }
+    }
+    found.pop().ok_or_else(|| DbError::not_found("token", key))
+}

@@ -1,0 +1,48 @@
+use chrono::{DateTime, Utc};
+use orchestrator_core::id::TokenId;
+use orchestrator_core::text::ActorName;
+use uuid::Uuid;
+
+use super::StoredToken;
+use crate::error::{Corrupt, RowAddress};
+
+macro_rules! token_columns {
+    () => {
+        "id, kind, name, role, prefix, created_at, created_by, expires_at, revoked_at, last_used_at"
+    };
+}
+pub(super) use token_columns;
+
+#[derive(Debug, sqlx::FromRow)]
+pub(super) struct TokenRow {
+    id: Uuid,
+    kind: String,
+    name: String,
+    role: Option<String>,
+    prefix: String,
+    created_at: DateTime<Utc>,
+    created_by: Option<String>,
+    expires_at: Option<DateTime<Utc>>,
+    revoked_at: Option<DateTime<Utc>>,
+    last_used_at: Option<DateTime<Utc>>,
+}
+
+impl TryFrom<TokenRow> for StoredToken {
+    type Error = Corrupt;
+
+    fn try_from(row: TokenRow) -> Result<Self, Corrupt> {
+        let at = RowAddress::new("tokens", row.id);
+        Ok(Self {
+            id: TokenId::from_uuid(row.id),
+            kind: row.kind.parse().map_err(at.column("kind"))?,
+            name: ActorName::from_stored(row.name),
+            role: row.role.map(|role| role.parse()).transpose().map_err(at.column("role"))?,
+            prefix: row.prefix,
+            created_at: row.created_at,
+            created_by: row.created_by.map(ActorName::from_stored),
+            expires_at: row.expires_at,
+            revoked_at: row.revoked_at,
+            last_used_at: row.last_used_at,
+        })
+    }
+}
