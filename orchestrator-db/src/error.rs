@@ -1,5 +1,6 @@
 //! What can go wrong below the scheduler.
 
+use std::borrow::Cow;
 use std::fmt;
 
 /// Why a storage call failed.
@@ -26,6 +27,12 @@ pub enum DbError {
     Conflict {
         /// The constraint's or index's name, where the database tells.
         constraint: String,
+    },
+    /// A list was to go on from a cursor that this program did not make.
+    #[error("the cursor '{cursor}' is not one of this list; begin again without it")]
+    InvalidCursor {
+        /// As given.
+        cursor: String,
     },
     /// The row is not in the state that the statement requires.
     #[error("{what} '{key}' is not in the state that this change requires")]
@@ -61,10 +68,24 @@ impl DbError {
             | sqlx::Error::WorkerCrashed => true,
             sqlx::Error::Database(error) => matches!(
                 error.code().as_deref(),
-                // PostgreSQL: deadlock, serialization, shutdown and start-up, connection trouble, too many connections.
-                Some("40P01" | "40001" | "57P01" | "57P02" | "57P03" | "08000" | "08003" | "08006" | "53300")
-                // SQLite: busy, locked, and the extended codes of busy.
-                | Some("5" | "6" | "261" | "517" | "773")
+                // PostgreSQL: deadlock, serialization, shutdown and start-up, connection trouble, too many connections;
+                // SQLite (short numbers): busy, locked, and the extended codes of busy.
+                Some(
+                    "40P01"
+                        | "40001"
+                        | "57P01"
+                        | "57P02"
+                        | "57P03"
+                        | "08000"
+                        | "08003"
+                        | "08006"
+                        | "53300"
+                        | "5"
+                        | "6"
+                        | "261"
+                        | "517"
+                        | "773"
+                )
             ),
             _ => false,
         }
@@ -107,7 +128,7 @@ pub struct Corrupt {
     /// The row's id or name.
     pub row: String,
     /// The column.
-    pub column: &'static str,
+    pub column: Cow<'static, str>,
     /// What is wrong with the value.
     #[source]
     pub source: Box<dyn std::error::Error + Send + Sync>,
@@ -131,7 +152,7 @@ impl RowAddress {
         E: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let at = self.clone();
-        move |source| Corrupt { table: at.table, row: at.row, column, source: source.into() }
+        move |source| Corrupt { table: at.table, row: at.row, column: column.into(), source: source.into() }
     }
 }
 
@@ -152,7 +173,7 @@ impl<T> Readable<T> {
             match row {
                 Ok(row) => readable.rows.push(row),
                 Err(corrupt) => {
-                    tracing::error!(table = corrupt.table, row = corrupt.row, column = corrupt.column, error = %corrupt.source, "a stored row cannot be read");
+                    tracing::error!(table = corrupt.table, row = corrupt.row, column = %corrupt.column, error = %corrupt.source, "a stored row cannot be read");
                     readable.corrupt.push(corrupt);
                 }
             }

@@ -8,6 +8,8 @@ mod dialect;
 mod error;
 mod hint;
 mod lists;
+mod page;
+mod rows;
 mod token;
 mod tx;
 
@@ -15,5 +17,6 @@ pub use connect::{ConnectError, Db, DbOptions, MigrationStatus};
 pub use dialect::Dialect;
 pub use error::{Corrupt, DbError, Readable};
 pub use hint::{Heard, Hint, Listener};
+pub use page::PageRequest;
 pub use token::{NewToken, StoredToken};
 pub use tx::Tx;

@@ -1,0 +1,108 @@
+//! Lists page by page: a cursor is the key of the last row that was given, so that a page costs the same wherever it is
+//! and rows that come or go in between neither repeat nor hide others.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::error::{Corrupt, DbError};
+
+/// The most rows of one page.
+const MOST_ROWS: u32 = 1000;
+
+/// Which page of a list is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PageRequest {
+    /// How many rows, from 1 to 1000; what is outside is moved to the nearer end.
+    pub limit: u32,
+    /// Where the page before it ended; `None` for the first.
+    pub cursor: Option<String>,
+}
+
+impl PageRequest {
+    /// The first page.
+    pub fn first(limit: u32) -> Self {
+        Self { limit, cursor: None }
+    }
+
+    fn rows(&self) -> usize {
+        self.limit.clamp(1, MOST_ROWS) as usize
+    }
+
+    /// How many rows to ask the database for: one more than wanted tells whether there is another page.
+    pub(crate) fn fetch(&self) -> i64 {
+        i64::from(self.limit.clamp(1, MOST_ROWS)) + 1
+    }
+
+    /// The key after which the page begins.
+    pub(crate) fn after<K: DeserializeOwned>(&self) -> Result<Option<K>, DbError> {
+        let Some(cursor) = &self.cursor else { return Ok(None) };
+        let key = from_hex(cursor).and_then(|json| serde_json::from_slice(&json).ok());
+        key.map(Some).ok_or_else(|| DbError::InvalidCursor { cursor: cursor.clone() })
+    }
+
+    /// Cuts the extra row off and makes the cursor of the next page, if there is one, from the key of the last row that
+    /// could be read.
+    pub(crate) fn cut<R, K: Serialize>(
+        &self,
+        rows: &mut Vec<Result<R, Corrupt>>,
+        key: impl Fn(&R) -> K,
+    ) -> Option<String> {
+        if rows.len() <= self.rows() {
+            return None;
+        }
+        rows.truncate(self.rows());
+        rows.iter().rev().find_map(|row| row.as_ref().ok()).map(|row| cursor(&key(row)))
+    }
+}
+
+fn cursor<K: Serialize>(key: &K) -> String {
+    let json = serde_json::to_vec(key).unwrap_or_default();
+    json.iter().fold(String::with_capacity(json.len() * 2), |mut hex, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}
+
+fn from_hex(text: &str) -> Option<Vec<u8>> {
+    if !text.is_ascii() || !text.len().is_multiple_of(2) {
+        return None;
+    }
+    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).ok()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_goes_on_after_the_last_row_of_the_one_before() {
+        let mut rows: Vec<Result<u32, Corrupt>> = vec![Ok(1), Ok(2), Ok(3)];
+        let next = PageRequest::first(2).cut(&mut rows, |row| (*row, "æ".to_owned())).unwrap();
+        assert_eq!(rows.len(), 2);
+        let page = PageRequest { limit: 2, cursor: Some(next) };
+        assert_eq!(page.after::<(u32, String)>().unwrap(), Some((2, "æ".to_owned())));
+    }
+
+    #[test]
+    fn the_last_page_has_no_cursor() {
+        let mut rows: Vec<Result<u32, Corrupt>> = vec![Ok(1), Ok(2)];
+        assert_eq!(PageRequest::first(2).cut(&mut rows, |row| *row), None);
+    }
+
+    #[test]
+    fn a_cursor_that_is_none_is_refused() {
+        for cursor in ["zz", "7", "æ", "7b", "22"] {
+            let page = PageRequest { limit: 1, cursor: Some(cursor.to_owned()) };
+            assert!(matches!(page.after::<u32>(), Err(DbError::InvalidCursor { .. })), "{cursor}");
+        }
+    }
+
+    #[test]
+    fn limits_are_moved_into_range() {
+        assert_eq!(PageRequest::first(0).fetch(), 2);
+        assert_eq!(PageRequest::first(5000).fetch(), 1001);
+    }
+}

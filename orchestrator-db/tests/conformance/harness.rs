@@ -1,0 +1,73 @@
+//! A database of its own for every test.
+
+use std::ops::Deref;
+
+use orchestrator_db::{ConnectError, Db, DbOptions, Dialect};
+use sqlx::{Connection, Executor};
+use tempfile::TempDir;
+
+/// A migrated, empty database. It dereferences to [`Db`]; `db.clone()` gives a `Db` for another task.
+#[derive(Debug)]
+pub(crate) struct TestDb {
+    db: Db,
+    url: String,
+    _folder: Option<TempDir>,
+}
+
+impl Deref for TestDb {
+    type Target = Db;
+
+    fn deref(&self) -> &Db {
+        &self.db
+    }
+}
+
+impl TestDb {
+    /// Where it is, for what a second program would do.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// What the next start of the program would get.
+    pub(crate) async fn reopened(self) -> Result<Self, ConnectError> {
+        let Self { db, url, _folder } = self;
+        db.close().await;
+        drop(db);
+        Ok(Self { db: Db::open(&DbOptions::new(&url)).await?, url, _folder })
+    }
+
+    /// Runs a statement past the storage, such as one that breaks a row. The text is for either database.
+    pub(crate) async fn execute(&self, statement: &'static str) {
+        match self.db.dialect() {
+            Dialect::Sqlite => {
+                let mut conn = sqlx::SqliteConnection::connect(&self.url).await.unwrap();
+                conn.execute(statement).await.unwrap();
+                conn.close().await.unwrap();
+            }
+            Dialect::Postgres => {
+                let mut conn = sqlx::PgConnection::connect(&self.url).await.unwrap();
+                conn.execute(statement).await.unwrap();
+                conn.close().await.unwrap();
+            }
+        }
+    }
+}
+
+pub(crate) async fn sqlite() -> TestDb {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}", folder.path().join("orchestrator.db").display());
+    open(url, Some(folder)).await
+}
+
+pub(crate) async fn postgres() -> TestDb {
+    let url = orchestrator_test_postgres::database_url_from("orchestrator_db", async |url| {
+        Db::open(&DbOptions::new(url)).await.unwrap().close().await;
+    })
+    .await;
+    open(url, None).await
+}
+
+async fn open(url: String, folder: Option<TempDir>) -> TestDb {
+    let db = Db::open(&DbOptions::new(&url)).await.unwrap();
+    TestDb { db, url, _folder: folder }
+}
