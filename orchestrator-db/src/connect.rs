@@ -10,6 +10,7 @@ use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{PgPool, SqlitePool};
+use uuid::Uuid;
 
 use crate::dialect::Dialect;
 use crate::error::DbError;
@@ -107,6 +108,7 @@ pub struct MigrationStatus {
 #[derive(Debug, Clone)]
 pub struct Db {
     pools: Pools,
+    origin: Uuid,
 }
 
 #[derive(Debug, Clone)]
@@ -163,7 +165,7 @@ impl Db {
             .connect_with(connect)
             .await
             .map_err(ConnectError::Unreachable)?;
-        Ok(Self { pools: Pools::Sqlite { write, read, _lock: Arc::new(lock) } })
+        Ok(Self { pools: Pools::Sqlite { write, read, _lock: Arc::new(lock) }, origin: Uuid::new_v4() })
     }
 
     async fn connect_postgres(options: &DbOptions) -> Result<Self, ConnectError> {
@@ -175,7 +177,7 @@ impl Db {
             .connect_with(connect)
             .await
             .map_err(ConnectError::Unreachable)?;
-        let db = Self { pools: Pools::Postgres(pool.clone()) };
+        let db = Self { pools: Pools::Postgres(pool.clone()), origin: Uuid::new_v4() };
         if !options.accept_weak_durability {
             for (setting, query) in [("fsync", "SHOW fsync"), ("synchronous_commit", "SHOW synchronous_commit")] {
                 let value: String =
@@ -202,7 +204,7 @@ impl Db {
             Pools::Sqlite { read, .. } => read.begin_with("BEGIN DEFERRED").await.map(TxInner::Sqlite),
             Pools::Postgres(pool) => pool.begin_with("BEGIN READ ONLY").await.map(TxInner::Postgres),
         };
-        inner.map(|inner| Tx { inner }).map_err(DbError::in_op("begin_read"))
+        inner.map(|inner| Tx { inner, origin: self.origin }).map_err(DbError::in_op("begin_read"))
     }
 
     /// Begins a transaction that writes. On SQLite it holds the write lock from the first moment.
@@ -211,7 +213,7 @@ impl Db {
             Pools::Sqlite { write, .. } => write.begin_with("BEGIN IMMEDIATE").await.map(TxInner::Sqlite),
             Pools::Postgres(pool) => pool.begin_with("BEGIN").await.map(TxInner::Postgres),
         };
-        inner.map(|inner| Tx { inner }).map_err(DbError::in_op("begin_write"))
+        inner.map(|inner| Tx { inner, origin: self.origin }).map_err(DbError::in_op("begin_write"))
     }
 
     /// Runs the migrations that the database lacks.
@@ -250,6 +252,11 @@ impl Db {
                 applied: applied.contains(&migration.version),
             })
             .collect())
+    }
+
+    /// Names this handle in notifications.
+    pub(crate) fn origin(&self) -> Uuid {
+        self.origin
     }
 
     /// The PostgreSQL pool, for listening; `None` on SQLite, where one server is all there is.

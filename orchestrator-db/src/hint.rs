@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 use sqlx::postgres::PgListener;
+use uuid::Uuid;
 
 use crate::connect::Db;
 use crate::dialect::Dialect;
@@ -40,17 +41,28 @@ pub enum Hint {
     Tokens,
 }
 
+/// What a notification carries.
+#[derive(Debug, Serialize, Deserialize)]
+struct Notification {
+    from: Uuid,
+    /// Absent when the list was too long: anything may have changed.
+    hints: Option<Vec<Hint>>,
+}
+
 impl Tx {
     /// Tells the other servers, when this transaction commits. Call it at most once a transaction, with all hints.
     pub async fn notify(&mut self, hints: &[Hint]) -> Result<(), DbError> {
+        let origin = self.origin;
         let TxInner::Postgres(transaction) = &mut self.inner else { return Ok(()) };
         if hints.is_empty() {
             return Ok(());
         }
-        // A notification holds 8,000 bytes at most; a long list becomes "anything may have changed".
-        let mut payload = serde_json::to_string(hints).unwrap_or_default();
+        // A notification holds 8,000 bytes at most.
+        let mut notification = Notification { from: origin, hints: Some(hints.to_vec()) };
+        let mut payload = serde_json::to_string(&notification).unwrap_or_default();
         if payload.len() > 7_500 {
-            payload = String::new();
+            notification.hints = None;
+            payload = serde_json::to_string(&notification).unwrap_or_default();
         }
         sqlx::query("SELECT pg_notify($1, $2)")
             .bind(CHANNEL)
@@ -62,9 +74,12 @@ impl Tx {
     }
 }
 
-/// Hears what other servers (and this one) committed.
+/// Hears what other servers committed.
 #[derive(Debug)]
-pub struct Listener(PgListener);
+pub struct Listener {
+    listener: PgListener,
+    origin: Uuid,
+}
 
 /// What a listener heard.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,12 +91,19 @@ pub enum Heard {
 }
 
 impl Listener {
-    /// Waits for the next notification.
+    /// Waits for the next notification of another server.
     pub async fn next(&mut self) -> Result<Heard, DbError> {
-        let notification = self.0.try_recv().await.map_err(DbError::in_op("listen"))?;
-        Ok(notification
-            .and_then(|notification| serde_json::from_str(notification.payload()).ok())
-            .map_or(Heard::Anything, Heard::Hints))
+        loop {
+            let notification = self.listener.try_recv().await.map_err(DbError::in_op("listen"))?;
+            // `None` once after the connection was lost and made again.
+            let Some(notification) = notification else { return Ok(Heard::Anything) };
+            match serde_json::from_str::<Notification>(notification.payload()) {
+                Ok(own) if own.from == self.origin => {}
+                Ok(Notification { hints: Some(hints), .. }) => return Ok(Heard::Hints(hints)),
+                // A newer server may speak of things this one does not know.
+                Ok(Notification { hints: None, .. }) | Err(_) => return Ok(Heard::Anything),
+            }
+        }
     }
 }
 
@@ -94,6 +116,6 @@ impl Db {
         let Some(pool) = self.postgres() else { return Ok(None) };
         let mut listener = PgListener::connect_with(pool).await.map_err(DbError::in_op("listen"))?;
         listener.listen(CHANNEL).await.map_err(DbError::in_op("listen"))?;
-        Ok(Some(Listener(listener)))
+        Ok(Some(Listener { listener, origin: self.origin() }))
     }
 }

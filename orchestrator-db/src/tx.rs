@@ -1,5 +1,7 @@
 //! Transactions: the only way to run a statement.
 
+use uuid::Uuid;
+
 use crate::dialect::{Dialect, PostgresTransaction, SqliteTransaction};
 use crate::error::DbError;
 
@@ -9,6 +11,8 @@ use crate::error::DbError;
 #[derive(Debug)]
 pub struct Tx {
     pub(crate) inner: TxInner,
+    /// Which database handle began it, so that a server can tell its own notifications from others'.
+    pub(crate) origin: Uuid,
 }
 
 #[derive(Debug)]
