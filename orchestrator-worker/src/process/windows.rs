@@ -1,0 +1,78 @@
+//! What is particular to Windows: Job Objects.
+//!
+//! **Untested**: this file is neither compiled nor run where the rest is tested. It is kept to calls of `process-wrap` and
+//! `sysinfo`. Known differences from Unix:
+//!
+//! - There is no TERM: a stop ends the tree at once, whatever the grace.
+//! - All descendants are in the Job Object, also those that shed the cookie, so there are no orphans to adopt.
+//! - A main process that has ended holds its process id only as long as its handle is open, which tokio sees to.
+
+use std::io;
+
+use process_wrap::tokio::{ChildWrapper, CommandWrap, JobObject};
+use sysinfo::{Pid, ProcessesToUpdate, System};
+
+use super::Exit;
+
+/// Job Objects keep descendants together; nothing is adopted.
+#[expect(clippy::unnecessary_wraps, reason = "the same signature on every system")]
+pub(crate) fn adopt_orphans() -> io::Result<()> {
+    Ok(())
+}
+
+/// Puts the process into a Job Object of its own.
+pub(crate) fn isolate(command: &mut CommandWrap) {
+    command.wrap(JobObject);
+}
+
+/// Waits until the main process has ended, not for the rest of the Job Object.
+pub(crate) async fn exited(child: &mut Box<dyn ChildWrapper>, _pid: u32) -> io::Result<Exit> {
+    let status = child.inner_mut().wait().await?;
+    Ok(Exit::Code(status.code().unwrap_or(-1)))
+}
+
+/// Nothing is left to collect.
+pub(crate) async fn release(child: &mut Box<dyn ChildWrapper>) -> bool {
+    child.inner_mut().wait().await.is_ok()
+}
+
+/// Windows has no request that all programs understand.
+pub(crate) fn ask_to_end(_child: &dyn ChildWrapper) -> bool {
+    false
+}
+
+/// Ends the Job Object.
+pub(crate) fn kill_group(child: &mut Box<dyn ChildWrapper>) {
+    // Fails only if nobody is left: the sweep reports survivors.
+    let _ = child.start_kill();
+}
+
+/// There are no process groups.
+pub(crate) fn group_of(_pid: u32) -> Option<u32> {
+    None
+}
+
+/// There are no process groups.
+pub(crate) fn is_in_other_group(_pid: u32) -> bool {
+    false
+}
+
+/// Ends one process, provided that `is_still_it` says so.
+pub(crate) fn kill_if(pid: u32, is_still_it: impl FnOnce() -> bool) {
+    let Ok(mut system) = System::new() else { return };
+    let pid = Pid::from_u32(pid);
+    system.refresh_processes(ProcessesToUpdate::Some(&[pid]), true);
+    if let Some(process) = system.process(pid)
+        && is_still_it()
+    {
+        process.kill();
+    }
+}
+
+/// Nothing waits to be collected.
+pub(crate) fn has_ended_children() -> bool {
+    false
+}
+
+/// Nothing waits to be collected.
+pub(crate) fn reap(_pid: u32) {}
