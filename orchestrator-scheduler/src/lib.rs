@@ -1,1 +1,45 @@
-//! Skeleton.
+//! Decides: evaluates triggers, hands out jobs, keeps leases, rescues what was lost.
+//!
+//! [`Scheduler`] is a cheap-clone handle. Its methods are the verbs of the system, one file each: every verb is one
+//! short transaction that decides, writes, and tells whoever waits. [`service::run`] keeps the loops going; tests call
+//! their `tick` methods with a clock of their own. Any number of servers may do all of this on one PostgreSQL: the
+//! database is the only truth, and what is kept in memory here are hints.
+
+mod audit;
+mod beats;
+mod claim;
+mod commands;
+mod decide;
+mod discipline;
+mod end;
+mod engine;
+mod finish;
+mod heartbeat;
+mod job;
+mod output;
+mod placement;
+mod register;
+mod rescue;
+mod scheduler;
+pub mod service;
+mod start;
+mod transaction;
+mod trigger;
+mod waiting;
+mod wake;
+
+pub use claim::{Claim, ClaimError};
+pub use commands::Command;
+pub use decide::{Circumstances, Verdict, decide_due, decide_queue};
+pub use discipline::DisciplinedClock;
+pub use engine::TickSummary;
+pub use finish::{FinishError, FinishReport, FinishRequest};
+pub use heartbeat::{HeartbeatAnswer, HeartbeatError};
+pub use job::JobError;
+pub use output::OutputError;
+pub use placement::{Ask, Placement, place};
+pub use register::{RegisterError, Registered, Registration};
+pub use rescue::RescueSummary;
+pub use scheduler::{Scheduler, SchedulerClock, SchedulerOptions};
+pub use start::{StartError, Started};
+pub use trigger::{Deleted, Disabled, Killed, TriggerError};

@@ -1,0 +1,101 @@
+//! What a worker is told at once: kills, drains, the end of its session. The next heartbeat tells the same, so nothing
+//! depends on this stream.
+
+use std::collections::BTreeSet;
+
+use orchestrator_core::id::{JobId, SessionId};
+use orchestrator_core::lease::LeaseToken;
+use orchestrator_core::text::WorkerName;
+use orchestrator_db::{DbError, Hint};
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
+
+use crate::scheduler::Scheduler;
+
+/// An order to a worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Command {
+    /// Kill a job's whole tree.
+    Kill(JobId, LeaseToken),
+    /// Another registration took this session's place.
+    SessionOver,
+    /// Take nothing new.
+    Drain,
+    /// Take jobs again.
+    Resume,
+}
+
+/// A worker's orders as they come up.
+#[derive(Debug)]
+pub struct Commands {
+    scheduler: Scheduler,
+    worker: WorkerName,
+    session: SessionId,
+    changes: Receiver<Hint>,
+    told: BTreeSet<(JobId, LeaseToken)>,
+    draining: bool,
+    first: bool,
+}
+
+impl Scheduler {
+    /// Orders for a worker's session, from those that stand now on.
+    pub fn commands(&self, worker: WorkerName, session: SessionId) -> Commands {
+        Commands {
+            scheduler: self.clone(),
+            worker,
+            session,
+            changes: self.changes(),
+            told: BTreeSet::new(),
+            draining: false,
+            first: true,
+        }
+    }
+}
+
+impl Commands {
+    /// Waits for the next orders; at least one, unless the server is shutting down (`None`).
+    pub async fn next(&mut self) -> Result<Option<Vec<Command>>, DbError> {
+        loop {
+            if !self.first && !self.word_for_us().await {
+                return Ok(None);
+            }
+            self.first = false;
+            let orders = self.look().await?;
+            if !orders.is_empty() {
+                return Ok(Some(orders));
+            }
+        }
+    }
+
+    /// Waits until something about this worker may have changed; false when there will be no more word.
+    async fn word_for_us(&mut self) -> bool {
+        loop {
+            match self.changes.recv().await {
+                Ok(Hint::Worker { name }) if name == self.worker.as_str() => return true,
+                Ok(_) => {}
+                // Word was lost: look.
+                Err(RecvError::Lagged(_)) => return true,
+                Err(RecvError::Closed) => return false,
+            }
+        }
+    }
+
+    async fn look(&mut self) -> Result<Vec<Command>, DbError> {
+        let mut tx = self.scheduler.db().begin_read().await?;
+        let Some(known) = tx.worker_standing(&self.worker).await? else { return Ok(vec![Command::SessionOver]) };
+        if known.session_id != self.session {
+            return Ok(vec![Command::SessionOver]);
+        }
+        let mut orders: Vec<Command> = Vec::new();
+        for (job, token) in tx.job_kills_of(&self.worker).await? {
+            if self.told.insert((job, token)) {
+                orders.push(Command::Kill(job, token));
+            }
+        }
+        if known.drain_requested != self.draining {
+            self.draining = known.drain_requested;
+            orders.push(if self.draining { Command::Drain } else { Command::Resume });
+        }
+        Ok(orders)
+    }
+}

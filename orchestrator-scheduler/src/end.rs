@@ -1,0 +1,155 @@
+//! What follows the end of a job, in the transaction that ends it: its elements, its next attempt, its trigger's count
+//! of failures and hold, and the instant that waited for it.
+
+use orchestrator_core::clock::Timestamp;
+use orchestrator_core::id::{JobId, LogId};
+use orchestrator_core::job::{JobOrigin, Outcome};
+use orchestrator_core::log::{LogLevel, LogLine};
+use orchestrator_core::policy::backoff_after;
+use orchestrator_core::text::LogMessage;
+use orchestrator_core::trigger::{Hold, TriggerKind, TriggerType};
+use orchestrator_db::{DbError, Hint, LockedJob, NewJob, StoredTrigger, TriggerProgress, Tx};
+
+use crate::decide::progress_of;
+use crate::engine::new_job;
+
+/// A job whose row has just been ended, with its locked trigger.
+#[derive(Debug)]
+pub(crate) struct Ended<'a> {
+    pub(crate) trigger: &'a StoredTrigger,
+    pub(crate) job: &'a LockedJob,
+    pub(crate) outcome: Outcome,
+    pub(crate) reason: Option<&'a str>,
+    pub(crate) now: Timestamp,
+}
+
+impl Ended<'_> {
+    /// Writes everything that follows. The caller has written the job's own row.
+    pub(crate) async fn settle(self, tx: &mut Tx) -> Result<Vec<Hint>, DbError> {
+        let id = self.job.job.id;
+        tx.element_release_of_job(&[id], self.now).await?;
+        self.log(tx).await?;
+        let retried = self.retry(tx).await?;
+        let mut progress = progress_of(self.trigger);
+        if !retried && self.job.job.snapshot.origin == JobOrigin::Trigger && self.outcome != Outcome::Cancelled {
+            self.count(tx, &mut progress).await?;
+        }
+        let buffered = if retried { false } else { self.go_on(tx, &mut progress).await? };
+        tx.trigger_save_progress(std::slice::from_ref(&progress)).await?;
+        tx.trigger_refresh_status(&[self.trigger.trigger.id]).await?;
+        let mut hints = vec![Hint::Job { id }, Hint::Triggers];
+        if retried || buffered || self.job.job.worker_name.is_some() {
+            // A slot is free, or a job is new.
+            hints.push(Hint::Jobs);
+        }
+        if let TriggerKind::Queue { queue_name, .. } = &self.trigger.trigger.kind {
+            hints.push(Hint::Queue { name: queue_name.as_str().to_owned() });
+        }
+        Ok(hints)
+    }
+
+    async fn log(&self, tx: &mut Tx) -> Result<(), DbError> {
+        let job = &self.job.job;
+        let what = match self.outcome {
+            Outcome::Done | Outcome::Cancelled => return Ok(()),
+            Outcome::Failed => "failed",
+            Outcome::Killed => "was killed",
+            Outcome::TimedOut => "timed out",
+        };
+        let text = match self.reason {
+            Some(reason) if !reason.is_empty() => format!("The job {what}: {reason}"),
+            _ => format!("The job {what}."),
+        };
+        let line = LogLine {
+            id: LogId::generate(),
+            log_time: self.now,
+            level: LogLevel::Error,
+            process_name: job.process_name.clone(),
+            message: LogMessage::cut(&text),
+            job_id: Some(job.id),
+        };
+        tx.log_insert(&[line]).await
+    }
+
+    /// Inserts the next attempt, where the policy grants one.
+    async fn retry(&self, tx: &mut Tx) -> Result<bool, DbError> {
+        let job = &self.job.job;
+        let policies = &job.snapshot.policies;
+        let wanted = self.outcome.is_failure() && !job.kill_requested && job.attempt < policies.max_attempts;
+        if !wanted || self.trigger.deleted {
+            return Ok(false);
+        }
+        let inserted = tx.job_insert(&[next_attempt(self.job, self.now)], self.now).await?;
+        Ok(!inserted.is_empty())
+    }
+
+    /// Counts the instant's end against the trigger's failure policy.
+    async fn count(&self, tx: &mut Tx, progress: &mut TriggerProgress) -> Result<(), DbError> {
+        let trigger = &self.trigger.trigger;
+        if self.outcome.is_failure() {
+            progress.consecutive_failures += 1;
+        } else if self.outcome == Outcome::Done {
+            progress.consecutive_failures = 0;
+        }
+        let single = trigger.kind.trigger_type() == TriggerType::Single;
+        if progress.hold == Hold::None {
+            if self.outcome.is_failure() && (single || progress.consecutive_failures >= trigger.policies.max_consecutive_failures) {
+                progress.hold = Hold::Failed;
+            } else if single {
+                progress.hold = Hold::Done;
+            }
+        }
+        if trigger.kind.trigger_type() == TriggerType::Queue && progress.hold == Hold::None {
+            progress.due_at = self.back_off(tx, progress.consecutive_failures).await?;
+        }
+        Ok(())
+    }
+
+    /// Until when a queue trigger waits: after a failure, and after a run that took nothing from the queue.
+    async fn back_off(&self, tx: &mut Tx, failures: u32) -> Result<Option<Timestamp>, DbError> {
+        let fruitless = self.outcome == Outcome::Done && !tx.element_any_of_job(self.job.job.id).await?;
+        if !self.outcome.is_failure() && !fruitless {
+            return Ok(None);
+        }
+        Ok(Some(self.now + backoff_after(failures.max(1))))
+    }
+
+    /// Turns the remembered instant into a job, and lets a trigger that waited for the end look at its schedule again.
+    async fn go_on(&self, tx: &mut Tx, progress: &mut TriggerProgress) -> Result<bool, DbError> {
+        let trigger = &self.trigger.trigger;
+        if self.trigger.deleted {
+            progress.buffered_at = None;
+            progress.due_at = None;
+            return Ok(false);
+        }
+        if progress.hold != Hold::None {
+            progress.buffered_at = None;
+        }
+        if matches!(trigger.kind, TriggerKind::Scheduled { .. }) && progress.due_at.is_none() {
+            progress.due_at = progress.next_run;
+        }
+        let Some(instant) = progress.buffered_at else { return Ok(false) };
+        let active = tx.trigger_active_jobs(&[trigger.id]).await?;
+        if active.get(&trigger.id).is_some_and(|active| active.total() > 0) {
+            return Ok(false);
+        }
+        progress.buffered_at = None;
+        progress.last_scheduled_at = progress.last_scheduled_at.max(Some(instant));
+        let inserted: Vec<JobId> = tx.job_insert(&[new_job(trigger, instant)], self.now).await?;
+        Ok(!inserted.is_empty())
+    }
+}
+
+/// The attempt after a job, for the same instant.
+pub(crate) fn next_attempt(job: &LockedJob, now: Timestamp) -> NewJob {
+    let delay = job.job.snapshot.policies.retry_delay;
+    NewJob {
+        id: JobId::generate(),
+        trigger_id: job.job.trigger_id,
+        scheduled_at: job.job.scheduled_at,
+        attempt: job.job.attempt + 1,
+        not_before: (!delay.is_zero()).then(|| now + delay),
+        origin_request: None,
+        snapshot: job.job.snapshot.clone(),
+    }
+}

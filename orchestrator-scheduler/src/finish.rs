@@ -1,0 +1,150 @@
+//! A worker tells the end of a job, or hands it back.
+
+use orchestrator_core::clock::Timestamp;
+use orchestrator_core::id::JobId;
+use orchestrator_core::job::{JobStatus, Outcome};
+use orchestrator_core::lease::LeaseToken;
+use orchestrator_core::text::{Reason, WorkerName};
+use orchestrator_db::{DbError, Hint, LockedJob, StoredTrigger, Tx};
+
+use crate::end::Ended;
+use crate::scheduler::Scheduler;
+use crate::transaction::{Contended, in_transaction};
+
+/// Hand-backs without a start after which a job is FAILED.
+pub const MOST_HAND_BACKS: u32 = 3;
+
+/// What a worker says about the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FinishReport {
+    /// The job is over.
+    Ended(Outcome),
+    /// The robot was never started; someone else may take the job.
+    NeverStarted,
+}
+
+/// A worker's word about the end of a job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FinishRequest {
+    /// Who says it.
+    pub worker: WorkerName,
+    /// The job.
+    pub job: JobId,
+    /// The token of its lease.
+    pub token: LeaseToken,
+    /// What happened.
+    pub report: FinishReport,
+    /// The robot's exit code.
+    pub exit_code: Option<i32>,
+    /// Why, in words.
+    pub reason: Option<Reason>,
+    /// When the robot ended, by the worker's clock; the server's instant when absent.
+    pub ended_at: Option<Timestamp>,
+}
+
+/// Why a finish was refused.
+#[derive(Debug, thiserror::Error)]
+pub enum FinishError {
+    /// The token is stale: the job was given to another, or superseded.
+    #[error("the lease of job {0} is gone; what happened to its robot is not recorded")]
+    LeaseLost(JobId),
+    /// The job has ended otherwise already; the first end counts.
+    #[error("job {job} has already ended as {status}")]
+    AlreadyEnded {
+        /// The job.
+        job: JobId,
+        /// How it ended.
+        status: JobStatus,
+    },
+    /// The database failed.
+    #[error(transparent)]
+    Db(#[from] DbError),
+}
+
+impl Contended for FinishError {
+    fn is_contention(&self) -> bool {
+        matches!(self, Self::Db(error) if error.is_contention())
+    }
+}
+
+/// A job and its trigger, locked in the order that everyone keeps.
+pub(crate) async fn lock_with_trigger(tx: &mut Tx, job: JobId) -> Result<(StoredTrigger, LockedJob), DbError> {
+    let found = tx.job_get(job).await?;
+    let trigger = tx.trigger_lock(&[found.trigger_id]).await?.into_iter().next();
+    let trigger = trigger.ok_or_else(|| DbError::not_found("trigger", found.trigger_id))?;
+    let locked = tx.job_lock(&[job]).await?.into_iter().next();
+    let locked = locked.ok_or_else(|| DbError::not_found("job", job))?;
+    Ok((trigger, locked))
+}
+
+impl Scheduler {
+    /// Records the end of a job once; the same word again gets the same answer, a different one is refused.
+    pub async fn finish_job(&self, request: FinishRequest) -> Result<JobStatus, FinishError> {
+        in_transaction!(self, |tx| {
+            let now = self.now();
+            let (trigger, job) = lock_with_trigger(tx, request.job).await?;
+            if job.job.worker_name.as_ref() != Some(&request.worker) || job.lease_token != request.token {
+                return repeated_hand_back(&job, &request);
+            }
+            match request.report {
+                FinishReport::Ended(outcome) => end(tx, &trigger, &job, outcome, &request, now).await,
+                FinishReport::NeverStarted => hand_back(tx, &trigger, &job, &request, now).await,
+            }
+        })
+    }
+}
+
+type Outcomes = (JobStatus, Vec<Hint>);
+
+/// A hand-back whose answer was lost finds the job queued again, with the token it had.
+fn repeated_hand_back(job: &LockedJob, request: &FinishRequest) -> Result<Outcomes, FinishError> {
+    let handed_back = request.report == FinishReport::NeverStarted
+        && job.lease_token == request.token
+        && matches!(job.job.state.status(), JobStatus::Queued | JobStatus::Failed | JobStatus::Cancelled);
+    if handed_back { Ok((job.job.state.status(), Vec::new())) } else { Err(FinishError::LeaseLost(request.job)) }
+}
+
+async fn end(tx: &mut Tx, trigger: &StoredTrigger, job: &LockedJob, outcome: Outcome, request: &FinishRequest, now: Timestamp) -> Result<Outcomes, FinishError> {
+    let status = job.job.state.status();
+    if !status.is_active() {
+        return if status == outcome.status() && job.job.superseded_by.is_none() {
+            Ok((status, Vec::new()))
+        } else {
+            Err(FinishError::AlreadyEnded { job: request.job, status })
+        };
+    }
+    // A worker's clock may be off; an end before the start or in the future would confuse every report.
+    let earliest = job.job.start_time.unwrap_or(job.job.queued_at);
+    let ended_at = request.ended_at.unwrap_or(now).clamp(earliest.min(now), now);
+    let written = tx
+        .job_finish(request.job, request.token, outcome, request.exit_code, request.reason.as_ref(), ended_at)
+        .await?;
+    if !written {
+        return Err(FinishError::LeaseLost(request.job));
+    }
+    let reason = request.reason.as_ref().map(Reason::as_str);
+    let hints = Ended { trigger, job, outcome, reason, now }.settle(tx).await?;
+    Ok((outcome.status(), hints))
+}
+
+async fn hand_back(tx: &mut Tx, trigger: &StoredTrigger, job: &LockedJob, request: &FinishRequest, now: Timestamp) -> Result<Outcomes, FinishError> {
+    let status = job.job.state.status();
+    if !matches!(status, JobStatus::Assigned | JobStatus::Running | JobStatus::Lost) {
+        return Err(FinishError::AlreadyEnded { job: request.job, status });
+    }
+    if job.job.kill_requested {
+        return end(tx, trigger, job, Outcome::Killed, request, now).await;
+    }
+    if trigger.deleted {
+        return end(tx, trigger, job, Outcome::Cancelled, request, now).await;
+    }
+    if job.hand_back_count + 1 >= MOST_HAND_BACKS {
+        return end(tx, trigger, job, Outcome::Failed, request, now).await;
+    }
+    let reason = request.reason.clone().unwrap_or_else(|| Reason::cut("handed back"));
+    if !tx.job_hand_back(request.job, request.token, &reason, None).await? {
+        return Err(FinishError::LeaseLost(request.job));
+    }
+    tx.trigger_refresh_status(&[trigger.trigger.id]).await?;
+    Ok((JobStatus::Queued, vec![Hint::Job { id: request.job }, Hint::Jobs, Hint::Triggers]))
+}

@@ -1,0 +1,47 @@
+use orchestrator_core::actor::Actor;
+use orchestrator_core::id::JobId;
+use orchestrator_core::job::{Job, JobStatus, Outcome};
+use orchestrator_core::text::Reason;
+use orchestrator_db::{CancelBy, Hint};
+use serde_json::json;
+
+use super::JobError;
+use crate::audit::of_job;
+use crate::finish::lock_with_trigger;
+use crate::rescue::end_lost;
+use crate::scheduler::Scheduler;
+use crate::transaction::in_transaction;
+
+impl Scheduler {
+    /// Requests the kill of a job: a waiting one is cancelled at once, a lost one ends KILLED.
+    pub async fn kill_job(&self, actor: &Actor, id: JobId) -> Result<Job, JobError> {
+        in_transaction!(self, |tx| {
+            let now = self.now();
+            let (trigger, job) = lock_with_trigger(tx, id).await?;
+            let status = job.job.state.status();
+            let mut hints = vec![Hint::Job { id }, Hint::Triggers, Hint::Jobs];
+            match status {
+                JobStatus::Queued => {
+                    let reason = Reason::cut("killed before it was claimed");
+                    tx.job_cancel_queued(&CancelBy::Jobs(vec![id]), &reason, now).await?;
+                    let outcome = Outcome::Cancelled;
+                    hints.extend(crate::end::Ended { trigger: &trigger, job: &job, outcome, reason: None, now }.settle(tx).await?);
+                }
+                JobStatus::Lost => {
+                    let reason = Reason::cut("killed while its worker was lost");
+                    hints.extend(end_lost(tx, &trigger, &job, Outcome::Killed, &reason, now).await?);
+                }
+                JobStatus::Assigned | JobStatus::Running => {
+                    let told = tx.job_request_kill(&[id]).await?;
+                    hints.extend(told.into_iter().map(|(_, worker, _)| Hint::Worker { name: worker.into_string() }));
+                }
+                JobStatus::Done | JobStatus::Failed | JobStatus::Killed | JobStatus::TimedOut | JobStatus::Cancelled => {
+                    return Err(JobError::AlreadyEnded { job: id, status });
+                }
+            }
+            tx.trigger_refresh_status(&[trigger.trigger.id]).await?;
+            tx.audit_insert(&[of_job(actor, "job.kill", id, Some(json!({ "status": status })), None)], now).await?;
+            Ok((tx.job_get(id).await?, hints))
+        })
+    }
+}

@@ -1,0 +1,52 @@
+use orchestrator_core::clock::Timestamp;
+use orchestrator_core::job::{Job, JobState};
+use orchestrator_core::worker::WorkerState;
+use orchestrator_db::{DbError, Tx, WorkerLoad};
+
+use crate::scheduler::Scheduler;
+
+impl Scheduler {
+    /// Why a waiting job waits, in words; `None` for a job that does not wait.
+    pub async fn waiting_reason(&self, tx: &mut Tx, job: &Job) -> Result<Option<String>, DbError> {
+        let JobState::Queued { not_before } = job.state else { return Ok(None) };
+        let now = self.now();
+        if let Some(not_before) = not_before.filter(|not_before| *not_before > now) {
+            return Ok(Some(format!("the next attempt waits until {}", not_before.to_rfc3339())));
+        }
+        let fleet = tx.worker_loads().await?;
+        Ok(Some(explain(job, &fleet, now)))
+    }
+}
+
+fn explain(job: &Job, fleet: &[WorkerLoad], _now: Timestamp) -> String {
+    let live: Vec<&WorkerLoad> = fleet.iter().filter(|load| load.state == WorkerState::Up).collect();
+    if live.is_empty() {
+        return "no worker is connected".to_owned();
+    }
+    let matching: Vec<&&WorkerLoad> =
+        live.iter().filter(|load| job.snapshot.may_run_on(&load.name, load.exclusive)).collect();
+    if matching.is_empty() {
+        return if job.snapshot.worker_whitelist.is_empty() {
+            "every connected worker takes only jobs that name it (exclusive)".to_owned()
+        } else {
+            let names: Vec<&str> = job.snapshot.worker_whitelist.iter().map(|name| name.as_str()).collect();
+            format!("none of its workers is connected: {}", names.join(", "))
+        };
+    }
+    if matching.iter().all(|load| load.drain_requested) {
+        return "its workers are draining".to_owned();
+    }
+    if let Some(blocked) = matching.iter().find(|load| load.active_blocking > 0) {
+        return format!("a blocking job runs on worker {}", blocked.name);
+    }
+    if job.snapshot.is_blocking && matching.iter().all(|load| load.active > 0) {
+        return "it runs alone on its worker, and each of its workers has jobs; one is reserved for it".to_owned();
+    }
+    if matching.iter().all(|load| load.active >= load.slots) {
+        return "all slots of its workers are taken".to_owned();
+    }
+    if matching.iter().all(|load| load.reserved_for.is_some()) {
+        return "its workers are reserved for a blocking job that ranks higher".to_owned();
+    }
+    "it is next in line".to_owned()
+}

@@ -1,0 +1,152 @@
+//! A worker agent begins a session.
+
+use std::collections::BTreeMap;
+
+use orchestrator_core::clock::Timestamp;
+use orchestrator_core::id::{InstanceId, JobId, SessionId};
+use orchestrator_core::job::{JobStatus, Outcome};
+use orchestrator_core::lease::{LEASE, LeaseToken};
+use orchestrator_core::text::{Reason, WorkerName};
+use orchestrator_core::worker::WorkerState;
+use orchestrator_db::{DbError, Hint, LockedJob, NewSession, Tx};
+
+use crate::beats::Beat;
+use crate::finish::lock_with_trigger;
+use crate::scheduler::Scheduler;
+use crate::transaction::{Contended, in_transaction};
+
+/// What an agent says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Registration {
+    /// The name its token is bound to.
+    pub worker: WorkerName,
+    /// The agent process.
+    pub instance: InstanceId,
+    /// Jobs it can hold at once.
+    pub slots: u32,
+    /// Takes only jobs that name it.
+    pub exclusive: bool,
+    /// Its version.
+    pub version: String,
+    /// Free labels.
+    pub labels: BTreeMap<String, String>,
+    /// Jobs whose robots still run, with their tokens.
+    pub held: Vec<(JobId, LeaseToken)>,
+}
+
+/// What an agent learns when it registers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Registered {
+    /// The session that all further calls name.
+    pub session: SessionId,
+    /// Of the jobs it listed, those it does not hold any more.
+    pub gone: Vec<(JobId, LeaseToken)>,
+}
+
+/// Why a registration was refused.
+#[derive(Debug, thiserror::Error)]
+pub enum RegisterError {
+    /// Another agent process is alive under this name.
+    #[error("a worker named '{name}' is already running (last heard of at {last_heartbeat}); give this one a token of its own, or stop the other and wait 15 s")]
+    NameTaken {
+        /// The name.
+        name: WorkerName,
+        /// When the other one was heard of.
+        last_heartbeat: Timestamp,
+    },
+    /// The database failed.
+    #[error(transparent)]
+    Db(#[from] DbError),
+}
+
+impl Contended for RegisterError {
+    fn is_contention(&self) -> bool {
+        matches!(self, Self::Db(error) if error.is_contention())
+    }
+}
+
+impl Scheduler {
+    /// Begins a session. What an earlier session of this name held and the agent does not list is over: its robots were
+    /// killed before the agent registered.
+    pub async fn register(&self, registration: Registration) -> Result<Registered, RegisterError> {
+        let registered: Result<(Registered, Option<SessionId>), RegisterError> =
+            in_transaction!(self, |tx| { self.register_in(tx, &registration).await });
+        let (registered, previous) = registered?;
+        self.beats().end_sessions(previous);
+        let beat = Beat { session: registered.session, at: self.now(), draining: false };
+        self.beats().note(registration.worker, beat);
+        Ok(registered)
+    }
+
+    async fn register_in(&self, tx: &mut Tx, registration: &Registration) -> Result<((Registered, Option<SessionId>), Vec<Hint>), RegisterError> {
+        let now = self.now();
+        let name = &registration.worker;
+        let known = tx.worker_lock(name).await?;
+        let previous = known.as_ref().map(|known| known.worker.session_id);
+        if let Some(known) = &known {
+            refuse_second_instance(&known.worker, registration, now)?;
+        }
+        let session = SessionId::generate();
+        let new = NewSession {
+            name: name.clone(),
+            session,
+            instance: registration.instance,
+            slots: registration.slots,
+            exclusive: registration.exclusive,
+            version: registration.version.clone(),
+            labels: registration.labels.clone(),
+        };
+        tx.worker_upsert(&new, now).await?;
+        let mut hints = vec![Hint::Worker { name: name.as_str().to_owned() }, Hint::Jobs];
+        for job in tx.job_held_by(name).await? {
+            if !registration.held.contains(&(job.job.id, job.lease_token)) {
+                hints.extend(self.give_up(tx, &job, now).await?);
+            }
+        }
+        let renewed = tx.job_renew(name, &registration.held, now + LEASE).await?;
+        let kept: Vec<JobId> = renewed.iter().map(|renewed| renewed.job).collect();
+        tx.job_move_session(&kept, session).await?;
+        let gone = registration.held.iter().filter(|(job, _)| !kept.contains(job)).copied().collect();
+        Ok(((Registered { session, gone }, previous), hints))
+    }
+
+    /// Ends what an agent no longer has: what was not started goes back to the queue, what may have run is over.
+    async fn give_up(&self, tx: &mut Tx, held: &LockedJob, now: Timestamp) -> Result<Vec<Hint>, DbError> {
+        let (trigger, job) = lock_with_trigger(tx, held.job.id).await?;
+        let outcome = match job.job.state.status() {
+            JobStatus::Assigned if !job.job.kill_requested && !trigger.deleted => {
+                let reason = Reason::cut("the worker started anew before it had started the job");
+                tx.job_hand_back(job.job.id, job.lease_token, &reason, None).await?;
+                tx.trigger_refresh_status(&[trigger.trigger.id]).await?;
+                return Ok(vec![Hint::Job { id: job.job.id }, Hint::Jobs]);
+            }
+            JobStatus::Assigned if trigger.deleted => Outcome::Cancelled,
+            JobStatus::Assigned | JobStatus::Running | JobStatus::Lost if job.job.kill_requested => Outcome::Killed,
+            JobStatus::Assigned | JobStatus::Running | JobStatus::Lost => Outcome::Failed,
+            JobStatus::Queued | JobStatus::Done | JobStatus::Failed | JobStatus::Killed | JobStatus::TimedOut | JobStatus::Cancelled => {
+                return Ok(Vec::new());
+            }
+        };
+        let reason = Reason::cut("the worker was restarted while the robot ran; what was left of the robot was killed");
+        tx.job_finish(job.job.id, job.lease_token, outcome, None, Some(&reason), now).await?;
+        crate::end::Ended { trigger: &trigger, job: &job, outcome, reason: Some(reason.as_str()), now }.settle(tx).await
+    }
+
+    /// Ends a session in good order.
+    pub async fn leave(&self, worker: &WorkerName, session: SessionId) -> Result<(), DbError> {
+        self.flush_beats().await?;
+        in_transaction!(self, |tx| {
+            tx.worker_stop(worker, session).await?;
+            tx.worker_release_reservations(worker).await?;
+            Ok::<_, DbError>(((), vec![Hint::Jobs]))
+        })
+    }
+}
+
+fn refuse_second_instance(known: &orchestrator_core::worker::Worker, registration: &Registration, now: Timestamp) -> Result<(), RegisterError> {
+    let alive = matches!(known.state, WorkerState::Up | WorkerState::Draining) && now < known.last_heartbeat + LEASE;
+    if alive && known.instance_id != registration.instance {
+        return Err(RegisterError::NameTaken { name: known.name.clone(), last_heartbeat: known.last_heartbeat });
+    }
+    Ok(())
+}

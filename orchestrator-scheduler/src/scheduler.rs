@@ -1,0 +1,186 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use chrono_tz::Tz;
+use orchestrator_core::clock::{Clock, Timestamp};
+use orchestrator_core::lease::LEASE;
+use orchestrator_core::secret::KeyRing;
+use orchestrator_core::text::Limits;
+use orchestrator_db::{Db, DbError, Hint, Tx};
+use tokio::sync::broadcast;
+
+use crate::beats::Beats;
+use crate::discipline::DisciplinedClock;
+use crate::waiting::Waiting;
+use crate::wake::Wake;
+
+/// The clock a scheduler goes by.
+#[derive(Debug, Clone)]
+pub enum SchedulerClock {
+    /// The machine's, kept with the database's.
+    Disciplined(Arc<DisciplinedClock>),
+    /// One that a test turns.
+    Given(Arc<dyn Clock>),
+}
+
+impl SchedulerClock {
+    fn now(&self) -> Timestamp {
+        match self {
+            Self::Disciplined(clock) => clock.now(),
+            Self::Given(clock) => clock.now(),
+        }
+    }
+}
+
+/// What a scheduler is made of.
+#[derive(Debug)]
+pub struct SchedulerOptions {
+    /// Where everything is kept.
+    pub db: Db,
+    /// Where `now` comes from.
+    pub clock: SchedulerClock,
+    /// Keys of stored secrets.
+    pub keys: KeyRing,
+    /// Limits of texts.
+    pub limits: Limits,
+    /// The zone of scheduled triggers that name none.
+    pub zone: Tz,
+}
+
+/// The handle on which the verbs are called. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Scheduler {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    db: Db,
+    clock: SchedulerClock,
+    keys: KeyRing,
+    limits: Limits,
+    zone: Tz,
+    wake: Wake,
+    waiting: Waiting,
+    beats: Beats,
+    started_at: Timestamp,
+    /// Microseconds since the epoch.
+    on_duty_since: AtomicI64,
+}
+
+impl Scheduler {
+    /// A scheduler on an open database. Its loops run once [`crate::service::run`] is called.
+    pub fn new(options: SchedulerOptions) -> Self {
+        let started_at = options.clock.now();
+        Self {
+            inner: Arc::new(Inner {
+                db: options.db,
+                clock: options.clock,
+                keys: options.keys,
+                limits: options.limits,
+                zone: options.zone,
+                wake: Wake::new(),
+                waiting: Waiting::default(),
+                beats: Beats::default(),
+                started_at,
+                on_duty_since: AtomicI64::new(started_at.timestamp_micros()),
+            }),
+        }
+    }
+
+    /// The database, for plain reads and writes that decide nothing.
+    pub fn db(&self) -> &Db {
+        &self.inner.db
+    }
+
+    /// The current instant.
+    pub fn now(&self) -> Timestamp {
+        self.inner.clock.now()
+    }
+
+    /// The server's clock minus the database's, as measured last; zero on SQLite.
+    pub fn clock_offset(&self) -> chrono::Duration {
+        match &self.inner.clock {
+            SchedulerClock::Disciplined(clock) => clock.offset(),
+            SchedulerClock::Given(_) => chrono::Duration::zero(),
+        }
+    }
+
+    /// Whether the clocks agree well enough to decide what is due.
+    pub(crate) fn is_fit_for_duty(&self) -> bool {
+        self.clock_offset().abs() <= crate::discipline::MOST_OFFSET
+    }
+
+    pub(crate) fn disciplined_clock(&self) -> Option<Arc<DisciplinedClock>> {
+        match &self.inner.clock {
+            SchedulerClock::Disciplined(clock) => Some(clock.clone()),
+            SchedulerClock::Given(_) => None,
+        }
+    }
+
+    /// Keys of stored secrets.
+    pub fn keys(&self) -> &KeyRing {
+        &self.inner.keys
+    }
+
+    /// Limits of texts.
+    pub fn limits(&self) -> Limits {
+        self.inner.limits
+    }
+
+    /// The zone of scheduled triggers that name none.
+    pub fn zone(&self) -> Tz {
+        self.inner.zone
+    }
+
+    /// When this scheduler was made.
+    pub fn started_at(&self) -> Timestamp {
+        self.inner.started_at
+    }
+
+    /// Since when this server has been able to decide. What was due before was missed by all servers, and no lease that
+    /// was granted before is taken for expired within one lease of it.
+    pub fn on_duty_since(&self) -> Timestamp {
+        Timestamp::from_timestamp_micros(self.inner.on_duty_since.load(Ordering::Acquire)).unwrap_or(self.inner.started_at)
+    }
+
+    /// Begins duty anew, after the database was away or the clock stepped.
+    pub(crate) fn resume_duty(&self, now: Timestamp) {
+        self.inner.on_duty_since.store(now.timestamp_micros(), Ordering::Release);
+    }
+
+    /// Whether a lease has been on watch long enough that its expiry means something.
+    pub(crate) fn may_rescue(&self, now: Timestamp) -> bool {
+        now >= self.on_duty_since() + LEASE
+    }
+
+    /// Tells this server's waiters what changed.
+    pub fn wake(&self, hints: &[Hint]) {
+        self.inner.wake.wake(hints);
+    }
+
+    /// Hears what changes, for streams. A receiver that lags has missed something and looks anew.
+    pub fn changes(&self) -> broadcast::Receiver<Hint> {
+        self.inner.wake.subscribe()
+    }
+
+    /// Commits a transaction and tells everyone what it changed: other servers through the database, this one directly.
+    pub async fn commit(&self, mut tx: Tx, hints: &[Hint]) -> Result<(), DbError> {
+        tx.notify(hints).await?;
+        tx.commit().await?;
+        self.wake(hints);
+        Ok(())
+    }
+
+    pub(crate) fn signals(&self) -> &Wake {
+        &self.inner.wake
+    }
+
+    pub(crate) fn waiting(&self) -> &Waiting {
+        &self.inner.waiting
+    }
+
+    pub(crate) fn beats(&self) -> &Beats {
+        &self.inner.beats
+    }
+}

@@ -1,0 +1,86 @@
+use orchestrator_core::actor::Actor;
+use orchestrator_core::clock::Timestamp;
+use orchestrator_core::id::TriggerId;
+use orchestrator_core::text::Reason;
+use orchestrator_core::trigger::{Hold, Trigger, TriggerKind};
+use orchestrator_db::{CancelBy, Hint};
+use serde_json::json;
+
+use super::TriggerError;
+use super::edit::{hints_of, lock_live};
+use crate::audit::of_trigger;
+use crate::decide::progress_of;
+use crate::scheduler::Scheduler;
+use crate::transaction::in_transaction;
+
+/// What disabling a trigger did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Disabled {
+    /// The trigger as it is now.
+    pub trigger: Trigger,
+    /// Waiting jobs that were cancelled.
+    pub cancelled: usize,
+}
+
+impl Scheduler {
+    /// Ends a trigger's hold. Never starts a second copy of what runs. A single trigger that has fired gets a new
+    /// instant: `next_run`, or now.
+    pub async fn enable_trigger(&self, actor: &Actor, id: TriggerId, next_run: Option<Timestamp>) -> Result<Trigger, TriggerError> {
+        in_transaction!(self, |tx| {
+            let now = self.now();
+            let stored = lock_live(tx, id).await?;
+            let before = stored.trigger.hold;
+            let mut progress = progress_of(&stored);
+            progress.hold = Hold::None;
+            progress.consecutive_failures = 0;
+            match &stored.trigger.kind {
+                TriggerKind::Single { next_run: old } => {
+                    // One that waits for its instant, or whose job still runs, is left alone.
+                    let active = tx.trigger_active_jobs(&[id]).await?;
+                    let busy = active.get(&id).is_some_and(|active| active.total() > 0);
+                    progress.next_run = next_run.or(*old).or_else(|| (!busy).then_some(now));
+                    progress.due_at = progress.next_run;
+                }
+                TriggerKind::Scheduled { cron, zone, .. } => {
+                    // Instants while on hold were dropped.
+                    if before != Hold::None {
+                        progress.next_run = cron.next_after(now, *zone);
+                        progress.due_at = progress.next_run;
+                    }
+                }
+                TriggerKind::Queue { .. } => progress.due_at = None,
+            }
+            tx.trigger_save_progress(&[progress]).await?;
+            tx.trigger_refresh_status(&[id]).await?;
+            let audit = of_trigger(actor, "trigger.enable", id, Some(json!({ "hold": before })), Some(json!({ "hold": Hold::None })));
+            tx.audit_insert(&[audit], now).await?;
+            let trigger = tx.trigger_get(id).await?.trigger;
+            let hints = hints_of(&trigger.kind);
+            Ok((trigger, hints))
+        })
+    }
+
+    /// Holds a trigger and cancels its waiting jobs; what runs may see that it should finish early.
+    pub async fn disable_trigger(&self, actor: &Actor, id: TriggerId) -> Result<Disabled, TriggerError> {
+        in_transaction!(self, |tx| {
+            let now = self.now();
+            let stored = lock_live(tx, id).await?;
+            let reason = Reason::cut("its trigger was paused");
+            let cancelled = tx.job_cancel_queued(&CancelBy::Trigger(id), &reason, now).await?;
+            let mut progress = progress_of(&stored);
+            progress.hold = Hold::Paused;
+            progress.buffered_at = None;
+            if matches!(stored.trigger.kind, TriggerKind::Single { .. }) {
+                progress.due_at = None;
+            }
+            tx.trigger_save_progress(&[progress]).await?;
+            tx.trigger_refresh_status(&[id]).await?;
+            let before = json!({ "hold": stored.trigger.hold });
+            let audit = of_trigger(actor, "trigger.disable", id, Some(before), Some(json!({ "hold": Hold::Paused })));
+            tx.audit_insert(&[audit], now).await?;
+            let trigger = tx.trigger_get(id).await?.trigger;
+            let hints = cancelled.iter().map(|id| Hint::Job { id: *id }).chain([Hint::Triggers]).collect();
+            Ok((Disabled { trigger, cancelled: cancelled.len() }, hints))
+        })
+    }
+}
