@@ -1,10 +1,12 @@
 //! The worker agent: runs robots for a server, and never sees its database.
 //!
-//! This part knows nothing of the server: [`process`] starts, watches and ends trees of processes, [`output`] drains what
+//! [`agent`] is the whole; it alone talks to the server. Below it, [`process`] starts, watches and ends trees of processes, [`output`] drains what
 //! they write, [`checkout`] and [`entry_point`] find what is to be run, [`interpreter`] says how, and [`state_file`]
 //! remembers it across a crash of the agent.
 
+pub mod agent;
 pub mod checkout;
+pub mod configuration;
 pub mod entry_point;
 pub mod interpreter;
 pub mod output;

@@ -1,0 +1,23 @@
+//! The agent: one session with a server, the jobs it holds, and the loops that keep both alive.
+//!
+//! * A slot is held before a job is asked for; it is free again when the job's end has been acknowledged.
+//! * Leases are renewed by one heartbeat that lists exactly the jobs that are held.
+//! * A server that is away stops nothing: robots go on, and their true end is told when it is back.
+//! * What an earlier agent left running is killed before this one registers.
+
+mod call;
+mod claims;
+mod commands;
+mod heartbeat;
+mod held;
+mod installation;
+mod job;
+mod options;
+mod outcome;
+mod prepare;
+mod run;
+mod session;
+mod ship;
+
+pub use options::{AgentOptions, ConnectError};
+pub use run::{Agent, AgentError, Stopping};

@@ -1,0 +1,100 @@
+use std::path::PathBuf;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret as _, SecretString};
+use tonic::metadata::{Ascii, MetadataValue};
+use tonic::service::Interceptor;
+use tonic::service::interceptor::InterceptedService;
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
+
+use crate::interpreter::Interpreters;
+use crate::output::OutputLimit;
+
+/// What an agent needs to know.
+#[derive(Debug, Clone)]
+pub struct AgentOptions {
+    /// The server's address, `http://…` or `https://…`.
+    pub server: String,
+    /// The worker token; the worker's name is bound to it.
+    pub token: SecretString,
+    /// A certificate authority to trust beside the system's, as PEM.
+    pub ca: Option<Vec<u8>>,
+    /// The folder with the agent's own state; one agent at a time.
+    pub data: PathBuf,
+    /// Jobs it runs at once.
+    pub slots: u32,
+    /// Takes only jobs that name it.
+    pub exclusive: bool,
+    /// Where scripts and `file://` repositories may lie; anywhere if empty.
+    pub allowed_paths: Vec<PathBuf>,
+    /// The git program.
+    pub git: PathBuf,
+    /// How long a checkout may take.
+    pub checkout_limit: Duration,
+    /// How scripts are run.
+    pub interpreters: Interpreters,
+    /// How much of a job's output is kept.
+    pub output: OutputLimit,
+}
+
+/// Why the server's address cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// No URL.
+    #[error("'{server}' is not a server's address; it looks like http://host:8420")]
+    Address {
+        /// As given.
+        server: String,
+        /// What is wrong with it.
+        #[source]
+        source: tonic::transport::Error,
+    },
+    /// The certificate authority cannot be used.
+    #[error("the certificate authority cannot be used")]
+    Tls(#[source] tonic::transport::Error),
+    /// A token with characters that no header can carry.
+    #[error("the worker token contains characters that no token has")]
+    Token,
+}
+
+/// Adds the worker's token to every call.
+#[derive(Clone)]
+pub(crate) struct Bearer(MetadataValue<Ascii>);
+
+impl std::fmt::Debug for Bearer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Bearer(***)")
+    }
+}
+
+impl Interceptor for Bearer {
+    fn call(&mut self, mut request: tonic::Request<()>) -> Result<tonic::Request<()>, tonic::Status> {
+        request.metadata_mut().insert("authorization", self.0.clone());
+        Ok(request)
+    }
+}
+
+/// The calls of a worker.
+pub(crate) type Client =
+    orchestrator_proto::v1::worker_service_client::WorkerServiceClient<InterceptedService<Channel, Bearer>>;
+
+/// Makes a client that connects when it is first used, and again whenever it has to.
+pub(crate) fn client(options: &AgentOptions) -> Result<Client, ConnectError> {
+    let address = |source| ConnectError::Address { server: options.server.clone(), source };
+    let mut endpoint = Endpoint::from_shared(options.server.clone())
+        .map_err(address)?
+        .connect_timeout(Duration::from_secs(5))
+        .tcp_nodelay(true)
+        .http2_keep_alive_interval(Duration::from_secs(20))
+        .keep_alive_timeout(Duration::from_secs(10))
+        .keep_alive_while_idle(true);
+    if options.server.starts_with("https:") {
+        let mut tls = ClientTlsConfig::new().with_enabled_roots();
+        if let Some(ca) = &options.ca {
+            tls = tls.ca_certificate(Certificate::from_pem(ca));
+        }
+        endpoint = endpoint.tls_config(tls).map_err(ConnectError::Tls)?;
+    }
+    let bearer = format!("Bearer {}", options.token.expose_secret()).parse().map_err(|_| ConnectError::Token)?;
+    Ok(Client::new(InterceptedService::new(endpoint.connect_lazy(), Bearer(bearer))))
+}

@@ -1,0 +1,116 @@
+//! From an assignment to a command: checkout, entry point, interpreter, arguments, environment.
+
+use std::path::{Path, PathBuf};
+
+use orchestrator_core::secret::ApiToken;
+use orchestrator_core::source::{EntryPoint, GitRef, GitUrl};
+use tokio_util::sync::CancellationToken;
+
+use super::job::Granted;
+use super::outcome::Outcome;
+use super::run::Inner;
+use crate::checkout::{Checkout, CheckoutError, CheckoutRequest};
+use crate::entry_point;
+use crate::interpreter::RobotArguments;
+use crate::process::{JobCookie, LaunchSpec};
+
+/// The place of the robot endpoint in a robot's arguments while a worker offers none.
+const NO_ENDPOINT: &str = "none";
+
+/// What is ready to be started.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    pub(super) spec: LaunchSpec,
+    pub(super) checkout: Option<Checkout>,
+}
+
+impl Prepared {
+    pub(super) fn commit(&self) -> String {
+        self.checkout.as_ref().map(|checkout| checkout.commit().to_owned()).unwrap_or_default()
+    }
+}
+
+/// Prepares a job. What cannot succeed on a second try is a failure; what may (the network was away) hands the job back.
+pub(super) async fn prepare(
+    agent: &Inner,
+    granted: &Granted,
+    job_token: &ApiToken,
+    cancel: &CancellationToken,
+) -> Result<Prepared, Outcome> {
+    let checkout = match granted.is_git_repo {
+        true => Some(check_out(agent, granted, cancel).await?),
+        false => None,
+    };
+    match command(agent, granted, job_token, checkout.as_ref()) {
+        Ok(spec) => Ok(Prepared { spec, checkout }),
+        Err(outcome) => {
+            remove(checkout).await;
+            Err(outcome)
+        }
+    }
+}
+
+/// Removes a checkout; what cannot be removed is told and left to the next start of the agent.
+pub(super) async fn remove(checkout: Option<Checkout>) {
+    if let Some(checkout) = checkout
+        && let Err(error) = checkout.remove().await
+    {
+        tracing::warn!(error = %error, "a checkout could not be removed");
+    }
+}
+
+async fn check_out(agent: &Inner, granted: &Granted, cancel: &CancellationToken) -> Result<Checkout, Outcome> {
+    let failed = |error: &dyn std::fmt::Display| Outcome::failed(None, error.to_string());
+    let url = GitUrl::parse(&granted.process_path).map_err(|error| failed(&error))?;
+    let git_ref = granted.git_branch.as_deref().map(GitRef::parse).transpose().map_err(|error| failed(&error))?;
+    let request = CheckoutRequest {
+        job_id: granted.job,
+        lease_token: granted.token,
+        url,
+        git_ref,
+        time_limit: agent.options.checkout_limit,
+    };
+    agent.checkouts.check_out(&request, cancel).await.map_err(|error| match error {
+        CheckoutError::NotAllowed { .. } => failed(&error),
+        error => Outcome::never_started(error.to_string()),
+    })
+}
+
+fn command(
+    agent: &Inner,
+    granted: &Granted,
+    job_token: &ApiToken,
+    checkout: Option<&Checkout>,
+) -> Result<LaunchSpec, Outcome> {
+    let failed = |error: &dyn std::fmt::Display| Outcome::failed(None, error.to_string());
+    let (file, folder) = match checkout {
+        Some(checkout) => {
+            let named =
+                granted.entry_point.as_deref().map(EntryPoint::parse).transpose().map_err(|error| failed(&error))?;
+            let file = entry_point::in_checkout(checkout.path(), named.as_ref()).map_err(|error| failed(&error))?;
+            (file, checkout.path().to_owned())
+        }
+        None => {
+            let file = entry_point::at_path(Path::new(&granted.process_path), &agent.options.allowed_paths);
+            let file = file.map_err(|error| failed(&error))?;
+            let folder = file.parent().map_or_else(PathBuf::new, Path::to_owned);
+            (file, folder)
+        }
+    };
+    let start = agent.options.interpreters.command_for(&file).map_err(|error| failed(&error))?;
+    let mut spec = LaunchSpec::new(start.program, JobCookie::new(granted.job));
+    let robot = RobotArguments {
+        process_name: &granted.process_name,
+        endpoint: NO_ENDPOINT,
+        process_args: &granted.process_args,
+        trigger_id: granted.trigger_id,
+        job_id: granted.job,
+    };
+    spec.args = start.args;
+    spec.args.extend(robot.to_args());
+    spec.cwd = Some(folder);
+    spec.set_env("ORCHESTRATOR_JOB_TOKEN", job_token.expose());
+    // Output is shipped while it is written, and is UTF-8 whatever the machine's locale.
+    spec.set_env("PYTHONUNBUFFERED", "1").set_env("PYTHONUTF8", "1");
+    Ok(spec)
+}

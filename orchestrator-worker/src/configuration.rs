@@ -1,0 +1,135 @@
+//! The worker's configuration: defaults, then a TOML file, then `ORCHESTRATOR_WORKER__KEY` in the environment, then flags.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::interpreter::Interpreters;
+use crate::output::OutputLimit;
+
+/// Everything a worker can be told. Unknown keys are refused by name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Configuration {
+    /// The server's address.
+    pub server: String,
+    /// A file with the worker token.
+    pub token_file: Option<PathBuf>,
+    /// A certificate authority to trust beside the system's (PEM).
+    pub ca_file: Option<PathBuf>,
+    /// The agent's own folder.
+    pub data: PathBuf,
+    /// Jobs at once, 1 to 1000.
+    pub slots: u32,
+    /// Take only jobs whose whitelist names this worker.
+    pub exclusive: bool,
+    /// Folders that scripts and `file://` repositories must lie in; anywhere when empty.
+    pub allowed_paths: Vec<PathBuf>,
+    /// The git program.
+    pub git: PathBuf,
+    /// How long a checkout may take, in seconds.
+    pub checkout_limit_seconds: u64,
+    /// Commands by extension, such as `".py" = ["python3"]`; added to the built-in ones.
+    pub interpreters: BTreeMap<String, Vec<String>>,
+    /// Bytes of a job's output that are kept from its beginning.
+    pub output_head_bytes: usize,
+    /// Bytes of a job's output that are kept from its end.
+    pub output_tail_bytes: usize,
+}
+
+impl Default for Configuration {
+    fn default() -> Self {
+        let output = OutputLimit::default();
+        Self {
+            server: "http://127.0.0.1:8420".to_owned(),
+            token_file: None,
+            ca_file: None,
+            data: PathBuf::from("orchestrator-worker"),
+            slots: 1,
+            exclusive: false,
+            allowed_paths: Vec::new(),
+            git: PathBuf::from("git"),
+            checkout_limit_seconds: 600,
+            interpreters: BTreeMap::new(),
+            output_head_bytes: output.head_bytes,
+            output_tail_bytes: output.tail_bytes,
+        }
+    }
+}
+
+/// Why a configuration cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigurationError {
+    /// A file, a variable or a key that cannot be read; names it.
+    #[error("the worker's configuration cannot be used: {0}")]
+    Source(#[from] config::ConfigError),
+    /// A number out of its range.
+    #[error("slots is {0}; it must be from 1 to 1000")]
+    Slots(u32),
+}
+
+impl Configuration {
+    /// Reads the file, where one is given, and the environment.
+    pub fn load(file: Option<&std::path::Path>) -> Result<Self, ConfigurationError> {
+        let mut builder = config::Config::builder();
+        if let Some(file) = file {
+            builder = builder.add_source(config::File::from(file).format(config::FileFormat::Toml));
+        }
+        let environment = config::Environment::with_prefix("ORCHESTRATOR_WORKER")
+            .prefix_separator("__")
+            .separator("__")
+            .try_parsing(true);
+        Ok(builder.add_source(environment).build()?.try_deserialize()?)
+    }
+
+    /// Checks ranges.
+    pub fn check(&self) -> Result<(), ConfigurationError> {
+        if (1..=1000).contains(&self.slots) { Ok(()) } else { Err(ConfigurationError::Slots(self.slots)) }
+    }
+
+    /// The built-in interpreters with the configured ones over them.
+    pub fn interpreters(&self) -> Interpreters {
+        Interpreters::default().overridden_by(Interpreters::from_rules(self.interpreters.clone()))
+    }
+
+    /// How much output is kept.
+    pub fn output(&self) -> OutputLimit {
+        OutputLimit { head_bytes: self.output_head_bytes, tail_bytes: self.output_tail_bytes }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+
+    fn file(text: &str) -> tempfile::NamedTempFile {
+        let mut file = tempfile::NamedTempFile::with_suffix(".toml").unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+        file
+    }
+
+    #[test]
+    fn what_a_file_leaves_out_has_its_default() {
+        let file = file("slots = 4\n[interpreters]\n\".js\" = [\"node\"]\n");
+        let configuration = Configuration::load(Some(file.path())).unwrap();
+        assert_eq!(configuration.slots, 4);
+        assert_eq!(configuration.git, PathBuf::from("git"));
+        assert_eq!(configuration.interpreters[".js"], ["node"]);
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_by_name() {
+        let file = file("slotz = 4\n");
+        let error = Configuration::load(Some(file.path())).unwrap_err().to_string();
+        assert!(error.contains("slotz"), "{error}");
+    }
+
+    #[test]
+    fn no_slot_at_all_is_refused() {
+        let configuration = Configuration { slots: 0, ..Configuration::default() };
+        assert_eq!(configuration.check().unwrap_err().to_string(), "slots is 0; it must be from 1 to 1000");
+    }
+}

@@ -1,0 +1,198 @@
+//! The program `orchestrator-worker`.
+
+use std::io::{IsTerminal as _, Read as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use clap::{Args, Parser, Subcommand};
+use orchestrator_worker::agent::{Agent, AgentError, AgentOptions, Stopping};
+use orchestrator_worker::configuration::Configuration;
+use secrecy::SecretString;
+use tokio_util::sync::CancellationToken;
+
+/// The agent on a robot machine: claims jobs from a server, runs their processes, and tells how they ended.
+#[derive(Debug, Parser)]
+#[command(name = "orchestrator-worker", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the agent until it is told to stop (once: finish what runs; twice: kill it).
+    Start(Start),
+}
+
+#[derive(Debug, Args)]
+struct Start {
+    /// A configuration file (TOML).
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The server's address [default: http://127.0.0.1:8420].
+    #[arg(long, value_name = "URL")]
+    server: Option<String>,
+    /// A file with the worker token. Without it: ORCHESTRATOR_WORKER_TOKEN, or a prompt.
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    /// The agent's own folder, one per agent [default: ./orchestrator-worker].
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Jobs at once [default: 1].
+    #[arg(long, value_name = "N")]
+    slots: Option<u32>,
+    /// Take only jobs whose whitelist names this worker.
+    #[arg(long)]
+    exclusive: bool,
+    /// A folder that scripts must lie in; may be given more than once [default: anywhere].
+    #[arg(long = "allow-path", value_name = "DIR")]
+    allowed_paths: Vec<PathBuf>,
+    /// A certificate authority to trust beside the system's (PEM).
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    logs();
+    let Command::Start(start) = cli.command;
+    match run(&start) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&error),
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "the one place where the program tells why it ends")]
+fn fail(error: &anyhow::Error) -> ExitCode {
+    eprintln!("error: {error:#}");
+    // As the commands of `orchestrator`: 4 not allowed, 5 conflict, 1 anything else.
+    match error.downcast_ref::<AgentError>() {
+        Some(AgentError::Refused { code: Some(code), .. }) if code == "WORKER_NAME_TAKEN" => ExitCode::from(5),
+        Some(AgentError::Refused { .. }) => ExitCode::from(4),
+        Some(AgentError::Installation(_)) => ExitCode::from(5),
+        _ => ExitCode::from(1),
+    }
+}
+
+fn run(start: &Start) -> anyhow::Result<()> {
+    // With one provider compiled in this cannot fail; it names the one we mean.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let configuration = configuration(start)?;
+    let token = token(configuration.token_file.as_deref())?;
+    let options = options(&configuration, token)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no runtime")?;
+    runtime.block_on(work(options))?;
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    Ok(())
+}
+
+async fn work(options: AgentOptions) -> anyhow::Result<()> {
+    let stopping = Stopping::default();
+    let signals = CancellationToken::new();
+    let listening = tokio_util::task::TaskTracker::new();
+    listening.spawn(signals.clone().run_until_cancelled_owned(stop_on_signals(stopping.clone())));
+    let server = options.server.clone();
+    let slots = options.slots;
+    let agent = Agent::start(options, stopping).await?;
+    tracing::info!(worker.name = agent.worker_name(), server, slots, "ready");
+    agent.run().await;
+    signals.cancel();
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// The first signal asks for an orderly end, the second for a quick one.
+async fn stop_on_signals(stopping: Stopping) {
+    next_signal().await;
+    stopping.soft.cancel();
+    next_signal().await;
+    stopping.hard.cancel();
+}
+
+#[cfg(unix)]
+async fn next_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return std::future::pending().await };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+}
+
+#[cfg(windows)]
+async fn next_signal() {
+    let _ = tokio::signal::ctrl_c().await;
+}
+
+fn configuration(start: &Start) -> anyhow::Result<Configuration> {
+    let mut configuration = Configuration::load(start.config.as_deref())?;
+    if let Some(server) = &start.server {
+        configuration.server.clone_from(server);
+    }
+    if let Some(slots) = start.slots {
+        configuration.slots = slots;
+    }
+    if let Some(data) = &start.data {
+        configuration.data.clone_from(data);
+    }
+    configuration.token_file = start.token_file.clone().or(configuration.token_file);
+    configuration.ca_file = start.ca.clone().or(configuration.ca_file);
+    configuration.exclusive |= start.exclusive;
+    configuration.allowed_paths.extend(start.allowed_paths.iter().cloned());
+    configuration.check()?;
+    Ok(configuration)
+}
+
+fn options(configuration: &Configuration, token: SecretString) -> anyhow::Result<AgentOptions> {
+    let ca = configuration.ca_file.as_ref().map(|file| {
+        std::fs::read(file).with_context(|| format!("the certificate authority '{}' cannot be read", file.display()))
+    });
+    Ok(AgentOptions {
+        server: configuration.server.clone(),
+        token,
+        ca: ca.transpose()?,
+        data: configuration.data.clone(),
+        slots: configuration.slots,
+        exclusive: configuration.exclusive,
+        allowed_paths: configuration.allowed_paths.clone(),
+        git: configuration.git.clone(),
+        checkout_limit: Duration::from_secs(configuration.checkout_limit_seconds),
+        interpreters: configuration.interpreters(),
+        output: configuration.output(),
+    })
+}
+
+/// The token: from a file, the environment, the terminal, or the standard input.
+fn token(file: Option<&std::path::Path>) -> anyhow::Result<SecretString> {
+    let text = if let Some(file) = file {
+        std::fs::read_to_string(file).with_context(|| format!("the token file '{}' cannot be read", file.display()))?
+    } else if let Ok(text) = std::env::var("ORCHESTRATOR_WORKER_TOKEN") {
+        text
+    } else if std::io::stdin().is_terminal() {
+        dialoguer::Password::new().with_prompt("Worker token").interact().context("no token was given")?
+    } else {
+        let mut text = String::new();
+        std::io::stdin().read_to_string(&mut text).context("no token on the standard input")?;
+        text
+    };
+    let text = text.trim();
+    anyhow::ensure!(
+        !text.is_empty(),
+        "no worker token: make one with `orchestrator token create worker NAME --out FILE`, and give it with --token-file"
+    );
+    Ok(SecretString::from(text.to_owned()))
+}
+
+fn logs() {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if std::io::stderr().is_terminal() {
+        logs.init();
+    } else {
+        logs.json().init();
+    }
+}
