@@ -39,7 +39,8 @@ impl Sql {
 
 /// One SQL text for both databases. Literals are common; the pieces in brackets differ or are shared lists:
 ///
-/// * `[for_update]`, `[skip_locked]`: row locks on PostgreSQL, nothing on SQLite (its write transactions are exclusive);
+/// * `[for_update]`, `[for_share]`, `[skip_locked]`: row locks on PostgreSQL, nothing on SQLite (its write transactions are exclusive);
+/// * `[for_update_of "t"]`, `[skip_locked_of "t"]`: the same for one table of a join;
 /// * `[in_ids "$1"]`, `[in_texts "$1"]`: membership in a bound [`Ids`](crate::lists::Ids) or [`Texts`](crate::lists::Texts);
 /// * `[in_open]` … `[in_close]`: `id = ANY(ARRAY(…))` on PostgreSQL, which keeps the sub-select's plan, `id IN (…)` on SQLite;
 /// * `[like "$1"]`: a case-insensitive match with `\` as the escape;
@@ -58,7 +59,16 @@ macro_rules! sqlite_piece {
     ([for_update]) => {
         ""
     };
+    ([for_share]) => {
+        ""
+    };
     ([skip_locked]) => {
+        ""
+    };
+    ([for_update_of $table:literal]) => {
+        ""
+    };
+    ([skip_locked_of $table:literal]) => {
         ""
     };
     ([in_ids $n:literal]) => {
@@ -94,8 +104,17 @@ macro_rules! postgres_piece {
     ([for_update]) => {
         " FOR UPDATE"
     };
+    ([for_share]) => {
+        " FOR SHARE"
+    };
     ([skip_locked]) => {
         " FOR UPDATE SKIP LOCKED"
+    };
+    ([for_update_of $table:literal]) => {
+        concat!(" FOR UPDATE OF ", $table)
+    };
+    ([skip_locked_of $table:literal]) => {
+        concat!(" FOR UPDATE OF ", $table, " SKIP LOCKED")
     };
     ([in_ids $n:literal]) => {
         concat!(" = ANY(", $n, "::uuid[])")

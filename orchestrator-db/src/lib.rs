@@ -3,20 +3,29 @@
 //! [`Db`] opens a database and begins transactions; everything else is a method of [`Tx`], noun first
 //! (`job_claim`, `trigger_list_due`), in one module per entity. Nothing here reads a clock: the instant is an argument.
 
+mod audit;
 mod connect;
+mod constant;
+mod credential;
 mod dialect;
 mod error;
 mod hint;
 mod lists;
+mod log;
+mod output;
 mod page;
 mod rows;
+mod setting;
 mod token;
 mod tx;
 
+pub use audit::{AuditEntry, AuditFilter, AuditRow};
 pub use connect::{ConnectError, Db, DbOptions, MigrationStatus};
 pub use dialect::Dialect;
 pub use error::{Corrupt, DbError, Readable};
 pub use hint::{Heard, Hint, Listener};
+pub use log::{LogFilter, LogPosition};
+pub use orchestrator_core::job::OutputChunk;
 pub use page::PageRequest;
 pub use token::{NewToken, StoredToken};
 pub use tx::Tx;

@@ -1,9 +1,40 @@
 //! Lists as one bound value: an array on PostgreSQL, a JSON text for `json_each` on SQLite.
 
+use chrono::{DateTime, SecondsFormat, TimeDelta};
+use orchestrator_core::clock::Timestamp;
 use sqlx::encode::{Encode, IsNull};
 use sqlx::error::BoxDynError;
 use sqlx::{Database, Postgres, Sqlite, Type};
 use uuid::Uuid;
+
+/// An instant as sqlx writes it to SQLite, for values inside a JSON text: stored texts must compare as instants do.
+pub(crate) fn time_text(at: Timestamp) -> String {
+    at.to_rfc3339_opts(SecondsFormat::AutoSi, false)
+}
+
+/// Before everything that is stored.
+pub(crate) fn earliest() -> Timestamp {
+    DateTime::UNIX_EPOCH - TimeDelta::days(365 * 1_900)
+}
+
+/// After everything that is stored; as a text, too.
+pub(crate) fn latest() -> Timestamp {
+    DateTime::UNIX_EPOCH + TimeDelta::days(365 * 8_000)
+}
+
+/// A pattern for `[like "$n"]` that finds a text anywhere: wildcards in it stand for themselves.
+pub(crate) fn containing(text: &str) -> String {
+    let mut pattern = String::with_capacity(text.len() + 2);
+    pattern.push('%');
+    for character in text.chars() {
+        if matches!(character, '\\' | '%' | '_') {
+            pattern.push('\\');
+        }
+        pattern.push(character);
+    }
+    pattern.push('%');
+    pattern
+}
 
 /// Ids for `[in_ids "$n"]`.
 #[derive(Debug, Clone)]
@@ -71,5 +102,30 @@ impl Type<Postgres> for Texts {
 impl Encode<'_, Postgres> for Texts {
     fn encode_by_ref(&self, buf: &mut <Postgres as Database>::ArgumentBuffer) -> Result<IsNull, BoxDynError> {
         <Vec<String> as Encode<Postgres>>::encode_by_ref(&self.0, buf)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wildcards_in_a_search_stand_for_themselves() {
+        assert_eq!(containing("100 %_\\"), "%100 \\%\\_\\\\%");
+    }
+
+    #[test]
+    fn texts_of_instants_sort_as_the_instants_do() {
+        let noon = DateTime::UNIX_EPOCH + TimeDelta::hours(12);
+        let instants = [
+            earliest(),
+            noon,
+            noon + TimeDelta::microseconds(1),
+            noon + TimeDelta::milliseconds(1),
+            noon + TimeDelta::seconds(1),
+            latest(),
+        ];
+        let texts = instants.map(time_text);
+        assert!(texts.is_sorted(), "{texts:?}");
     }
 }

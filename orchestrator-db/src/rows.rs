@@ -74,7 +74,7 @@ macro_rules! fetch_plain {
 
 /// Runs a statement: `Result<u64, DbError>`, the number of rows it changed.
 macro_rules! execute {
-    ($tx:expr, $op:literal, $sql:expr, [$($bind:expr),* $(,)?]) => {
+    ($tx:expr, $op:expr, $sql:expr, [$($bind:expr),* $(,)?]) => {
         $crate::dialect::on_conn!($tx, |conn, dialect| {
             sqlx::query($sql.text(dialect))
                 $(.bind($bind))*

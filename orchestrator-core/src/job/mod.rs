@@ -1,5 +1,6 @@
 //! Jobs: one intended execution of a process, its attempts and its end.
 
+mod output;
 mod snapshot;
 mod state;
 
@@ -9,6 +10,7 @@ use crate::clock::Timestamp;
 use crate::id::{JobId, TriggerId};
 use crate::text::{ProcessName, Reason, TriggerName, WorkerName};
 
+pub use output::{OutputChunk, OutputStream};
 pub use snapshot::{JobOrigin, JobSnapshot};
 pub use state::{JobEvent, JobState, JobStatus, Outcome, TransitionError};
 

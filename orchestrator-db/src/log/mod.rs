@@ -1,0 +1,185 @@
+//! Log lines: written many at a time, read page by page, newest first, and followed as they come.
+
+mod row;
+
+use chrono::{DateTime, Utc};
+use orchestrator_core::clock::Timestamp;
+use orchestrator_core::id::{JobId, LogId};
+use orchestrator_core::log::{LogLevel, LogLine};
+use orchestrator_core::text::{LogMessage, ProcessName};
+use sqlx::types::Json;
+use uuid::Uuid;
+
+use crate::dialect::{Sql, sql};
+use crate::error::{DbError, Readable};
+use crate::lists::{Texts, containing, earliest, latest, time_text};
+use crate::page::PageRequest;
+use crate::rows::fetch;
+use crate::tx::{Tx, TxInner};
+
+use row::{LogRow, log_columns};
+
+/// Which lines are listed. Everything that is set must fit.
+#[derive(Debug, Clone, Default)]
+pub struct LogFilter {
+    /// Exactly this process.
+    pub process_name: Option<ProcessName>,
+    /// Any of these; all when empty.
+    pub levels: Vec<LogLevel>,
+    /// Written by this job.
+    pub job: Option<JobId>,
+    /// At this instant or later.
+    pub since: Option<Timestamp>,
+    /// At this instant or earlier.
+    pub until: Option<Timestamp>,
+    /// Part of the message, whatever the case of letters; not a pattern.
+    pub search: Option<String>,
+}
+
+/// Up to where a follower has read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LogPosition {
+    /// The instant of the last line.
+    pub log_time: Timestamp,
+    /// The last line.
+    pub id: LogId,
+}
+
+/// `$scope` names the index that fits: `$9` is the process name, `$10` the job.
+macro_rules! list_text {
+    ($scope:literal, $after:literal, $order:literal) => {
+        sql!["SELECT " [columns log_columns] " FROM logs
+         WHERE " $scope " AND log_time >= $1 AND log_time <= $2 AND (log_time, id) " $after " ($3, $4)
+             AND ($5 OR log_level" [in_texts "$6"] ") AND ($7 = '%%' OR log_message" [like "$7"] ")
+             AND ($9 = '' OR process_name = $9) AND ($10 IS NULL OR job_id = $10)
+         " $order " LIMIT $8"]
+    };
+    ($scope:literal) => {
+        [
+            list_text!($scope, "<", "ORDER BY log_time DESC, id DESC"),
+            list_text!($scope, ">", "ORDER BY log_time, id"),
+        ]
+    };
+}
+const OF_JOB: [Sql; 2] = list_text!("job_id = $10");
+const OF_PROCESS: [Sql; 2] = list_text!("process_name = $9");
+const ERRORS: [Sql; 2] = list_text!("log_level = 'ERROR'");
+const ALL: [Sql; 2] = list_text!("TRUE");
+
+const LOG_INSERT: Sql = sql!["INSERT INTO logs (id, log_time, log_level, process_name, log_message, job_id) "
+     [only sqlite "SELECT unhex(value->>0), value->>1, value->>2, value->>3, value->>4, unhex(value->>5)
+         FROM json_each($1) WHERE TRUE"]
+     [only postgres "SELECT id, log_time, log_level, process_name, log_message, job_id
+         FROM unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::text[], $5::text[], $6::uuid[])
+             AS line (id, log_time, log_level, process_name, log_message, job_id)"]
+     " ON CONFLICT (id) DO NOTHING"];
+
+type Key = (DateTime<Utc>, Uuid);
+
+impl Tx {
+    /// Writes lines. Those whose id is there already are skipped, so that a repeated call writes nothing twice.
+    pub async fn log_insert(&mut self, lines: &[LogLine]) -> Result<(), DbError> {
+        if lines.is_empty() {
+            return Ok(());
+        }
+        match &mut self.inner {
+            TxInner::Sqlite(transaction) => {
+                sqlx::query(LOG_INSERT.sqlite).bind(as_json(lines)).execute(&mut **transaction).await.map(drop)
+            }
+            TxInner::Postgres(transaction) => {
+                let ids: Vec<Uuid> = lines.iter().map(|line| line.id.as_uuid()).collect();
+                let times: Vec<Timestamp> = lines.iter().map(|line| line.log_time).collect();
+                let levels: Vec<&str> = lines.iter().map(|line| line.level.as_str()).collect();
+                let processes: Vec<&str> = lines.iter().map(|line| line.process_name.as_str()).collect();
+                let messages: Vec<&str> = lines.iter().map(|line| line.message.as_str()).collect();
+                let jobs: Vec<Option<Uuid>> = lines.iter().map(|line| line.job_id.map(JobId::as_uuid)).collect();
+                sqlx::query(LOG_INSERT.postgres)
+                    .bind(ids)
+                    .bind(times)
+                    .bind(levels)
+                    .bind(processes)
+                    .bind(messages)
+                    .bind(jobs)
+                    .execute(&mut **transaction)
+                    .await
+                    .map(drop)
+            }
+        }
+        .map_err(DbError::in_op("log_insert"))
+    }
+
+    /// A page of lines, newest first, with the cursor of the next one.
+    pub async fn log_list(
+        &mut self,
+        filter: &LogFilter,
+        page: &PageRequest,
+    ) -> Result<(Readable<LogLine>, Option<String>), DbError> {
+        let before = page.after::<Key>()?.unwrap_or_else(|| (latest(), Uuid::max()));
+        let mut rows = self.log_rows(filter.texts()[0], filter, before, page.fetch()).await?;
+        let next = page.cut(&mut rows, |row| (row.log_time, row.id));
+        Ok((Readable::collect(rows.into_iter().map(|row| row.and_then(LogLine::try_from))), next))
+    }
+
+    /// Lines after a position, oldest first, at most `limit`: for those who follow.
+    pub async fn log_after(
+        &mut self,
+        filter: &LogFilter,
+        after: Option<LogPosition>,
+        limit: u32,
+    ) -> Result<Readable<LogLine>, DbError> {
+        let after = after.map_or_else(|| (earliest(), Uuid::nil()), |after| (after.log_time, after.id.as_uuid()));
+        let rows = self.log_rows(filter.texts()[1], filter, after, i64::from(limit)).await?;
+        Ok(Readable::collect(rows.into_iter().map(|row| row.and_then(LogLine::try_from))))
+    }
+
+    async fn log_rows(
+        &mut self,
+        text: Sql,
+        filter: &LogFilter,
+        (log_time, id): Key,
+        limit: i64,
+    ) -> Result<Vec<Result<LogRow, crate::error::Corrupt>>, DbError> {
+        let levels: Texts = filter.levels.iter().map(|level| level.as_str()).collect();
+        fetch!(self, "log_list", text, table "logs" key "id" as LogRow, [
+            filter.since.unwrap_or_else(earliest),
+            filter.until.unwrap_or_else(latest),
+            log_time,
+            id,
+            filter.levels.is_empty(),
+            &levels,
+            containing(filter.search.as_deref().unwrap_or_default()),
+            limit,
+            filter.process_name.as_ref().map_or("", ProcessName::as_str),
+            filter.job.map(JobId::as_uuid),
+        ])
+    }
+}
+
+impl LogFilter {
+    /// The texts whose index fits best: newest first, oldest first.
+    fn texts(&self) -> [Sql; 2] {
+        match (self.job, &self.process_name, self.levels.as_slice()) {
+            (Some(_), ..) => OF_JOB,
+            (None, Some(_), _) => OF_PROCESS,
+            (None, None, [LogLevel::Error]) => ERRORS,
+            (None, None, _) => ALL,
+        }
+    }
+}
+
+type JsonRow<'a> = (String, String, &'static str, &'a str, &'a str, Option<String>);
+
+fn as_json(lines: &[LogLine]) -> Json<Vec<JsonRow<'_>>> {
+    let hex = |id: Uuid| id.simple().to_string();
+    let rows = lines.iter().map(|line| {
+        (
+            hex(line.id.as_uuid()),
+            time_text(line.log_time),
+            line.level.as_str(),
+            line.process_name.as_str(),
+            LogMessage::as_str(&line.message),
+            line.job_id.map(|job| hex(job.as_uuid())),
+        )
+    });
+    Json(rows.collect())
+}

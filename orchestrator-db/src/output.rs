@@ -1,0 +1,88 @@
+//! What robots print, in chunks keyed by job and sequence number.
+
+use chrono::{DateTime, Utc};
+use orchestrator_core::clock::Timestamp;
+use orchestrator_core::id::JobId;
+use orchestrator_core::job::OutputChunk;
+
+use crate::dialect::{Sql, sql};
+use crate::error::{Corrupt, DbError, Readable, RowAddress};
+use crate::rows::fetch;
+use crate::tx::{Tx, TxInner};
+
+const OUTPUT_APPEND: Sql = sql!["INSERT INTO job_output (job_id, seq, stream, at, content) "
+     [only sqlite "VALUES ($1, $2, $3, $4, $5)"]
+     [only postgres "SELECT $1, seq, stream, at, content
+         FROM unnest($2::bigint[], $3::text[], $4::timestamptz[], $5::bytea[]) AS chunk (seq, stream, at, content)"]
+     " ON CONFLICT (job_id, seq) DO NOTHING"];
+const OUTPUT_READ: Sql = sql![
+    "SELECT job_id, seq, stream, at, content FROM job_output
+     WHERE job_id = $1 AND seq > $2 ORDER BY seq LIMIT $3"
+];
+
+#[derive(Debug, sqlx::FromRow)]
+struct OutputRow {
+    seq: i64,
+    stream: String,
+    at: DateTime<Utc>,
+    content: Vec<u8>,
+}
+
+impl Tx {
+    /// Appends chunks; those whose number is there already are skipped.
+    pub async fn output_append(&mut self, job: JobId, chunks: &[OutputChunk]) -> Result<(), DbError> {
+        match &mut self.inner {
+            // One by one: bytes do not travel in a JSON text, and a chunk is large beside a statement.
+            TxInner::Sqlite(transaction) => {
+                for chunk in chunks {
+                    sqlx::query(OUTPUT_APPEND.sqlite)
+                        .bind(job.as_uuid())
+                        .bind(chunk.seq)
+                        .bind(chunk.stream.as_str())
+                        .bind(chunk.at)
+                        .bind(&chunk.content)
+                        .execute(&mut **transaction)
+                        .await
+                        .map_err(DbError::in_op("output_append"))?;
+                }
+            }
+            TxInner::Postgres(transaction) => {
+                let numbers: Vec<i64> = chunks.iter().map(|chunk| chunk.seq).collect();
+                let streams: Vec<&str> = chunks.iter().map(|chunk| chunk.stream.as_str()).collect();
+                let times: Vec<Timestamp> = chunks.iter().map(|chunk| chunk.at).collect();
+                let contents: Vec<&[u8]> = chunks.iter().map(|chunk| chunk.content.as_slice()).collect();
+                sqlx::query(OUTPUT_APPEND.postgres)
+                    .bind(job.as_uuid())
+                    .bind(numbers)
+                    .bind(streams)
+                    .bind(times)
+                    .bind(contents)
+                    .execute(&mut **transaction)
+                    .await
+                    .map_err(DbError::in_op("output_append"))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Chunks after a number, in order, at most `limit`.
+    pub async fn output_read(
+        &mut self,
+        job: JobId,
+        after_seq: i64,
+        limit: u32,
+    ) -> Result<Readable<OutputChunk>, DbError> {
+        let rows = fetch!(self, "output_read", OUTPUT_READ, table "job_output" key "job_id" as OutputRow, [
+            job.as_uuid(),
+            after_seq,
+            i64::from(limit),
+        ])?;
+        Ok(Readable::collect(rows.into_iter().map(|row| row.and_then(|row| chunk(job, row)))))
+    }
+}
+
+fn chunk(job: JobId, row: OutputRow) -> Result<OutputChunk, Corrupt> {
+    let at = RowAddress::new("job_output", format_args!("{job}/{}", row.seq));
+    let stream = row.stream.parse().map_err(at.column("stream"))?;
+    Ok(OutputChunk { seq: row.seq, stream, at: row.at, content: row.content })
+}
