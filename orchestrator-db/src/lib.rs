@@ -10,10 +10,12 @@ mod credential;
 mod dialect;
 mod error;
 mod hint;
+mod id_part;
 mod lists;
 mod log;
 mod output;
 mod page;
+mod queue;
 mod rows;
 mod setting;
 mod token;
@@ -27,5 +29,9 @@ pub use hint::{Heard, Hint, Listener};
 pub use log::{LogFilter, LogPosition};
 pub use orchestrator_core::job::OutputChunk;
 pub use page::PageRequest;
+pub use queue::{
+    ClaimRequest, ElementClaimError, ElementEdit, ElementFilter, NewElement, QueueCounts, QueueSettings, QueueSummary,
+    StatusBy, StatusChange, StatusError,
+};
 pub use token::{NewToken, StoredToken};
 pub use tx::Tx;

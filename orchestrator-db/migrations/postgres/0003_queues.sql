@@ -36,7 +36,7 @@ CREATE INDEX queues_lease ON queues (lease_expires_at) WHERE lease_expires_at IS
 -- Counts per queue and status are the sum of these rows: each transaction adds what it changed, a maintenance task
 -- folds them together.
 CREATE TABLE queue_counts (
-    id UUID PRIMARY KEY,
+    id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     queue_name TEXT NOT NULL,
     status TEXT NOT NULL,
     delta BIGINT NOT NULL

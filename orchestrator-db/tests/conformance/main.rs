@@ -24,3 +24,4 @@ macro_rules! conformance {
 }
 
 mod connect;
+mod queue;

@@ -1,0 +1,261 @@
+use std::collections::{BTreeMap, HashSet};
+use std::time::Duration;
+
+use chrono::DateTime;
+use orchestrator_core::clock::Timestamp;
+use orchestrator_core::id::{JobId, RequestId};
+use orchestrator_core::queue::{ElementStatus, QueueElement};
+use orchestrator_core::text::{QueueName, Reference};
+use sqlx::types::Json;
+use uuid::Uuid;
+
+use super::count::Deltas;
+use super::row::{ElementRow, element_columns};
+use crate::dialect::{Sql, on_conn, sql};
+use crate::error::{DbError, Readable};
+use crate::lists::{Ids, time_text};
+use crate::tx::Tx;
+
+/// Someone wants elements of a queue.
+#[derive(Debug, Clone)]
+pub struct ClaimRequest {
+    /// The queue.
+    pub queue: QueueName,
+    /// Only elements with exactly this reference.
+    pub reference: Option<Reference>,
+    /// How many at most.
+    pub count: u32,
+    /// The job that will hold them; nobody's when absent.
+    pub job: Option<JobId>,
+    /// Names the call, so that its repetition gives the same elements.
+    pub request: RequestId,
+    /// The caller lost the answer of the same call: look it up first.
+    pub repeat: bool,
+    /// How long a claim without a job holds; for ever when absent. A job's claim holds until the job ends.
+    pub lease: Option<Duration>,
+    /// Where to begin: nothing older is known to be new. A hint only: a claim that finds too little looks everywhere.
+    pub mark: Option<Timestamp>,
+}
+
+impl ClaimRequest {
+    /// A request for one element, for nobody's job, without a lease.
+    pub fn new(queue: QueueName, request: RequestId) -> Self {
+        Self { queue, reference: None, count: 1, job: None, request, repeat: false, lease: None, mark: None }
+    }
+}
+
+/// Why one of several claims got nothing, not even an empty answer.
+#[derive(Debug, thiserror::Error)]
+pub enum ElementClaimError {
+    /// The job has ended (or never began), so it can hold nothing.
+    #[error("job {0} does not run any more")]
+    JobEnded(JobId),
+}
+
+/// One element that is wanted, with whose it will be.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    request: usize,
+    job: Option<JobId>,
+    id: RequestId,
+    expires_at: Option<Timestamp>,
+}
+
+/// The answers so far, one a request.
+type Answers = Vec<Result<Vec<QueueElement>, ElementClaimError>>;
+
+#[derive(Debug, sqlx::FromRow)]
+struct GrantedRow {
+    #[sqlx(flatten)]
+    element: ElementRow,
+    request_id: Option<Uuid>,
+}
+
+// `picked` is materialised, so that the locks are taken once, in order. The array keeps PostgreSQL on the primary key
+// whatever it believes the number of rows to be.
+macro_rules! claim_text {
+    ($and_reference:literal) => {
+        sql!["WITH picked AS MATERIALIZED (
+             SELECT id AS element_id, row_number() OVER (ORDER BY created_date, id) AS place FROM (
+                 SELECT id, created_date FROM queues
+                 WHERE queue_name = $1" $and_reference " AND ready AND created_date >= $2
+                 ORDER BY created_date, id LIMIT $3" [skip_locked] ") AS oldest),
+         shares AS MATERIALIZED (SELECT "
+             [only sqlite "key + 1 AS place, unhex(value->>0) AS new_job, unhex(value->>1) AS new_request,
+                 value->>2 AS new_expiry FROM json_each($4)"]
+             [only postgres "place, (value->>0)::uuid AS new_job, (value->>1)::uuid AS new_request,
+                 (value->>2)::timestamptz AS new_expiry
+                 FROM json_array_elements($4::json) WITH ORDINALITY AS share (value, place)"] ")
+         UPDATE queues SET status = 'IN_PROGRESS', ready = FALSE, attention = FALSE, start_date = $5, end_date = NULL,
+             attempt = attempt + 1, lease_token = lease_token + 1,
+             job_id = shares.new_job, request_id = shares.new_request, lease_expires_at = shares.new_expiry
+         FROM picked JOIN shares ON shares.place = picked.place
+         WHERE queues.id = picked.element_id"
+             [only postgres " AND queues.id = ANY(ARRAY(SELECT element_id FROM picked))"] " AND ready
+         RETURNING " [columns element_columns]]
+    };
+}
+const ELEMENT_CLAIM: Sql = claim_text!("");
+const ELEMENT_CLAIM_BY_REFERENCE: Sql = claim_text!(" AND reference = $6");
+
+const ELEMENT_GRANTED: Sql = sql!["SELECT " [columns element_columns] ", request_id
+     FROM queues WHERE request_id" [in_ids "$1"] " ORDER BY created_date, id"];
+
+const ELEMENT_PEEK: Sql = sql!["SELECT " [columns element_columns] " FROM queues
+     WHERE queue_name = $1 AND ready ORDER BY created_date, id LIMIT $2"];
+const ELEMENT_PEEK_BY_REFERENCE: Sql = sql!["SELECT " [columns element_columns] " FROM queues
+     WHERE queue_name = $1 AND reference = $3 AND ready ORDER BY created_date, id LIMIT $2"];
+
+impl Tx {
+    /// Takes the oldest new elements, by creation and then id. One statement a queue and reference selects and marks;
+    /// requests that want of the same share out what there is in their order. An empty answer: there is none.
+    pub async fn element_claim(&mut self, requests: &[ClaimRequest], now: Timestamp) -> Result<Answers, DbError> {
+        let live = self.live_jobs(requests.iter().filter_map(|request| request.job)).await?;
+        let known = self.known_grants(requests).await?;
+        let mut answers: Answers = Vec::with_capacity(requests.len());
+        let mut wanted: BTreeMap<(&str, Option<&str>), Vec<Place>> = BTreeMap::new();
+        for (index, request) in requests.iter().enumerate() {
+            if let Some(job) = request.job.filter(|job| !live.contains(job)) {
+                answers.push(Err(ElementClaimError::JobEnded(job)));
+            } else if let Some(granted) = known.get(&(request.request, request.job)).filter(|_| request.repeat) {
+                answers.push(Ok(granted.clone()));
+            } else {
+                answers.push(Ok(Vec::new()));
+                let expires_at = request.lease.filter(|_| request.job.is_none()).map(|lease| now + lease);
+                let place = Place { request: index, job: request.job, id: request.request, expires_at };
+                let key = (request.queue.as_str(), request.reference.as_ref().map(Reference::as_str));
+                wanted.entry(key).or_default().extend(std::iter::repeat_n(place, request.count as usize));
+            }
+        }
+        let mut deltas = Deltas::default();
+        for ((queue, reference), places) in wanted {
+            let mark = places.iter().map(|place| requests[place.request].mark).min().flatten();
+            let taken = self.claim_group(queue, reference, mark, &places, now, &mut answers).await?;
+            deltas.add_text(queue, ElementStatus::New, -taken);
+            deltas.add_text(queue, ElementStatus::InProgress, taken);
+        }
+        self.counts_append(deltas).await?;
+        Ok(answers)
+    }
+
+    /// Takes for one queue and reference; without the mark for what was not found with it.
+    async fn claim_group(
+        &mut self,
+        queue: &str,
+        reference: Option<&str>,
+        mark: Option<Timestamp>,
+        places: &[Place],
+        now: Timestamp,
+        answers: &mut Answers,
+    ) -> Result<i64, DbError> {
+        let mut taken = 0;
+        for mark in [mark, None].into_iter().skip(usize::from(mark.is_none())) {
+            let places = &places[taken..];
+            if places.is_empty() {
+                break;
+            }
+            let mut rows = self.claim_rows(queue, reference, mark, places, now).await?;
+            rows.sort_unstable_by_key(|row| (row.created_date, row.id));
+            taken += rows.len();
+            for (row, place) in rows.into_iter().zip(places) {
+                // One that cannot be read stays claimed: nobody would get past it otherwise.
+                let readable = Readable::collect(std::iter::once(QueueElement::try_from(row)));
+                if let Ok(answer) = &mut answers[place.request] {
+                    answer.extend(readable.rows);
+                }
+            }
+        }
+        Ok(i64::try_from(taken).unwrap_or(i64::MAX))
+    }
+
+    async fn claim_rows(
+        &mut self,
+        queue: &str,
+        reference: Option<&str>,
+        mark: Option<Timestamp>,
+        places: &[Place],
+        now: Timestamp,
+    ) -> Result<Vec<ElementRow>, DbError> {
+        let text = if reference.is_some() { ELEMENT_CLAIM_BY_REFERENCE } else { ELEMENT_CLAIM };
+        let shares = Json(places.iter().map(Place::share).collect::<Vec<_>>());
+        on_conn!(self, |conn, dialect| {
+            let query = sqlx::query_as(text.text(dialect))
+                .bind(queue)
+                .bind(mark.unwrap_or(DateTime::UNIX_EPOCH))
+                .bind(i64::try_from(places.len()).unwrap_or(i64::MAX))
+                .bind(&shares)
+                .bind(now);
+            match reference {
+                Some(reference) => query.bind(reference),
+                None => query,
+            }
+            .fetch_all(conn)
+            .await
+        })
+        .map_err(DbError::in_op("element_claim"))
+    }
+
+    /// What repeated calls were granted before: what of it is still held. A grant that is over is an empty answer.
+    async fn known_grants(
+        &mut self,
+        requests: &[ClaimRequest],
+    ) -> Result<BTreeMap<(RequestId, Option<JobId>), Vec<QueueElement>>, DbError> {
+        let repeated: HashSet<Uuid> =
+            requests.iter().filter(|request| request.repeat).map(|request| request.request.as_uuid()).collect();
+        let mut grants: BTreeMap<_, Vec<QueueElement>> = BTreeMap::new();
+        if repeated.is_empty() {
+            return Ok(grants);
+        }
+        let ids: Ids = repeated.into_iter().collect();
+        let rows: Vec<GrantedRow> = on_conn!(self, |conn, dialect| {
+            sqlx::query_as(ELEMENT_GRANTED.text(dialect)).bind(&ids).fetch_all(conn).await
+        })
+        .map_err(DbError::in_op("element_claim_repeat"))?;
+        for row in rows {
+            let Some(request) = row.request_id.map(RequestId::from_uuid) else { continue };
+            let grant = grants.entry((request, row.element.job_id.map(JobId::from_uuid))).or_default();
+            let readable = Readable::collect(std::iter::once(QueueElement::try_from(row.element)));
+            grant.extend(readable.rows.into_iter().filter(|element| element.status == ElementStatus::InProgress));
+        }
+        Ok(grants)
+    }
+
+    /// The elements that a claim would get, marked in no way.
+    pub async fn element_peek(
+        &mut self,
+        queue: &QueueName,
+        reference: Option<&Reference>,
+        count: u32,
+    ) -> Result<Vec<QueueElement>, DbError> {
+        let text = if reference.is_some() { ELEMENT_PEEK_BY_REFERENCE } else { ELEMENT_PEEK };
+        let rows: Vec<ElementRow> = on_conn!(self, |conn, dialect| {
+            let query = sqlx::query_as(text.text(dialect)).bind(queue.as_str()).bind(i64::from(count));
+            match reference {
+                Some(reference) => query.bind(reference.as_str()),
+                None => query,
+            }
+            .fetch_all(conn)
+            .await
+        })
+        .map_err(DbError::in_op("element_peek"))?;
+        Ok(Readable::collect(rows.into_iter().map(QueueElement::try_from)).rows)
+    }
+
+    /// How the database would run a claim, line by line: a test holds that no claim walks through finished elements.
+    #[doc(hidden)]
+    pub async fn element_claim_plan(&mut self, queue: &QueueName) -> Result<Vec<String>, DbError> {
+        plan::of(self, queue).await
+    }
+}
+
+impl Place {
+    fn share(&self) -> [Option<String>; 3] {
+        [
+            self.job.map(|job| job.as_uuid().simple().to_string()),
+            Some(self.id.as_uuid().simple().to_string()),
+            self.expires_at.map(time_text),
+        ]
+    }
+}
+
+mod plan;

@@ -1,0 +1,180 @@
+//! Counts per queue and status: the sum of deltas, so that no claim waits for another one's count.
+
+use std::collections::BTreeMap;
+
+use orchestrator_core::queue::ElementStatus;
+use orchestrator_core::text::QueueName;
+use sqlx::types::Json;
+
+use super::settings::QueueSettings;
+use crate::dialect::{Sql, on_conn, sql};
+use crate::error::DbError;
+use crate::rows::{execute, fetch_plain};
+use crate::tx::Tx;
+
+/// How many elements of a queue have each status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct QueueCounts {
+    /// May be claimed.
+    pub new: i64,
+    /// Someone works on them.
+    pub in_progress: i64,
+    /// Done.
+    pub done: i64,
+    /// Failed.
+    pub failed: i64,
+    /// Abandoned.
+    pub abandoned: i64,
+}
+
+impl QueueCounts {
+    /// The count of one status.
+    pub fn of(&self, status: ElementStatus) -> i64 {
+        match status {
+            ElementStatus::New => self.new,
+            ElementStatus::InProgress => self.in_progress,
+            ElementStatus::Done => self.done,
+            ElementStatus::Failed => self.failed,
+            ElementStatus::Abandoned => self.abandoned,
+        }
+    }
+
+    fn of_mut(&mut self, status: ElementStatus) -> &mut i64 {
+        match status {
+            ElementStatus::New => &mut self.new,
+            ElementStatus::InProgress => &mut self.in_progress,
+            ElementStatus::Done => &mut self.done,
+            ElementStatus::Failed => &mut self.failed,
+            ElementStatus::Abandoned => &mut self.abandoned,
+        }
+    }
+}
+
+/// A queue with its counts and settings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueueSummary {
+    /// Its name.
+    pub name: QueueName,
+    /// Its elements.
+    pub counts: QueueCounts,
+    /// How its elements are treated.
+    pub settings: QueueSettings,
+}
+
+/// What a verb changed, summed up a queue and status.
+#[derive(Debug, Default)]
+pub(super) struct Deltas(BTreeMap<(String, ElementStatus), i64>);
+
+impl Deltas {
+    pub(super) fn add(&mut self, queue: &QueueName, status: ElementStatus, delta: i64) {
+        self.add_text(queue.as_str(), status, delta);
+    }
+
+    pub(super) fn add_text(&mut self, queue: &str, status: ElementStatus, delta: i64) {
+        *self.0.entry((queue.to_owned(), status)).or_default() += delta;
+    }
+
+    fn into_rows(self) -> Vec<(String, &'static str, i64)> {
+        let changed = self.0.into_iter().filter(|(_, delta)| *delta != 0);
+        changed.map(|((queue, status), delta)| (queue, status.as_str(), delta)).collect()
+    }
+}
+
+const COUNTS_APPEND: Sql = sql!["INSERT INTO queue_counts (queue_name, status, delta)
+     SELECT value->>0, value->>1, " [only sqlite "value->>2 FROM json_each($1)"]
+     [only postgres "(value->>2)::bigint FROM json_array_elements($1::json) AS delta (value)"]];
+const COUNTS_SUM: Sql = sql![
+    "SELECT queue_name, status, CAST(SUM(delta) AS BIGINT) FROM queue_counts
+     GROUP BY queue_name, status"
+];
+const COUNTS_SUM_OF_QUEUE: Sql = sql![
+    "SELECT queue_name, status, CAST(SUM(delta) AS BIGINT) FROM queue_counts
+     WHERE queue_name = $1 GROUP BY queue_name, status"
+];
+const COUNTS_TAKE: Sql = sql!["DELETE FROM queue_counts WHERE id" [in_open] "SELECT id FROM queue_counts
+         WHERE (queue_name, status) IN (SELECT queue_name, status FROM queue_counts
+             GROUP BY queue_name, status HAVING COUNT(*) > 1)
+         ORDER BY queue_name, status, id LIMIT $1" [skip_locked] [in_close] "
+     RETURNING queue_name, status, delta"];
+const READY_COUNT: Sql = sql![
+    "SELECT COUNT(*) FROM
+     (SELECT 1 FROM queues WHERE queue_name = $1 AND ready LIMIT $2) AS ready_elements"
+];
+
+type Sum = (String, String, i64);
+
+impl Tx {
+    pub(super) async fn counts_append(&mut self, deltas: Deltas) -> Result<(), DbError> {
+        let rows = deltas.into_rows();
+        if rows.is_empty() {
+            return Ok(());
+        }
+        execute!(self, "counts_append", COUNTS_APPEND, [Json(&rows)]).map(drop)
+    }
+
+    /// Queues that have elements or settings, by name.
+    pub async fn queue_list(&mut self) -> Result<Vec<QueueSummary>, DbError> {
+        let sums = fetch_plain!(self, "queue_list", COUNTS_SUM, as Sum, [])?;
+        let mut queues: BTreeMap<String, (QueueCounts, Option<QueueSettings>)> = BTreeMap::new();
+        for (name, counts) in by_queue(sums) {
+            queues.entry(name).or_default().0 = counts;
+        }
+        for (name, settings) in self.queue_settings_all().await? {
+            queues.entry(name).or_default().1 = Some(settings);
+        }
+        let known = queues
+            .into_iter()
+            .filter(|(_, (counts, settings))| settings.is_some() || *counts != QueueCounts::default());
+        Ok(known.map(|(name, (counts, settings))| summary(QueueName::from_stored(name), counts, settings)).collect())
+    }
+
+    /// One queue; one that does not exist has no elements.
+    pub async fn queue_get(&mut self, name: &QueueName) -> Result<QueueSummary, DbError> {
+        let sums = fetch_plain!(self, "queue_get", COUNTS_SUM_OF_QUEUE, as Sum, [name.as_str()])?;
+        let counts = by_queue(sums).remove(name.as_str()).unwrap_or_default();
+        Ok(summary(name.clone(), counts, self.queue_settings_get(name).await?))
+    }
+
+    /// How many elements may be claimed, counted up to `at_most` and no further.
+    pub async fn queue_ready_count(&mut self, queue: &QueueName, at_most: u64) -> Result<u64, DbError> {
+        let at_most = i64::try_from(at_most).unwrap_or(i64::MAX);
+        let count: i64 = on_conn!(self, |conn, dialect| {
+            sqlx::query_scalar(READY_COUNT.text(dialect)).bind(queue.as_str()).bind(at_most).fetch_one(conn).await
+        })
+        .map_err(DbError::in_op("queue_ready_count"))?;
+        Ok(u64::try_from(count).unwrap_or_default())
+    }
+
+    /// Folds deltas of the same queue and status into one each; at most `limit` rows at a time. How many it folded.
+    pub async fn queue_counts_fold(&mut self, limit: u32) -> Result<usize, DbError> {
+        let taken = fetch_plain!(self, "queue_counts_fold", COUNTS_TAKE, as Sum, [i64::from(limit)])?;
+        let folded = taken.len();
+        let mut sums: BTreeMap<(String, String), i64> = BTreeMap::new();
+        for (queue, status, delta) in taken {
+            *sums.entry((queue, status)).or_default() += delta;
+        }
+        let rows: Vec<Sum> =
+            sums.into_iter().filter(|(_, sum)| *sum != 0).map(|((queue, status), sum)| (queue, status, sum)).collect();
+        if !rows.is_empty() {
+            execute!(self, "queue_counts_fold", COUNTS_APPEND, [Json(&rows)]).map(drop)?;
+        }
+        Ok(folded)
+    }
+}
+
+fn by_queue(sums: Vec<Sum>) -> BTreeMap<String, QueueCounts> {
+    let mut queues: BTreeMap<String, QueueCounts> = BTreeMap::new();
+    for (queue, status, sum) in sums {
+        match status.parse() {
+            Ok(status) => *queues.entry(queue).or_default().of_mut(status) = sum,
+            Err(error) => {
+                tracing::error!(table = "queue_counts", row = queue, column = "status", %error, "a stored row cannot be read");
+            }
+        }
+    }
+    queues
+}
+
+fn summary(name: QueueName, counts: QueueCounts, settings: Option<QueueSettings>) -> QueueSummary {
+    QueueSummary { name, counts, settings: settings.unwrap_or_default() }
+}

@@ -1,0 +1,90 @@
+use orchestrator_core::clock::Timestamp;
+use orchestrator_core::id::ElementId;
+use orchestrator_core::queue::{ElementStatus, QueueElement};
+use orchestrator_core::text::{ElementData, Message, Reference};
+
+use super::count::Deltas;
+use super::status::{StatusBy, StatusError, held_by_other, moved};
+use crate::dialect::{Sql, sql};
+use crate::error::DbError;
+use crate::rows::execute;
+use crate::tx::Tx;
+
+/// Changes to what an element carries: an absent field stays, `Some(None)` clears it.
+#[derive(Debug, Clone, Default)]
+pub struct ElementEdit {
+    /// What people search for.
+    pub reference: Option<Option<Reference>>,
+    /// What the robot needs to know.
+    pub data: Option<Option<ElementData>>,
+    /// The message.
+    pub message: Option<Option<Message>>,
+}
+
+const ELEMENT_UPDATE: Sql = sql!["UPDATE queues SET reference = $2, data = $3, message = $4 WHERE id = $1"];
+const ELEMENT_DELETE: Sql = sql!["DELETE FROM queues WHERE id = $1"];
+
+impl Tx {
+    /// Changes what an element carries. Gives it as it was and as it is.
+    pub async fn element_update(
+        &mut self,
+        id: ElementId,
+        edit: ElementEdit,
+    ) -> Result<(QueueElement, QueueElement), DbError> {
+        let locked = self.elements_lock(std::iter::once(id)).await?.remove(&id);
+        let before = locked.ok_or_else(|| DbError::not_found("queue element", id))??.element;
+        let mut after = before.clone();
+        after.reference = edit.reference.unwrap_or(after.reference);
+        after.data = edit.data.unwrap_or(after.data);
+        after.message = edit.message.unwrap_or(after.message);
+        execute!(
+            self,
+            "element_update",
+            ELEMENT_UPDATE,
+            [
+                id.as_uuid(),
+                after.reference.as_ref().map(Reference::as_str),
+                after.data.as_ref().map(ElementData::as_str),
+                after.message.as_ref().map(Message::as_str),
+            ]
+        )?;
+        Ok((before, after))
+    }
+
+    /// Removes an element for good, under the same rule as a change of its status. Gives it as it was.
+    pub async fn element_delete(
+        &mut self,
+        id: ElementId,
+        by: StatusBy,
+    ) -> Result<Result<QueueElement, StatusError>, DbError> {
+        let locked = match self.elements_lock(std::iter::once(id)).await?.remove(&id) {
+            None => return Ok(Err(StatusError::NotFound(id))),
+            Some(Err(corrupt)) => return Ok(Err(StatusError::Corrupt(corrupt))),
+            Some(Ok(locked)) => locked,
+        };
+        if let Some(job) = held_by_other(&locked, by) {
+            return Ok(Err(StatusError::HeldByOther { id, job }));
+        }
+        execute!(self, "element_delete", ELEMENT_DELETE, [id.as_uuid()])?;
+        let mut deltas = Deltas::default();
+        deltas.add(&locked.element.queue_name, locked.element.status, -1);
+        self.counts_append(deltas).await?;
+        Ok(Ok(locked.element))
+    }
+
+    /// Makes elements that have ended new again, with all their attempts before them; others stay. Gives those that were
+    /// changed, as they are now.
+    pub async fn element_retry(&mut self, ids: &[ElementId], now: Timestamp) -> Result<Vec<QueueElement>, DbError> {
+        let locked = self.elements_lock(ids.iter().copied()).await?;
+        let ended = locked.into_values().flatten().map(|locked| locked.element);
+        let changes: Vec<(QueueElement, QueueElement)> = ended
+            .filter(|element| element.status.is_terminal())
+            .map(|element| {
+                let after = moved(&element, ElementStatus::New, StatusBy::Operator, now);
+                (element, after)
+            })
+            .collect();
+        self.elements_write(&changes).await?;
+        Ok(changes.into_iter().map(|(_, after)| after).collect())
+    }
+}

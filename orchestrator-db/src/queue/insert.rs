@@ -1,0 +1,118 @@
+use orchestrator_core::clock::Timestamp;
+use orchestrator_core::id::ElementId;
+use orchestrator_core::queue::ElementStatus;
+use orchestrator_core::text::{CreatedBy, ElementData, QueueName, Reference};
+use sqlx::types::Json;
+use uuid::Uuid;
+
+use super::count::Deltas;
+use crate::dialect::{Sql, sql};
+use crate::error::DbError;
+use crate::tx::{Tx, TxInner};
+
+/// A piece of work to store. Elements of one call are claimed in the order of their ids.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewElement {
+    /// Its id, made by the caller, so that a repeated call makes no second one.
+    pub id: ElementId,
+    /// The queue it goes into.
+    pub queue_name: QueueName,
+    /// What people search for.
+    pub reference: Option<Reference>,
+    /// What the robot needs to know.
+    pub data: Option<ElementData>,
+    /// Who or what made it.
+    pub created_by: Option<CreatedBy>,
+}
+
+macro_rules! insert_text {
+    ($on_conflict:literal) => {
+        sql!["INSERT INTO queues (id, queue_name, status, ready, attention, created_date, lease_token, attempt,
+             reference, data, created_by)
+         SELECT " [only sqlite "unhex(value->>0), value->>1, 'NEW', TRUE, FALSE, $2, 0, 0, value->>2, value->>3,
+             value->>4 FROM json_each($1) WHERE TRUE"]
+             [only postgres "id, queue_name, 'NEW', TRUE, FALSE, $2, 0, 0, reference, data, created_by
+             FROM unnest($1::uuid[], $3::text[], $4::text[], $5::text[], $6::text[])
+                 AS element (id, queue_name, reference, data, created_by)"]
+         $on_conflict " RETURNING queue_name"]
+    };
+}
+const ELEMENT_INSERT: Sql = insert_text!("");
+const ELEMENT_INSERT_MISSING: Sql = insert_text!(" ON CONFLICT (id) DO NOTHING");
+
+impl Tx {
+    /// Creates elements, all or none, with one creation instant. With `repeat` the ids that are there already are left as
+    /// they are; without it they are a conflict. How many were created.
+    pub async fn element_insert(
+        &mut self,
+        elements: &[NewElement],
+        repeat: bool,
+        now: Timestamp,
+    ) -> Result<usize, DbError> {
+        if elements.is_empty() {
+            return Ok(0);
+        }
+        let text = if repeat { ELEMENT_INSERT_MISSING } else { ELEMENT_INSERT };
+        let queues: Vec<String> = match &mut self.inner {
+            TxInner::Sqlite(transaction) => {
+                sqlx::query_scalar(text.sqlite).bind(as_json(elements)).bind(now).fetch_all(&mut **transaction).await
+            }
+            TxInner::Postgres(transaction) => {
+                let columns = Columns::of(elements);
+                sqlx::query_scalar(text.postgres)
+                    .bind(columns.ids)
+                    .bind(now)
+                    .bind(columns.queues)
+                    .bind(columns.references)
+                    .bind(columns.data)
+                    .bind(columns.creators)
+                    .fetch_all(&mut **transaction)
+                    .await
+            }
+        }
+        .map_err(DbError::in_op("element_insert"))?;
+        let mut deltas = Deltas::default();
+        for queue in &queues {
+            deltas.add_text(queue, ElementStatus::New, 1);
+        }
+        self.counts_append(deltas).await?;
+        Ok(queues.len())
+    }
+}
+
+type JsonRow<'a> = (String, &'a str, Option<&'a str>, Option<&'a str>, Option<&'a str>);
+
+fn as_json(elements: &[NewElement]) -> Json<Vec<JsonRow<'_>>> {
+    let rows = elements.iter().map(|element| {
+        (
+            element.id.as_uuid().simple().to_string(),
+            element.queue_name.as_str(),
+            element.reference.as_ref().map(Reference::as_str),
+            element.data.as_ref().map(ElementData::as_str),
+            element.created_by.as_ref().map(CreatedBy::as_str),
+        )
+    });
+    Json(rows.collect())
+}
+
+/// The same, one array a column.
+#[derive(Debug)]
+struct Columns<'a> {
+    ids: Vec<Uuid>,
+    queues: Vec<&'a str>,
+    references: Vec<Option<&'a str>>,
+    data: Vec<Option<&'a str>>,
+    creators: Vec<Option<&'a str>>,
+}
+
+impl<'a> Columns<'a> {
+    fn of(elements: &'a [NewElement]) -> Self {
+        Self {
+            ids: elements.iter().map(|element| element.id.as_uuid()).collect(),
+            queues: elements.iter().map(|element| element.queue_name.as_str()).collect(),
+            references: elements.iter().map(|element| element.reference.as_ref().map(Reference::as_str)).collect(),
+            data: elements.iter().map(|element| element.data.as_ref().map(ElementData::as_str)).collect(),
+            creators: elements.iter().map(|element| element.created_by.as_ref().map(CreatedBy::as_str)).collect(),
+        }
+    }
+}

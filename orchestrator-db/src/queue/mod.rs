@@ -1,0 +1,25 @@
+//! Queue elements: created, claimed exactly once, and brought to an end.
+//!
+//! Every verb that changes a status writes the element's columns together, in `change`, and appends what changed to the
+//! counts. `status` is in no index: the flags `ready` and `attention` are.
+
+mod change;
+mod claim;
+mod count;
+mod edit;
+mod find;
+mod insert;
+mod list;
+mod live;
+mod release;
+mod row;
+mod settings;
+mod status;
+
+pub use claim::{ClaimRequest, ElementClaimError};
+pub use count::{QueueCounts, QueueSummary};
+pub use edit::ElementEdit;
+pub use insert::NewElement;
+pub use list::ElementFilter;
+pub use settings::QueueSettings;
+pub use status::{StatusBy, StatusChange, StatusError};

@@ -1,0 +1,140 @@
+use std::collections::BTreeMap;
+
+use orchestrator_core::actor::Actor;
+use orchestrator_core::id::ElementId;
+use orchestrator_core::queue::ElementStatus;
+use orchestrator_core::text::QueueName;
+use orchestrator_db::{ClaimRequest, ElementFilter, NewElement, PageRequest, QueueCounts, QueueSettings, StatusBy};
+
+use super::world::*;
+use crate::harness::TestDb;
+
+conformance! {
+    queues_are_listed_with_their_counts_and_settings,
+    a_queue_without_elements_and_settings_is_no_queue,
+    ready_elements_are_counted_only_as_far_as_asked,
+    folding_leaves_one_row_a_count_and_changes_no_sum,
+    counts_equal_the_elements_after_any_sequence_of_changes,
+}
+
+async fn queues_are_listed_with_their_counts_and_settings(db: TestDb) {
+    let stored = some(&db, 2).await;
+    set(&db, change(stored[0], ElementStatus::Failed, StatusBy::Operator), at(5)).await.unwrap();
+    let retried = QueueName::parse("Retried").unwrap();
+    let mut tx = db.begin_write().await.unwrap();
+    tx.queue_settings_set(&retried, QueueSettings { max_attempts: 3 }, &Actor::system(), t0()).await.unwrap();
+    let queues = tx.queue_list().await.unwrap();
+    assert_eq!(queues.iter().map(|queue| queue.name.as_str()).collect::<Vec<_>>(), [QUEUE, "Retried"]);
+    assert_eq!(queues[0].counts, QueueCounts { new: 1, failed: 1, ..QueueCounts::default() });
+    assert_eq!((queues[0].settings.max_attempts, queues[1].settings.max_attempts), (1, 3));
+}
+
+async fn a_queue_without_elements_and_settings_is_no_queue(db: TestDb) {
+    let id = some(&db, 1).await[0];
+    let mut tx = db.begin_write().await.unwrap();
+    tx.element_delete(id, StatusBy::Operator).await.unwrap().unwrap();
+    assert!(tx.queue_list().await.unwrap().is_empty());
+}
+
+async fn ready_elements_are_counted_only_as_far_as_asked(db: TestDb) {
+    some(&db, 5).await;
+    claim(&db, request(), at(9)).await;
+    let mut tx = db.begin_read().await.unwrap();
+    for (at_most, expected) in [(0, 0), (3, 3), (4, 4), (100, 4)] {
+        assert_eq!(tx.queue_ready_count(&queue(), at_most).await.unwrap(), expected);
+    }
+}
+
+async fn folding_leaves_one_row_a_count_and_changes_no_sum(db: TestDb) {
+    let stored = some(&db, 6).await;
+    set(&db, change(stored[0], ElementStatus::Done, StatusBy::Operator), at(7)).await.unwrap();
+    let before = counts(&db).await;
+    let mut tx = db.begin_write().await.unwrap();
+    while tx.queue_counts_fold(3).await.unwrap() > 0 {
+        assert_eq!(tx.queue_get(&queue()).await.unwrap().counts, before);
+    }
+    tx.commit().await.unwrap();
+    assert_eq!(counts(&db).await, before);
+}
+
+/// Small, repeatable randomness.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, bound: usize) -> usize {
+        // Knuth's MMIX generator; the low bits are weak.
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(self.0 >> 33).unwrap() % bound
+    }
+}
+
+async fn counts_equal_the_elements_after_any_sequence_of_changes(db: TestDb) {
+    let queues = ["Invoices", "Letters"].map(|name| QueueName::parse(name).unwrap());
+    let job = running_job(&db).await;
+    let mut dice = Dice(20_261_122);
+    let mut known: Vec<ElementId> = Vec::new();
+    for step in 0..150 {
+        let now = at(step);
+        let queue_name = queues[dice.below(2)].clone();
+        let mut tx = db.begin_write().await.unwrap();
+        match dice.below(7) {
+            0 | 1 => {
+                let elements: Vec<NewElement> =
+                    (0..=dice.below(4)).map(|_| NewElement { queue_name: queue_name.clone(), ..element() }).collect();
+                known.extend(elements.iter().map(|element| element.id));
+                tx.element_insert(&elements, dice.below(2) == 0, now).await.unwrap();
+            }
+            2 => {
+                let count = u32::try_from(dice.below(4)).unwrap();
+                let by_job = ClaimRequest { queue: queue_name, count, ..of_job(job) };
+                tx.element_claim(&[by_job, request()], now).await.unwrap();
+            }
+            3 if !known.is_empty() => {
+                let id = known.swap_remove(dice.below(known.len()));
+                tx.element_delete(id, StatusBy::Job(job)).await.unwrap().unwrap();
+            }
+            4 => drop(tx.element_retry(&known, now).await.unwrap()),
+            5 => drop(tx.element_release_of_job(&[job], now).await.unwrap()),
+            _ if !known.is_empty() => {
+                let changes: Vec<_> = (0..3)
+                    .map(|_| {
+                        let status = ElementStatus::ALL[dice.below(5)];
+                        change(known[dice.below(known.len())], status, StatusBy::Operator)
+                    })
+                    .collect();
+                tx.element_set_status(&changes, now).await.unwrap();
+            }
+            _ => {}
+        }
+        if dice.below(10) == 0 {
+            tx.queue_counts_fold(50).await.unwrap();
+        }
+        if dice.below(8) == 0 {
+            tx.rollback().await.unwrap();
+            known.retain({
+                let mut tx = db.begin_read().await.unwrap();
+                let mut alive = Vec::new();
+                for id in &known {
+                    alive.push(tx.element_get(*id).await.is_ok());
+                }
+                let mut alive = alive.into_iter();
+                move |_| alive.next().unwrap()
+            });
+        } else {
+            tx.commit().await.unwrap();
+        }
+    }
+    for name in queues {
+        let mut tx = db.begin_read().await.unwrap();
+        let filter = ElementFilter::of(name.clone());
+        let (listed, _) = tx.element_list(&filter, &PageRequest::first(1000)).await.unwrap();
+        let mut real: BTreeMap<ElementStatus, i64> = BTreeMap::new();
+        for element in &listed.rows {
+            *real.entry(element.status).or_default() += 1;
+        }
+        let counts = tx.queue_get(&name).await.unwrap().counts;
+        for status in ElementStatus::ALL {
+            assert_eq!(counts.of(*status), real.get(status).copied().unwrap_or_default(), "{name} {status}");
+        }
+    }
+}

@@ -1,0 +1,114 @@
+use orchestrator_core::id::ElementId;
+use orchestrator_core::queue::ElementStatus::{Done, Failed, New};
+use orchestrator_core::text::{Message, QueueName, Reference};
+use orchestrator_db::{DbError, ElementFilter, NewElement, PageRequest, StatusBy, StatusChange};
+
+use super::world::*;
+use crate::harness::TestDb;
+
+conformance! {
+    elements_are_listed_in_the_order_of_insertion_or_newest_first,
+    pages_follow_one_another_without_gaps_or_repeats,
+    every_filter_narrows_the_list,
+    wildcards_in_a_search_are_literal,
+    an_element_that_cannot_be_read_does_not_break_the_list,
+    a_cursor_of_another_list_is_refused,
+}
+
+fn all() -> ElementFilter {
+    ElementFilter::of(queue())
+}
+
+async fn list(db: &TestDb, filter: &ElementFilter) -> Vec<ElementId> {
+    let mut tx = db.begin_read().await.unwrap();
+    let (listed, next) = tx.element_list(filter, &PageRequest::first(1000)).await.unwrap();
+    assert_eq!(next, None);
+    ids(&listed.rows)
+}
+
+async fn elements_are_listed_in_the_order_of_insertion_or_newest_first(db: TestDb) {
+    let mut stored = some(&db, 3).await;
+    insert(&db, &[NewElement { queue_name: QueueName::parse("Other").unwrap(), ..element() }], at(1)).await;
+    set(&db, change(stored[1], Done, StatusBy::Operator), at(9)).await.unwrap();
+    assert_eq!(list(&db, &all()).await, stored);
+    stored.reverse();
+    assert_eq!(list(&db, &ElementFilter { newest_first: true, ..all() }).await, stored);
+}
+
+async fn pages_follow_one_another_without_gaps_or_repeats(db: TestDb) {
+    let elements: Vec<NewElement> = (0..7).map(|_| element()).collect();
+    let mut expected = insert(&db, &elements, t0()).await;
+    expected.extend(some(&db, 3).await.into_iter().skip(1));
+    expected.sort_unstable();
+    for newest_first in [false, true] {
+        let filter = ElementFilter { newest_first, ..all() };
+        let (mut seen, mut cursor) = (Vec::new(), None);
+        loop {
+            let page = PageRequest { limit: 4, cursor };
+            let (listed, next) = db.begin_read().await.unwrap().element_list(&filter, &page).await.unwrap();
+            assert!(listed.rows.len() <= 4);
+            seen.extend(ids(&listed.rows));
+            cursor = next;
+            if cursor.is_none() {
+                break;
+            }
+        }
+        assert_eq!(seen, list(&db, &filter).await);
+        assert_eq!(seen.len(), 10);
+    }
+}
+
+async fn every_filter_narrows_the_list(db: TestDb) {
+    let stored = insert(&db, &[with_reference("A"), with_reference("B"), with_data("Zürich")], t0()).await;
+    let late = insert(&db, &[with_reference("A")], at(60)).await[0];
+    let failed =
+        StatusChange { message: Some(Message::cut("No such file")), ..change(late, Failed, StatusBy::Operator) };
+    set(&db, failed, at(61)).await.unwrap();
+    let of_a = ElementFilter { reference: Some(Reference::parse("A", 100).unwrap()), ..all() };
+    let search = |text: &str| ElementFilter { search: Some(text.to_owned()), ..all() };
+    for newest_first in [false, true] {
+        let narrowed = [
+            (of_a.clone(), vec![stored[0], late]),
+            (ElementFilter { statuses: vec![Failed], ..of_a.clone() }, vec![late]),
+            (ElementFilter { statuses: vec![Failed], ..all() }, vec![late]),
+            (ElementFilter { statuses: vec![New], ..all() }, stored.clone()),
+            (ElementFilter { statuses: vec![New, Failed], ..all() }, vec![stored[0], stored[1], stored[2], late]),
+            (ElementFilter { statuses: vec![Done], ..all() }, vec![]),
+            (ElementFilter { created_from: Some(at(60)), ..all() }, vec![late]),
+            (ElementFilter { created_to: Some(at(59)), ..all() }, stored.clone()),
+            (search("zür"), vec![stored[2]]),
+            (search("SUCH"), vec![late]),
+            (search("b"), vec![stored[1]]),
+        ];
+        for (filter, mut expected) in narrowed {
+            if newest_first {
+                expected.reverse();
+            }
+            let filter = ElementFilter { newest_first, ..filter };
+            assert_eq!(list(&db, &filter).await, expected, "{filter:?}");
+        }
+    }
+}
+
+async fn wildcards_in_a_search_are_literal(db: TestDb) {
+    let stored =
+        insert(&db, &[with_data("100 %"), with_data("100 x"), with_data("a_b"), with_data("a\\b")], t0()).await;
+    for (text, expected) in [("%", 0), ("0 %", 0), ("_", 2), ("a_b", 2), ("\\", 3)] {
+        let filter = ElementFilter { search: Some(text.to_owned()), ..all() };
+        assert_eq!(list(&db, &filter).await, [stored[expected]], "{text}");
+    }
+}
+
+async fn an_element_that_cannot_be_read_does_not_break_the_list(db: TestDb) {
+    let stored = some(&db, 3).await;
+    execute(&db, format!("UPDATE queues SET status = 'OPEN' WHERE id = {}", literal(&db, stored[1].as_uuid()))).await;
+    let (listed, _) = db.begin_read().await.unwrap().element_list(&all(), &PageRequest::first(10)).await.unwrap();
+    assert_eq!(ids(&listed.rows), [stored[0], stored[2]]);
+    assert_eq!(listed.corrupt[0].row, stored[1].to_string());
+}
+
+async fn a_cursor_of_another_list_is_refused(db: TestDb) {
+    let page = PageRequest { limit: 1, cursor: Some("7b7d".to_owned()) };
+    let refused = db.begin_read().await.unwrap().element_list(&all(), &page).await.unwrap_err();
+    assert!(matches!(refused, DbError::InvalidCursor { .. }), "{refused}");
+}

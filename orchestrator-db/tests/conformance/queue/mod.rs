@@ -1,0 +1,10 @@
+//! Queue elements: claimed exactly once, fenced, counted.
+
+mod claim;
+mod concurrency;
+mod count;
+mod edit;
+mod list;
+mod release;
+mod status;
+mod world;

@@ -1,0 +1,109 @@
+use std::time::Duration;
+
+use orchestrator_core::actor::Actor;
+use orchestrator_core::id::JobId;
+use orchestrator_core::queue::ElementStatus::{Abandoned, Done, InProgress, New};
+use orchestrator_core::queue::QueueElement;
+use orchestrator_db::{ClaimRequest, QueueSettings, StatusBy};
+
+use super::world::*;
+use crate::harness::TestDb;
+
+conformance! {
+    what_a_job_still_holds_at_its_end_is_abandoned,
+    what_it_finished_and_what_others_hold_stays,
+    an_element_is_new_again_while_its_queue_grants_another_attempt,
+    a_claim_outside_a_job_expires_when_it_asked_for_a_lease,
+    an_expired_claim_goes_back_while_attempts_are_left,
+    a_claim_without_a_lease_never_expires,
+    a_job_that_took_something_is_known,
+}
+
+async fn release(db: &TestDb, jobs: &[JobId]) -> Vec<QueueElement> {
+    let mut tx = db.begin_write().await.unwrap();
+    let released = tx.element_release_of_job(jobs, at(50)).await.unwrap();
+    tx.commit().await.unwrap();
+    released
+}
+
+async fn expire(db: &TestDb, now: i64) -> Vec<QueueElement> {
+    let mut tx = db.begin_write().await.unwrap();
+    let expired = tx.element_expire_claims(at(now), 100).await.unwrap();
+    tx.commit().await.unwrap();
+    expired
+}
+
+async fn grant_attempts(db: &TestDb, max_attempts: u32) {
+    let mut tx = db.begin_write().await.unwrap();
+    tx.queue_settings_set(&queue(), QueueSettings { max_attempts }, &Actor::system(), t0()).await.unwrap();
+    tx.commit().await.unwrap();
+}
+
+async fn what_a_job_still_holds_at_its_end_is_abandoned(db: TestDb) {
+    let job = running_job(&db).await;
+    let stored = some(&db, 2).await;
+    claim(&db, ClaimRequest { count: 2, ..of_job(job) }, at(9)).await;
+    assert_eq!(release(&db, &[job]).await.len(), 2);
+    for id in stored {
+        let element = get(&db, id).await;
+        assert_eq!((element.status, element.times.end_date), (Abandoned, Some(at(50))));
+        assert_eq!(element.job_id, Some(job), "it stays visible whose it was");
+    }
+    assert_eq!(counts(&db).await.abandoned, 2);
+    assert!(release(&db, &[job]).await.is_empty(), "again changes nothing");
+}
+
+async fn what_it_finished_and_what_others_hold_stays(db: TestDb) {
+    let (job, other) = (running_job(&db).await, running_job(&db).await);
+    let stored = some(&db, 2).await;
+    claim(&db, of_job(job), at(9)).await;
+    set(&db, change(stored[0], Done, StatusBy::Job(job)), at(10)).await.unwrap();
+    claim(&db, of_job(other), at(11)).await;
+    assert!(release(&db, &[job]).await.is_empty());
+    assert_eq!((get(&db, stored[0]).await.status, get(&db, stored[1]).await.status), (Done, InProgress));
+}
+
+async fn an_element_is_new_again_while_its_queue_grants_another_attempt(db: TestDb) {
+    grant_attempts(&db, 2).await;
+    let id = some(&db, 1).await[0];
+    for expected in [New, Abandoned] {
+        let job = running_job(&db).await;
+        let claimed = claim(&db, of_job(job), at(9)).await.remove(0);
+        let released = release(&db, &[job]).await.remove(0);
+        assert_eq!((released.id, released.status), (id, expected));
+        assert_eq!((released.lease_token, released.attempt), (claimed.lease_token, claimed.attempt));
+    }
+}
+
+async fn a_claim_outside_a_job_expires_when_it_asked_for_a_lease(db: TestDb) {
+    let id = some(&db, 1).await[0];
+    claim(&db, ClaimRequest { lease: Some(Duration::from_secs(10)), ..request() }, at(5)).await;
+    assert!(expire(&db, 14).await.is_empty());
+    assert_eq!(expire(&db, 15).await[0].status, Abandoned);
+    assert_eq!(get(&db, id).await.lease_expires_at, None);
+    assert!(expire(&db, 16).await.is_empty());
+}
+
+async fn an_expired_claim_goes_back_while_attempts_are_left(db: TestDb) {
+    grant_attempts(&db, 2).await;
+    some(&db, 1).await;
+    let leased = ClaimRequest { lease: Some(Duration::from_secs(10)), ..request() };
+    claim(&db, leased, at(5)).await;
+    assert_eq!(expire(&db, 15).await[0].status, New);
+    assert_eq!(claim(&db, request(), at(16)).await[0].attempt, 2);
+}
+
+async fn a_claim_without_a_lease_never_expires(db: TestDb) {
+    some(&db, 1).await;
+    claim(&db, request(), at(5)).await;
+    assert!(expire(&db, 1_000_000_000).await.is_empty());
+}
+
+async fn a_job_that_took_something_is_known(db: TestDb) {
+    let (busy, idle) = (running_job(&db).await, running_job(&db).await);
+    some(&db, 1).await;
+    claim(&db, of_job(busy), at(5)).await;
+    let mut tx = db.begin_read().await.unwrap();
+    assert!(tx.element_any_of_job(busy).await.unwrap());
+    assert!(!tx.element_any_of_job(idle).await.unwrap());
+}
