@@ -29,6 +29,7 @@ CREATE TABLE triggers (
 );
 CREATE UNIQUE INDEX triggers_live_name ON triggers (trigger_name) WHERE deleted_at IS NULL;
 CREATE INDEX triggers_due ON triggers (due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX triggers_failed ON triggers (id) WHERE hold = 'FAILED';
 
 CREATE TABLE scheduled_triggers (
     id UUID PRIMARY KEY REFERENCES triggers (id),
@@ -60,3 +61,4 @@ CREATE TABLE trigger_decisions (
     reason TEXT NOT NULL
 );
 CREATE INDEX trigger_decisions_trigger ON trigger_decisions (trigger_id, id);
+CREATE INDEX trigger_decisions_decided ON trigger_decisions (decided_at);

@@ -51,16 +51,22 @@ CREATE TABLE jobs (
     priority INTEGER NOT NULL,
     -- 0 single, 1 scheduled, 2 queue: the order in which they are claimed.
     type_rank INTEGER NOT NULL,
+    -- Run with arguments of its own: an edit of the trigger leaves them alone.
+    own_arguments BOOLEAN NOT NULL,
     snapshot TEXT NOT NULL,
     UNIQUE (trigger_id, scheduled_at, attempt)
 );
 CREATE INDEX jobs_queued ON jobs (priority DESC, type_rank, scheduled_at, id) WHERE status = 'QUEUED';
+CREATE INDEX jobs_not_before ON jobs (not_before) WHERE status = 'QUEUED' AND not_before IS NOT NULL;
+CREATE INDEX jobs_reserved ON jobs (reserved_worker) WHERE reserved_worker IS NOT NULL;
 CREATE INDEX jobs_active_by_trigger ON jobs (trigger_id) WHERE status IN ('QUEUED', 'ASSIGNED', 'RUNNING', 'LOST');
 CREATE INDEX jobs_active_by_worker ON jobs (worker_name) WHERE status IN ('ASSIGNED', 'RUNNING', 'LOST');
 CREATE INDEX jobs_by_trigger ON jobs (trigger_id, id);
 CREATE INDEX jobs_by_process ON jobs (process_name, id);
 CREATE INDEX jobs_by_status ON jobs (status, id);
 CREATE INDEX jobs_by_worker ON jobs (worker_name, id) WHERE worker_name IS NOT NULL;
+-- People name a job by the end of its id, as lists show it.
+CREATE INDEX jobs_id_end ON jobs (lower(substr(hex(id), 29)));
 CREATE INDEX jobs_request ON jobs (request_id) WHERE request_id IS NOT NULL;
 CREATE UNIQUE INDEX jobs_origin_request ON jobs (origin_request_id) WHERE origin_request_id IS NOT NULL;
 CREATE UNIQUE INDEX jobs_token ON jobs (job_token_hash) WHERE job_token_hash IS NOT NULL;

@@ -1,0 +1,93 @@
+//! The list of jobs.
+
+use orchestrator_core::id::TriggerId;
+use orchestrator_core::job::{Job, JobStatus};
+use orchestrator_core::text::{ProcessName, WorkerName};
+use sqlx::QueryBuilder;
+use uuid::Uuid;
+
+use super::row::{JobRow, job_columns};
+use crate::dialect::on_conn;
+use crate::error::{DbError, Readable};
+use crate::page::PageRequest;
+use crate::rows::read_row;
+use crate::tx::Tx;
+
+/// Which jobs a list shows; all by default.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct JobFilter {
+    /// Of this trigger.
+    pub trigger_id: Option<TriggerId>,
+    /// Of the process with exactly this name.
+    pub process_name: Option<ProcessName>,
+    /// With one of these statuses; any when empty.
+    pub statuses: Vec<JobStatus>,
+    /// Held or run by the worker with exactly this name.
+    pub worker_name: Option<WorkerName>,
+}
+
+/// One page of one status: walks an index from the newest on and stops at the page's length.
+macro_rules! push_branch {
+    ($query:expr, $columns:expr, $filter:expr, $status:expr, $before:expr, $limit:expr) => {
+        $query.push("SELECT ").push($columns).push(" FROM jobs WHERE id < ").push_bind($before);
+        if let Some(status) = $status {
+            $query.push(" AND status = ").push_bind(status);
+        }
+        if let Some(trigger) = $filter.trigger_id {
+            $query.push(" AND trigger_id = ").push_bind(trigger.as_uuid());
+        }
+        if let Some(process) = &$filter.process_name {
+            $query.push(" AND process_name = ").push_bind(process.as_str());
+        }
+        if let Some(worker) = &$filter.worker_name {
+            $query.push(" AND worker_name = ").push_bind(worker.as_str());
+        }
+        $query.push(" ORDER BY id DESC LIMIT ").push_bind($limit);
+    };
+}
+
+/// Several statuses are several such pages, of which the newest rows are taken: one `IN` would make a database without
+/// statistics read and sort all history.
+macro_rules! push_list {
+    ($query:expr, $filter:expr, $before:expr, $limit:expr) => {
+        match &$filter.statuses[..] {
+            [] | [_] => {
+                let status = $filter.statuses.first().map(|status| status.as_str());
+                push_branch!($query, job_columns!(), $filter, status, $before, $limit);
+            }
+            several => {
+                $query.push("SELECT ").push(job_columns!()).push(" FROM jobs WHERE id IN (");
+                for (place, status) in several.iter().enumerate() {
+                    $query.push(if place == 0 { "SELECT id FROM (" } else { " UNION ALL SELECT id FROM (" });
+                    push_branch!($query, "id", $filter, Some(status.as_str()), $before, $limit);
+                    $query.push(") branch");
+                }
+                $query.push(") ORDER BY id DESC LIMIT ").push_bind($limit);
+            }
+        }
+    };
+}
+
+impl Tx {
+    /// Jobs, the newest first, with the cursor of the next page.
+    pub async fn job_list(
+        &mut self,
+        filter: &JobFilter,
+        page: &PageRequest,
+    ) -> Result<(Readable<Job>, Option<String>), DbError> {
+        let before: Uuid = page.after()?.unwrap_or(Uuid::max());
+        let limit = page.fetch();
+        let mut rows = on_conn!(self, |conn, _dialect| {
+            let mut query = QueryBuilder::new("");
+            push_list!(query, filter, before, limit);
+            query
+                .build()
+                .fetch_all(conn)
+                .await
+                .map(|rows| rows.iter().map(|row| read_row::<_, JobRow>("jobs", "id", row)).collect::<Vec<_>>())
+        })
+        .map_err(DbError::in_op("job_list"))?;
+        let next = page.cut(&mut rows, |row| row.id);
+        Ok((Readable::collect(rows.into_iter().map(|row| row?.try_into())), next))
+    }
+}

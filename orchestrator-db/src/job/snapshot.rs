@@ -1,0 +1,39 @@
+//! Edits of a trigger reach its queued jobs.
+
+use orchestrator_core::id::TriggerId;
+use orchestrator_core::job::JobSnapshot;
+use sqlx::types::Json;
+
+use super::type_rank;
+use crate::dialect::{Sql, sql};
+use crate::error::DbError;
+use crate::rows::execute;
+use crate::tx::Tx;
+
+const JOB_REWRITE_SNAPSHOT: Sql = sql!["UPDATE jobs SET trigger_name = $3, process_name = $4, is_blocking = $5, priority = $6,
+        type_rank = $7, snapshot = CASE WHEN own_arguments THEN "
+    [only sqlite "json_set($2, '$.process.args', json(snapshot->'$.process.args'))"]
+    [only postgres "jsonb_set($2, '{process,args}', COALESCE(snapshot->'process'->'args', 'null'))"]
+    " ELSE $2 END
+     WHERE trigger_id = $1 AND status = 'QUEUED'"];
+
+impl Tx {
+    /// Gives the queued jobs of a trigger what it runs now; how many. A job that was run with arguments of its own keeps
+    /// them, assigned and running jobs keep everything.
+    pub async fn job_rewrite_snapshot(&mut self, trigger: TriggerId, snapshot: &JobSnapshot) -> Result<u64, DbError> {
+        execute!(
+            self,
+            "job_rewrite_snapshot",
+            JOB_REWRITE_SNAPSHOT,
+            [
+                trigger.as_uuid(),
+                Json(snapshot),
+                snapshot.trigger_name.as_str(),
+                snapshot.process.name.as_str(),
+                snapshot.is_blocking,
+                i64::from(snapshot.priority),
+                type_rank(snapshot.trigger_type)
+            ]
+        )
+    }
+}

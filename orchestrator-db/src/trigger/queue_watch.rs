@@ -1,0 +1,97 @@
+//! Queue triggers whose queue has enough new elements.
+
+use std::collections::HashMap;
+
+use orchestrator_core::clock::Timestamp;
+use orchestrator_core::id::TriggerId;
+use orchestrator_core::text::QueueName;
+use uuid::Uuid;
+
+use super::StoredTrigger;
+use crate::dialect::{Sql, sql};
+use crate::error::{DbError, Readable};
+use crate::lists::{Ids, Texts};
+use crate::rows::{fetch_plain, fetch_scalars};
+use crate::tx::Tx;
+
+const QUEUE_WATCHERS: Sql = sql!["SELECT t.id, q.queue_name, q.min_batch_size
+     FROM queue_triggers q JOIN triggers t ON t.id = q.id
+     WHERE t.deleted_at IS NULL AND t.hold = 'NONE' AND (t.due_at IS NULL OR t.due_at <= $1) AND t.id > $2
+        AND ($3 OR q.queue_name" [in_texts "$4"] ")
+        AND EXISTS (SELECT 1 FROM queues e WHERE e.queue_name = q.queue_name AND e.ready)
+     ORDER BY t.id LIMIT $5"];
+
+const QUEUE_WATCHERS_LOCK: Sql = sql!["SELECT id FROM triggers WHERE id" [in_ids "$1"]
+    " AND deleted_at IS NULL AND hold = 'NONE' AND (due_at IS NULL OR due_at <= $2) ORDER BY id" [skip_locked]];
+
+/// A queue trigger that may have enough.
+type Watcher = (Uuid, String, i64);
+
+impl Tx {
+    /// Locks live queue triggers that are neither held nor backing off and whose queue (one of `queues`, or any) has at
+    /// least a batch of ready elements, in the order of their ids, beginning behind `after`. Those that another server
+    /// has are skipped.
+    pub async fn trigger_lock_queue_watchers(
+        &mut self,
+        queues: Option<&[QueueName]>,
+        now: Timestamp,
+        after: Option<TriggerId>,
+        limit: u32,
+    ) -> Result<Readable<StoredTrigger>, DbError> {
+        let names: Texts = queues.unwrap_or_default().iter().map(|queue| queue.as_str()).collect();
+        let mut after = after.map_or(Uuid::nil(), TriggerId::as_uuid);
+        let mut ready = Ids(Vec::new());
+        let mut counts = HashMap::new();
+        // Most triggers ask for one element, so that a round seldom drops any; one that drops some is followed by another.
+        loop {
+            let wanted = i64::from(limit) - i64::try_from(ready.0.len()).unwrap_or(i64::MAX);
+            let found = fetch_plain!(
+                self,
+                "trigger_lock_queue_watchers",
+                QUEUE_WATCHERS,
+                as Watcher,
+                [now, after, queues.is_none(), &names, wanted]
+            )?;
+            let Some(last) = found.last() else { break };
+            after = last.0;
+            let is_last_round = i64::try_from(found.len()).unwrap_or(i64::MAX) < wanted;
+            for (id, queue, batch) in found {
+                if self.has_batch(&mut counts, &queue, batch).await? {
+                    ready.0.push(id);
+                }
+            }
+            if is_last_round || ready.0.len() >= limit as usize {
+                break;
+            }
+        }
+        let locked = fetch_scalars!(
+            self,
+            "trigger_lock_queue_watchers",
+            QUEUE_WATCHERS_LOCK,
+            as Uuid,
+            [&ready, now]
+        )?;
+        self.trigger_read(&Ids(locked)).await
+    }
+
+    /// Whether the queue has so many; `counts` remembers what was counted up to which bound.
+    async fn has_batch(
+        &mut self,
+        counts: &mut HashMap<String, (u64, u64)>,
+        queue: &str,
+        batch: i64,
+    ) -> Result<bool, DbError> {
+        let batch = u64::try_from(batch).unwrap_or_default();
+        if batch <= 1 {
+            return Ok(true);
+        }
+        if let Some((count, bound)) = counts.get(queue)
+            && (*count >= batch || count < bound)
+        {
+            return Ok(*count >= batch);
+        }
+        let count = self.queue_ready_count(&QueueName::from_stored(queue.to_owned()), batch).await?;
+        counts.insert(queue.to_owned(), (count, batch));
+        Ok(count >= batch)
+    }
+}

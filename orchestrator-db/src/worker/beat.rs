@@ -1,0 +1,81 @@
+//! Heartbeats, and who has none.
+
+use std::collections::HashSet;
+
+use orchestrator_core::clock::Timestamp;
+use orchestrator_core::id::SessionId;
+use orchestrator_core::text::WorkerName;
+use serde::Serialize;
+use sqlx::types::Json;
+use uuid::Uuid;
+
+use crate::dialect::{Sql, sql};
+use crate::error::DbError;
+use crate::lists::time_text;
+use crate::rows::fetch_scalars;
+use crate::tx::Tx;
+
+#[derive(Debug, Serialize)]
+struct Beat<'a> {
+    worker: &'a str,
+    session: Uuid,
+    beat_at: String,
+    draining: bool,
+}
+
+// The sub-select locks in the order of names, as everything does. A heartbeat that was overtaken does not turn time back.
+const WORKER_BEAT: Sql = sql!["UPDATE workers SET
+        last_heartbeat = CASE WHEN v.beat_at > workers.last_heartbeat THEN v.beat_at ELSE workers.last_heartbeat END,
+        state = CASE WHEN v.draining OR workers.drain_requested THEN 'DRAINING' ELSE 'UP' END FROM "
+    [only sqlite "(SELECT value->>'worker' AS worker, unhex(value->>'session', '-') AS session,
+        value->>'beat_at' AS beat_at, value->>'draining' AS draining FROM json_each($1)) v"]
+    [only postgres "jsonb_to_recordset($1) AS v(worker text, session uuid, beat_at timestamptz, draining boolean)"]
+    " WHERE workers.name = v.worker AND workers.session_id = v.session AND workers.state <> 'STOPPED'
+        AND workers.name " [only postgres "= ANY(ARRAY(SELECT w.name FROM workers w WHERE w.name IN
+            (SELECT n.worker FROM jsonb_to_recordset($1) AS n(worker text)) ORDER BY w.name FOR UPDATE))"]
+    [only sqlite "IS NOT NULL"]
+    " RETURNING name"];
+
+const WORKER_MARK_LOST: Sql = sql![
+    "UPDATE workers SET state = 'LOST'
+     WHERE state IN ('UP', 'DRAINING') AND last_heartbeat < $1 RETURNING name"
+];
+
+impl Tx {
+    /// Notes heartbeats (worker, session, when, whether it drains by itself), all at once; the latest of several of one
+    /// worker counts. Returns the workers whose session is over: another one registered, it said good-bye, or it is unknown.
+    pub async fn worker_beat(
+        &mut self,
+        rows: &[(WorkerName, SessionId, Timestamp, bool)],
+    ) -> Result<Vec<WorkerName>, DbError> {
+        // A statement may change a row only once.
+        let mut latest: Vec<&(WorkerName, SessionId, Timestamp, bool)> = rows.iter().collect();
+        latest.sort_by(|a, b| (&a.0, a.1, b.2).cmp(&(&b.0, b.1, a.2)));
+        latest.dedup_by(|later, kept| later.0 == kept.0 && later.1 == kept.1);
+        if latest.is_empty() {
+            return Ok(Vec::new());
+        }
+        let beats: Vec<Beat<'_>> = latest
+            .iter()
+            .map(|(worker, session, at, draining)| Beat {
+                worker: worker.as_str(),
+                session: session.as_uuid(),
+                beat_at: time_text(*at),
+                draining: *draining,
+            })
+            .collect();
+        let alive = fetch_scalars!(self, "worker_beat", WORKER_BEAT, as String, [Json(&beats)])?;
+        let alive: HashSet<String> = alive.into_iter().collect();
+        let mut over: Vec<WorkerName> =
+            latest.iter().map(|row| &row.0).filter(|name| !alive.contains(name.as_str())).cloned().collect();
+        over.dedup();
+        Ok(over)
+    }
+
+    /// Marks the workers that were not heard of since `before` as LOST. Returns those, by name.
+    pub async fn worker_mark_lost(&mut self, before: Timestamp) -> Result<Vec<WorkerName>, DbError> {
+        let mut lost = fetch_scalars!(self, "worker_mark_lost", WORKER_MARK_LOST, as String, [before])?;
+        lost.sort();
+        Ok(lost.into_iter().map(WorkerName::from_stored).collect())
+    }
+}
