@@ -1,2 +1,7 @@
-//! Skeleton.
-fn main() {}
+//! The program `orchestrator`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    orchestrator::run(std::env::args_os())
+}

@@ -1,0 +1,72 @@
+//! How much of a list is fetched.
+
+use clap::Args;
+use orchestrator_proto::v1 as pb;
+
+use crate::error::Result;
+
+/// The most items the server gives at once.
+const PAGE: u32 = 1000;
+
+/// Which part of a list is wanted: unless told otherwise, of what people make all, of what robots make the first 100.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Paging<const DEFAULT: u32 = 100> {
+    /// The most items; 0 for all of them.
+    #[arg(long, value_name = "N", default_value_t = DEFAULT)]
+    pub(crate) limit: u32,
+    /// Go on where an earlier list ended (its `nextCursor`).
+    #[arg(long, value_name = "CURSOR", default_value_t, hide_default_value = true)]
+    pub(crate) cursor: String,
+}
+
+/// Fetches page after page until the limit or the end, and returns the items with the cursor of what is left.
+pub(crate) async fn pages<T, F, const DEFAULT: u32>(paging: &Paging<DEFAULT>, mut fetch: F) -> Result<(Vec<T>, String)>
+where
+    F: AsyncFnMut(pb::Page) -> Result<(Vec<T>, String)>,
+{
+    let wanted = if paging.limit == 0 { usize::MAX } else { usize::try_from(paging.limit).unwrap_or(usize::MAX) };
+    let mut items = Vec::new();
+    let mut cursor = paging.cursor.clone();
+    loop {
+        let limit = u32::try_from(wanted - items.len()).unwrap_or(PAGE).min(PAGE);
+        let (page, next) = fetch(pb::Page { limit, cursor }).await?;
+        let stalled = page.is_empty();
+        items.extend(page);
+        if next.is_empty() || stalled || items.len() >= wanted {
+            return Ok((items, next));
+        }
+        cursor = next;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A list of 2,500 numbers, whose cursor is the next number.
+    async fn fetch(limit: u32, calls: &mut Vec<u32>) -> (Vec<u32>, String) {
+        let paging = Paging::<100> { limit, cursor: String::new() };
+        pages(&paging, async |page: pb::Page| {
+            calls.push(page.limit);
+            let from: u32 = page.cursor.parse().unwrap_or(0);
+            let to = (from + page.limit).min(2500);
+            Ok(((from..to).collect(), if to < 2500 { to.to_string() } else { String::new() }))
+        })
+        .await
+        .unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_list_ends_at_the_limit_and_says_where_to_go_on() {
+        let mut calls = Vec::new();
+        let (items, next) = fetch(1200, &mut calls).await;
+        assert_eq!((items.len(), next.as_str(), calls), (1200, "1200", vec![1000, 200]));
+    }
+
+    #[tokio::test]
+    async fn without_a_limit_a_list_is_fetched_whole() {
+        let mut calls = Vec::new();
+        let (items, next) = fetch(0, &mut calls).await;
+        assert_eq!((items, next.as_str(), calls), ((0..2500).collect(), "", vec![1000, 1000, 1000]));
+    }
+}

@@ -1,0 +1,133 @@
+//! The command line as clap reads it.
+
+use clap::{ArgAction, Args, Parser, Subcommand};
+
+use crate::commands::{
+    completion::Shell, constant::ConstantCommand, credential::CredentialCommand, job::JobCommand, key::KeyCommand,
+    log::LogCommand, queue::QueueCommand, server::ServerCommand, token::TokenCommand, trigger::TriggerCommand,
+    worker::WorkerCommand,
+};
+use crate::connection::ConnectionFlags;
+use crate::output::{ColorChoice, Format, TimeStyle};
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0 done   1 failed   2 usage   3 not found   4 not signed in or not allowed   5 conflict or precondition
+  6 server unreachable or timed out   7 the job itself failed (with --wait or --follow)   130 interrupted";
+
+/// Runs software robots: when, where, on what work, and with what end.
+#[derive(Debug, Parser)]
+#[command(
+    name = "orchestrator",
+    version,
+    after_help = EXIT_CODES,
+    propagate_version = false,
+    subcommand_required = true,
+    arg_required_else_help = true,
+    max_term_width = 110
+)]
+pub(crate) struct Cli {
+    /// What holds for every command.
+    #[command(flatten)]
+    pub(crate) global: GlobalFlags,
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Flags of every command.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct GlobalFlags {
+    /// Which server, and as whom.
+    #[command(flatten)]
+    pub(crate) connection: ConnectionFlags,
+    /// How results are printed.
+    #[arg(short, long, global = true, value_enum, value_name = "FORMAT", default_value_t)]
+    pub(crate) output: Format,
+    /// How times are printed in tables.
+    #[arg(long, global = true, value_enum, value_name = "STYLE", default_value_t)]
+    pub(crate) time: TimeStyle,
+    /// When to colour. NO_COLOR is respected.
+    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t)]
+    pub(crate) color: ColorChoice,
+    /// Do not ask before something is deleted, killed or revoked.
+    #[arg(short, long, global = true, action = ArgAction::SetTrue)]
+    pub(crate) yes: bool,
+}
+
+/// The nouns, and a few verbs that need none.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Triggers: what makes processes run.
+    #[command(subcommand)]
+    Trigger(TriggerCommand),
+    /// Jobs: single runs of processes.
+    #[command(subcommand)]
+    Job(JobCommand),
+    /// Queues and their elements.
+    #[command(subcommand)]
+    Queue(QueueCommand),
+    /// Log lines of robots.
+    #[command(subcommand, alias = "logs")]
+    Log(LogCommand),
+    /// Constants: named values that robots read.
+    #[command(subcommand)]
+    Constant(ConstantCommand),
+    /// Credentials: user names with passwords that robots use.
+    #[command(subcommand)]
+    Credential(CredentialCommand),
+    /// Workers: the agents on robot machines.
+    #[command(subcommand, alias = "scheduler")]
+    Worker(WorkerCommand),
+    /// Tokens, with which people, scripts and workers sign in.
+    #[command(subcommand)]
+    Token(TokenCommand),
+    /// The key that stored passwords are encrypted with.
+    #[command(subcommand)]
+    Key(KeyCommand),
+    /// The server and its configuration.
+    #[command(subcommand)]
+    Server(ServerCommand),
+    /// One screen: server, workers, what runs, waits and fails.
+    Status,
+    /// Who the server takes you for.
+    Whoami,
+    /// Prints a completion script for a shell.
+    Completion {
+        /// The shell.
+        shell: Shell,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    /// Every command's help, noun by noun.
+    #[test]
+    fn help() {
+        let mut program = Cli::command().term_width(100);
+        program.build();
+        insta::assert_snapshot!("help", program.render_help().to_string());
+        for noun in program.get_subcommands_mut().filter(|noun| noun.get_name() != "help") {
+            let name = format!("help_{}", noun.get_name());
+            insta::assert_snapshot!(name, help_of(noun));
+        }
+    }
+
+    /// The help of a command and of those below it, without the global options, which are the same everywhere.
+    fn help_of(command: &mut clap::Command) -> String {
+        let help = command.clone().term_width(100).render_help().to_string();
+        let own = help.split("\nGlobal options:").next().unwrap_or_default().trim_end().to_owned();
+        let below = command.get_subcommands_mut().filter(|below| below.get_name() != "help");
+        below.map(help_of).fold(own, |all, below| format!("{all}\n\n--------\n\n{below}"))
+    }
+}

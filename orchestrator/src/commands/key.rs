@@ -1,0 +1,43 @@
+//! `key`: the file with the key that stored passwords are encrypted with.
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use clap::Subcommand;
+use orchestrator_core::secret::KeyRing;
+
+use crate::app::App;
+use crate::config::{Config, ConfigFlags};
+use crate::error::{CliError, Result};
+use crate::{output, secret_file};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeyCommand {
+    /// Makes a key file, readable by you alone. Never overwrites one.
+    Generate {
+        /// Where; unless given, where the server's configuration has it.
+        file: Option<PathBuf>,
+        #[command(flatten)]
+        config: ConfigFlags,
+    },
+}
+
+pub(crate) fn run(command: KeyCommand, app: &App) -> Result {
+    match command {
+        KeyCommand::Generate { file: Some(file), .. } => generate(app, &file),
+        KeyCommand::Generate { file: None, config } => generate(app, &Config::load(&config)?.key_file()),
+    }
+}
+
+fn generate(app: &App, path: &Path) -> Result {
+    let keys = KeyRing::generate().map_err(CliError::Random)?;
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        secret_file::create_folder(folder).map_err(CliError::file("make the folder", folder))?;
+    }
+    secret_file::create(path, keys.render().expose()).map_err(|source| match source.kind() {
+        ErrorKind::AlreadyExists => CliError::FileExists { path: path.to_owned() },
+        _ => CliError::File { action: "write the key to", path: path.to_owned(), source },
+    })?;
+    app.printer.note("Keep a copy in a safe place: without it no stored password can be read.");
+    output::stdout_line(&path.display().to_string())
+}

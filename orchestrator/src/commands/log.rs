@@ -1,0 +1,91 @@
+//! `log`: lines that robots write.
+
+use clap::{Args, Subcommand};
+use orchestrator_core::log::LogLevel;
+use orchestrator_proto::v1 as pb;
+
+use crate::app::App;
+use crate::arguments::{Moment, Paging, log_level, pages};
+use crate::error::Result;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum LogCommand {
+    /// Lists log lines, newest first.
+    List {
+        #[command(flatten)]
+        filter: Filter,
+        /// Not before this time (RFC 3339, or `now`).
+        #[arg(long, value_name = "TIME")]
+        since: Option<Moment>,
+        /// Not after this time.
+        #[arg(long, value_name = "TIME")]
+        until: Option<Moment>,
+        /// Only lines with this text in them.
+        #[arg(long, value_name = "TEXT", default_value_t, hide_default_value = true)]
+        search: String,
+        #[command(flatten)]
+        paging: Paging,
+    },
+    /// Prints log lines as they are written, until Ctrl-C.
+    Tail {
+        #[command(flatten)]
+        filter: Filter,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Filter {
+    /// Only lines of this process.
+    #[arg(long, value_name = "PROCESS", default_value_t, hide_default_value = true)]
+    process: String,
+    /// Only lines of this level: trace, info or error. May be repeated.
+    #[arg(long = "level", value_name = "LEVEL", value_parser = log_level)]
+    levels: Vec<LogLevel>,
+    /// Only lines of this job.
+    #[arg(long, value_name = "JOB", default_value_t, hide_default_value = true)]
+    job: String,
+}
+
+impl Filter {
+    fn levels(&self) -> Vec<String> {
+        self.levels.iter().map(ToString::to_string).collect()
+    }
+}
+
+pub(crate) async fn run(command: LogCommand, app: &App) -> Result {
+    match command {
+        LogCommand::List { filter, since, until, search, paging } => {
+            let request = pb::ListLogsRequest {
+                page: None,
+                levels: filter.levels(),
+                process_name: filter.process,
+                job: filter.job,
+                since: since.map(|at| at.resolve(app.now)),
+                until: until.map(|at| at.resolve(app.now)),
+                search,
+            };
+            list(app, &request, &paging).await
+        }
+        LogCommand::Tail { filter } => tail(app, filter).await,
+    }
+}
+
+async fn list(app: &App, request: &pb::ListLogsRequest, paging: &Paging) -> Result {
+    let client = app.connect().await?;
+    let (logs, next_cursor) = pages(paging, async |page| {
+        let request = pb::ListLogsRequest { page: Some(page), ..request.clone() };
+        let reply = client.logs().list(request).await?.into_inner();
+        Ok((reply.logs, reply.next_cursor))
+    })
+    .await?;
+    app.printer.list(&pb::ListLogsResponse { logs, next_cursor })
+}
+
+async fn tail(app: &App, filter: Filter) -> Result {
+    let request = pb::TailLogsRequest { levels: filter.levels(), process_name: filter.process, job: filter.job };
+    let mut stream = app.connect().await?.logs().tail(request).await?.into_inner();
+    while let Some(lines) = stream.message().await? {
+        app.printer.append(&lines)?;
+    }
+    Ok(())
+}

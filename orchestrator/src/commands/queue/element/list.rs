@@ -1,0 +1,62 @@
+//! `queue element list` and `show`.
+
+use clap::Args;
+use orchestrator_core::queue::ElementStatus;
+use orchestrator_proto::v1 as pb;
+
+use crate::app::App;
+use crate::arguments::{Moment, Paging, element_status, pages};
+use crate::error::Result;
+
+#[derive(Debug, Args)]
+pub(crate) struct ListArgs {
+    /// The queue.
+    queue: String,
+    /// Only elements of this status. May be repeated.
+    #[arg(long = "status", value_name = "STATUS", value_parser = element_status)]
+    statuses: Vec<ElementStatus>,
+    /// Only elements with exactly this reference.
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    reference: Option<String>,
+    /// Only elements with this text in reference, data or message.
+    #[arg(long, value_name = "TEXT", default_value_t, hide_default_value = true, allow_hyphen_values = true)]
+    search: String,
+    /// Not created before this time (RFC 3339, or `now`).
+    #[arg(long, value_name = "TIME")]
+    since: Option<Moment>,
+    /// Not created after this time.
+    #[arg(long, value_name = "TIME")]
+    until: Option<Moment>,
+    /// Newest first.
+    #[arg(long)]
+    newest_first: bool,
+    #[command(flatten)]
+    paging: Paging,
+}
+
+pub(super) async fn list(app: &App, args: ListArgs) -> Result {
+    let client = app.connect().await?;
+    let request = pb::ListElementsRequest {
+        queue_name: args.queue,
+        page: None,
+        reference: args.reference,
+        statuses: args.statuses.iter().map(ToString::to_string).collect(),
+        created_from: args.since.map(|at| at.resolve(app.now)),
+        created_to: args.until.map(|at| at.resolve(app.now)),
+        search: args.search,
+        newest_first: args.newest_first,
+    };
+    let (elements, next_cursor) = pages(&args.paging, async |page| {
+        let request = pb::ListElementsRequest { page: Some(page), ..request.clone() };
+        let reply = client.queues().list(request).await?.into_inner();
+        Ok((reply.elements, reply.next_cursor))
+    })
+    .await?;
+    app.printer.list(&pb::ListElementsResponse { elements, next_cursor })
+}
+
+pub(super) async fn show(app: &App, element: String) -> Result {
+    let request = pb::GetElementRequest { element };
+    let reply = app.connect().await?.queues().get(request).await?.into_inner();
+    app.printer.single(&reply)
+}

@@ -1,0 +1,75 @@
+//! `trigger enable`, `pause`, `kill` and `delete`.
+
+use orchestrator_proto::v1 as pb;
+
+use crate::app::App;
+use crate::arguments::Moment;
+use crate::error::Result;
+use crate::output::Single as _;
+
+pub(super) async fn enable(app: &App, trigger: String, at: Moment) -> Result {
+    let request = pb::EnableTriggerRequest { trigger, next_run: at.or_server_now() };
+    let reply = app.connect().await?.triggers().enable(request).await?.into_inner();
+    let trigger = reply.get()?;
+    app.printer.done(&reply, &trigger.name, &is_now(trigger))
+}
+
+pub(super) async fn pause(app: &App, trigger: String) -> Result {
+    let reply = app.connect().await?.triggers().disable(pb::DisableTriggerRequest { trigger }).await?.into_inner();
+    let trigger = reply.get()?;
+    let sentence = format!("{}{}", is_now(trigger), jobs(reply.cancelled_jobs, "cancelled"));
+    app.printer.done(&reply, &trigger.name, &sentence)
+}
+
+pub(super) async fn kill(app: &App, trigger: String) -> Result {
+    app.confirm(&question(app, "Kill the jobs of trigger", &trigger).await?)?;
+    let reply = app.connect().await?.triggers().kill(pb::KillTriggerRequest { trigger }).await?.into_inner();
+    let trigger = reply.get()?;
+    let killed = jobs(reply.killed_jobs, "asked to end");
+    let cancelled = jobs(reply.cancelled_jobs, "cancelled");
+    app.printer.done(&reply, &trigger.name, &format!("{}{killed}{cancelled}", is_now(trigger)))
+}
+
+pub(super) async fn delete(app: &App, trigger: String) -> Result {
+    app.confirm(&question(app, "Delete trigger", &trigger).await?)?;
+    let request = pb::DeleteTriggerRequest { trigger: trigger.clone() };
+    let reply = app.connect().await?.triggers().delete(request).await?.into_inner();
+    let cancelled = jobs(reply.cancelled_jobs, "cancelled");
+    let running = jobs(reply.running_jobs, "still running");
+    app.printer.done(&reply, &trigger, &format!("Trigger \"{trigger}\" is deleted.{cancelled}{running}"))
+}
+
+/// Names what it is about, where someone is there to read it.
+async fn question(app: &App, verb: &str, trigger: &str) -> Result<String> {
+    if !app.asks() {
+        return Ok(format!("{verb} \"{trigger}\"?"));
+    }
+    let request = pb::GetTriggerRequest { trigger: trigger.to_owned() };
+    let reply = app.connect().await?.triggers().get(request).await?.into_inner();
+    let trigger = reply.get()?;
+    Ok(format!("{verb} \"{}\", which is {}?", trigger.name, trigger.status))
+}
+
+fn is_now(trigger: &pb::Trigger) -> String {
+    format!("Trigger \"{}\" is {}.", trigger.name, trigger.status)
+}
+
+fn jobs(count: u32, what: &str) -> String {
+    match count {
+        0 => String::new(),
+        1 => format!(" 1 job {what}."),
+        _ => format!(" {count} jobs {what}."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn jobs_are_counted_in_words_and_none_is_not_mentioned() {
+        assert_eq!(jobs(0, "cancelled"), "");
+        assert_eq!(jobs(1, "cancelled"), " 1 job cancelled.");
+        assert_eq!(jobs(3, "still running"), " 3 jobs still running.");
+    }
+}

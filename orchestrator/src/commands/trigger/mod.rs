@@ -1,0 +1,89 @@
+//! `trigger`: what makes processes run.
+
+mod change;
+mod create;
+mod edit;
+mod policy_flags;
+mod preview;
+mod run;
+mod show;
+
+use clap::{Args, Subcommand};
+
+use crate::app::App;
+use crate::arguments::{Moment, Paging};
+use crate::error::Result;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TriggerCommand {
+    /// Creates a trigger.
+    #[command(subcommand)]
+    Create(create::CreateCommand),
+    /// Lists triggers.
+    List(ListArgs),
+    /// Shows a trigger, and why it lately did not run.
+    Show {
+        /// Its name, its id, or any unique end or beginning of the id.
+        trigger: String,
+    },
+    /// Changes a trigger. What is not named stays.
+    Edit(Box<edit::EditArgs>),
+    /// Ends a hold: the trigger fires again.
+    Enable {
+        /// Its name, its id, or any unique end or beginning of the id.
+        trigger: String,
+        /// For a single trigger that has fired: when it fires again.
+        #[arg(long, value_name = "TIME", default_value = "now")]
+        at: Moment,
+    },
+    /// Holds a trigger and cancels its waiting jobs; what runs may finish.
+    #[command(visible_alias = "disable")]
+    Pause {
+        /// Its name, its id, or any unique end or beginning of the id.
+        trigger: String,
+    },
+    /// Makes a job now, whatever the trigger's schedule and hold.
+    Run(run::RunArgs),
+    /// Kills a trigger's jobs and holds it.
+    Kill {
+        /// Its name, its id, or any unique end or beginning of the id.
+        trigger: String,
+    },
+    /// Deletes a trigger. What runs may finish.
+    Delete {
+        /// Its name, its id, or any unique end or beginning of the id.
+        trigger: String,
+    },
+    /// Shows when a trigger or a cron expression fires next.
+    Preview(preview::PreviewArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ListArgs {
+    /// Only triggers with this text in their name or process name.
+    #[arg(long, value_name = "TEXT", default_value_t, hide_default_value = true)]
+    search: String,
+    /// Only triggers of this status, such as idle, running or failed.
+    #[arg(long, value_name = "STATUS", default_value_t, hide_default_value = true)]
+    status: String,
+    /// Only single, scheduled or queue triggers.
+    #[arg(long = "type", value_name = "TYPE", default_value_t, hide_default_value = true)]
+    kind: String,
+    #[command(flatten)]
+    paging: Paging<0>,
+}
+
+pub(crate) async fn run(command: TriggerCommand, app: &App) -> Result {
+    match command {
+        TriggerCommand::Create(command) => create::create(app, command).await,
+        TriggerCommand::List(args) => show::list(app, args).await,
+        TriggerCommand::Show { trigger } => show::show(app, trigger).await,
+        TriggerCommand::Edit(args) => edit::edit(app, *args).await,
+        TriggerCommand::Enable { trigger, at } => change::enable(app, trigger, at).await,
+        TriggerCommand::Pause { trigger } => change::pause(app, trigger).await,
+        TriggerCommand::Run(args) => run::run_now(app, args).await,
+        TriggerCommand::Kill { trigger } => change::kill(app, trigger).await,
+        TriggerCommand::Delete { trigger } => change::delete(app, trigger).await,
+        TriggerCommand::Preview(args) => preview::preview(app, args).await,
+    }
+}

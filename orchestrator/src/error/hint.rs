@@ -1,0 +1,58 @@
+//! What to type next after a refusal.
+
+use tonic::Code;
+
+use super::refusal::Refusal;
+
+/// What was not found, by the beginning of the server's code, and the command that lists it.
+const LISTS: &[(&str, &str)] = &[
+    ("TRIGGER", "orchestrator trigger list"),
+    ("JOB", "orchestrator job list"),
+    ("QUEUE", "orchestrator queue list"),
+    ("ELEMENT", "orchestrator queue element list QUEUE"),
+    ("CONSTANT", "orchestrator constant list"),
+    ("CREDENTIAL", "orchestrator credential list"),
+    ("WORKER", "orchestrator worker list"),
+    ("TOKEN", "orchestrator token list"),
+];
+
+pub(super) fn next(refusal: &Refusal) -> Option<String> {
+    let text = match refusal.kind {
+        Code::Unauthenticated => {
+            "give a valid token with --token or ORCHESTRATOR_TOKEN, or start a sandbox: orchestrator dev"
+        }
+        Code::PermissionDenied => "see who you are: orchestrator whoami",
+        Code::Unavailable | Code::DeadlineExceeded => "is the server still there? orchestrator status",
+        Code::ResourceExhausted => "the server is busy: try again in a moment",
+        Code::Aborted => "someone else changed it meanwhile: look at it again and repeat",
+        Code::Unimplemented => "the server may be older than this program: compare with orchestrator status",
+        Code::Internal | Code::Unknown | Code::DataLoss => "the server's log tells more",
+        Code::NotFound => return list_of(&refusal.reason),
+        _ => return None,
+    };
+    Some(text.to_owned())
+}
+
+fn list_of(reason: &str) -> Option<String> {
+    let (_, list) = LISTS.iter().find(|(start, _)| reason.starts_with(start))?;
+    Some(format!("see what there is: {list}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use tonic::Status;
+
+    use super::*;
+
+    #[test]
+    fn what_was_not_found_can_be_listed() {
+        assert_eq!(list_of("QUEUE_NOT_FOUND").as_deref(), Some("see what there is: orchestrator queue list"));
+        assert_eq!(list_of("NOT_FOUND"), None);
+    }
+
+    #[test]
+    fn a_missing_token_is_told_where_to_put_one() {
+        let hint = next(&Refusal::from(&Status::unauthenticated("no token"))).unwrap();
+        assert!(hint.contains("ORCHESTRATOR_TOKEN"));
+    }
+}

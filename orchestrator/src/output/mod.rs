@@ -1,0 +1,21 @@
+//! What is printed: results to standard output, everything else to standard error.
+
+mod choice;
+mod column;
+mod json;
+mod look;
+mod print;
+mod prompt;
+mod sentence;
+mod table;
+mod times;
+mod views;
+
+pub(crate) use choice::{ColorChoice, Format, TimeStyle};
+pub(crate) use column::{Cell, Column};
+pub(crate) use json::{JsonError, to_line};
+pub(crate) use look::Look;
+pub(crate) use print::{Listing, Printer, Row, Single, stderr_bytes, stderr_line, stdout_bytes, stdout_line};
+pub(crate) use prompt::{can_ask, confirm, password};
+pub(crate) use sentence::{printable, printable_lines};
+pub(crate) use times::{instant, time};

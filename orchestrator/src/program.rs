@@ -1,0 +1,55 @@
+//! From the command line to the exit code.
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::app::App;
+use crate::cli::Cli;
+use crate::error::{CliError, Result, usage};
+use crate::output::{self, Format};
+use crate::{commands, telemetry};
+
+/// Runs the program with the given arguments (the first is its own name) and tells how it ended.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let cli = match Cli::try_parse_from(&arguments) {
+        Ok(cli) => cli,
+        Err(error) => return usage::report(&error, &arguments),
+    };
+    let format = cli.global.output;
+    match start(cli) {
+        Ok(()) | Err(CliError::OutputClosed) => ExitCode::SUCCESS,
+        Err(error) => {
+            report(&error, format);
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+fn report(error: &CliError, format: Format) {
+    if format.is_json() {
+        output::stderr_line(&error.to_json().to_string());
+    } else {
+        output::stderr_line(&error.to_text());
+    }
+}
+
+fn start(cli: Cli) -> Result {
+    // With two TLS providers compiled in by accident, rustls would panic instead of choosing.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    telemetry::init(telemetry::Format::default(), "warn");
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(CliError::Runtime)?;
+    let app = App::new(cli.global);
+    runtime.block_on(until_interrupted(commands::run(cli.command, &app)))
+}
+
+/// The command goes first: while it asks a person, Ctrl-C is the prompt's.
+async fn until_interrupted(command: impl Future<Output = Result>) -> Result {
+    tokio::select! {
+        biased;
+        result = command => result,
+        Ok(()) = tokio::signal::ctrl_c() => Err(CliError::Interrupted { note: None }),
+    }
+}

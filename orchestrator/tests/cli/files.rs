@@ -1,0 +1,61 @@
+//! Files that the program reads and writes.
+
+use crate::program::Program;
+
+#[test]
+fn a_key_file_is_made_once_and_never_overwritten() {
+    let program = Program::new();
+    let outcome = program.run(&["key", "generate", "keys/my.key"]);
+    assert_eq!((outcome.exit_code, outcome.stdout.as_str()), (0, "keys/my.key\n"), "{}", outcome.stderr);
+    let path = program.folder().join("keys/my.key");
+    let text = std::fs::read_to_string(&path).unwrap();
+    orchestrator_core::secret::KeyRing::parse(&text).unwrap();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+    let again = program.run(&["key", "generate", "keys/my.key"]);
+    assert_eq!(again.exit_code, 5);
+    assert!(again.stderr.contains("[FILE_EXISTS]"), "{}", again.stderr);
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+}
+
+#[test]
+fn a_key_without_a_place_is_made_where_the_server_looks_for_it() {
+    let program = Program::new();
+    let outcome = program.run(&["key", "generate", "--data", "here"]);
+    assert_eq!(outcome.exit_code, 0, "{}", outcome.stderr);
+    assert!(program.folder().join("here/orchestrator.key").is_file());
+}
+
+#[test]
+fn a_bad_row_is_named_and_nothing_is_sent() {
+    let program = Program::new();
+    std::fs::write(program.folder().join("work.csv"), "reference,data\n1,a\n2\n").unwrap();
+    std::fs::write(program.folder().join("work.txt"), "").unwrap();
+    // There is no token and no server: neither is asked for.
+    let outcome = program.run(&["queue", "element", "import", "demo", "work.csv"]);
+    assert_eq!(outcome.exit_code, 2);
+    insta::assert_snapshot!(outcome.stderr);
+    let json = program.run(&["queue", "element", "import", "demo", "work.csv", "-o", "json"]);
+    let json: serde_json::Value = serde_json::from_str(&json.stderr).unwrap();
+    assert_eq!(json["details"]["rows"][0]["line"], 3);
+    assert_eq!(program.run(&["queue", "element", "import", "demo", "work.txt"]).exit_code, 2);
+    let missing = program.run(&["queue", "element", "import", "demo", "no.csv"]);
+    assert_eq!((missing.exit_code, missing.stderr.contains("could not read no.csv")), (1, true), "{}", missing.stderr);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_context_that_others_can_read_is_refused() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let program = Program::new();
+    let path = program.folder().join("contexts.toml");
+    std::fs::write(&path, "").unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let path = path.to_str().unwrap();
+    let outcome = program.run_with(&["whoami"], &[("ORCHESTRATOR_CONTEXT_FILE", path)], "");
+    assert_eq!(outcome.exit_code, 1);
+    assert!(outcome.stderr.contains("chmod 600"), "{}", outcome.stderr);
+}

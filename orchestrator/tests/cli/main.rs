@@ -1,0 +1,8 @@
+//! The program as a script sees it: exit codes, standard output, standard error.
+
+mod configuration;
+mod conversation;
+mod errors;
+mod fake_server;
+mod files;
+mod program;
