@@ -18,6 +18,9 @@ pub(crate) struct Refusal {
     pub(crate) metadata: BTreeMap<String, String>,
 }
 
+/// How the transport words its own time-out.
+const TIMED_OUT: &str = "Timeout expired";
+
 /// The exit code of each kind of refusal; ux.md section 3.
 const EXIT_CODES: &[(Code, u8, &str)] = &[
     (Code::Cancelled, 6, "CANCELLED"),
@@ -47,7 +50,12 @@ impl From<&Status> for Refusal {
             Some(info) if !info.reason.is_empty() => (info.reason, BTreeMap::from_iter(info.metadata)),
             _ => (name.to_owned(), BTreeMap::new()),
         };
-        let message = if status.message().is_empty() { words(kind).to_owned() } else { status.message().to_owned() };
+        let message = match status.message() {
+            // What the transport says of itself helps nobody.
+            "" | "transport error" | TIMED_OUT => words(kind),
+            message => message,
+        };
+        let message = message.to_owned();
         Self { kind, reason, message, metadata }
     }
 }
@@ -61,7 +69,7 @@ impl Refusal {
 /// The kind of a status. The transport reports its own time-out as a cancellation, and a broken connection as unknown.
 fn kind_of(status: &Status) -> Code {
     match status.code() {
-        Code::Cancelled if status.message() == "Timeout expired" => Code::DeadlineExceeded,
+        Code::Cancelled if status.message() == TIMED_OUT => Code::DeadlineExceeded,
         Code::Unknown if status.message() == "transport error" => Code::Unavailable,
         code => code,
     }
@@ -137,6 +145,8 @@ mod tests {
     fn the_transports_time_out_is_a_time_out() {
         let refusal = Refusal::from(&Status::cancelled("Timeout expired"));
         assert_eq!((refusal.kind, refusal.exit_code()), (Code::DeadlineExceeded, 6));
+        assert_eq!(refusal.message, "the server did not answer in time");
+        assert_eq!(Refusal::from(&Status::unknown("transport error")).message, "the server went away");
     }
 
     #[test]
