@@ -7,12 +7,24 @@ use orchestrator_db::AuditRow;
 use serde_json::{Value, json};
 
 /// A row about a trigger.
-pub(crate) fn of_trigger(actor: &Actor, action: &'static str, trigger: TriggerId, before: Option<Value>, after: Option<Value>) -> AuditRow {
+pub(crate) fn of_trigger(
+    actor: &Actor,
+    action: &'static str,
+    trigger: TriggerId,
+    before: Option<Value>,
+    after: Option<Value>,
+) -> AuditRow {
     AuditRow { actor: actor.clone(), action, subject_kind: "trigger", subject: trigger.to_string(), before, after }
 }
 
 /// A row about a job.
-pub(crate) fn of_job(actor: &Actor, action: &'static str, job: JobId, before: Option<Value>, after: Option<Value>) -> AuditRow {
+pub(crate) fn of_job(
+    actor: &Actor,
+    action: &'static str,
+    job: JobId,
+    before: Option<Value>,
+    after: Option<Value>,
+) -> AuditRow {
     AuditRow { actor: actor.clone(), action, subject_kind: "job", subject: job.to_string(), before, after }
 }
 

@@ -11,7 +11,7 @@ use crate::transaction::Contended;
 use crate::waiting::WaitingClaim;
 
 /// The longest a claim may wait for its answer.
-pub const LONGEST_WAIT: Duration = Duration::from_secs(25);
+pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(25);
 
 /// A worker's request for jobs.
 #[derive(Debug, Clone, PartialEq, Eq)]

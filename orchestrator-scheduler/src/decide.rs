@@ -36,7 +36,7 @@ pub struct Circumstances {
 }
 
 /// The progress that leaves a trigger as it is.
-pub fn progress_of(stored: &StoredTrigger) -> TriggerProgress {
+pub(crate) fn progress_of(stored: &StoredTrigger) -> TriggerProgress {
     TriggerProgress {
         id: stored.trigger.id,
         next_run: stored.trigger.kind.next_run(),
@@ -76,7 +76,7 @@ pub fn decide_queue(stored: &StoredTrigger, ready: u64, at: Circumstances) -> Ve
 }
 
 /// The instant of a job that no clock asked for: now, or just after the trigger's latest one.
-pub fn free_instant(now: Timestamp, last: Option<Timestamp>) -> Timestamp {
+pub(crate) fn free_instant(now: Timestamp, last: Option<Timestamp>) -> Timestamp {
     last.map_or(now, |last| now.max(last + chrono::Duration::microseconds(1)))
 }
 
@@ -153,11 +153,19 @@ impl<'a> Deciding<'a> {
     /// Whether a single missed instant is to run after all; records it where not.
     fn makes_up_for(&mut self, instant: Timestamp) -> bool {
         if self.stored.trigger.policies.missed == Missed::Skip {
-            self.decline(instant, DecisionKind::Missed, "no server was running when it was due, and the policy is to skip".to_owned());
+            self.decline(
+                instant,
+                DecisionKind::Missed,
+                "no server was running when it was due, and the policy is to skip".to_owned(),
+            );
             return false;
         }
         if self.is_too_late(instant) {
-            self.decline(instant, DecisionKind::TooLate, "no server was running when it was due, and it is now later than max_lateness".to_owned());
+            self.decline(
+                instant,
+                DecisionKind::TooLate,
+                "no server was running when it was due, and it is now later than max_lateness".to_owned(),
+            );
             return false;
         }
         true
@@ -172,14 +180,23 @@ impl<'a> Deciding<'a> {
         };
         let (dropped, kept) = missed.split_at(missed.len().saturating_sub(kept));
         if let (Some(first), Some(last)) = (dropped.first(), dropped.last()) {
-            self.decline(*last, DecisionKind::Missed, format!("{} instants from {first} were missed while no server was running", dropped.len()));
+            self.decline(
+                *last,
+                DecisionKind::Missed,
+                format!("{} instants from {first} were missed while no server was running", dropped.len()),
+            );
         }
-        let mut kept = kept.iter().copied().filter(|instant| !self.is_too_late(*instant)).collect::<Vec<_>>().into_iter();
+        let mut kept =
+            kept.iter().copied().filter(|instant| !self.is_too_late(*instant)).collect::<Vec<_>>().into_iter();
         let Missed::All { .. } = self.stored.trigger.policies.missed else {
             match (kept.next(), missed.last()) {
                 (Some(instant), _) => self.run_or_overlap(instant),
                 (None, Some(last)) if dropped.len() < missed.len() => {
-                    self.decline(*last, DecisionKind::TooLate, "it was missed and is now later than max_lateness".to_owned());
+                    self.decline(
+                        *last,
+                        DecisionKind::TooLate,
+                        "it was missed and is now later than max_lateness".to_owned(),
+                    );
                 }
                 _ => {}
             }
@@ -204,9 +221,17 @@ impl<'a> Deciding<'a> {
         }
         if self.stored.trigger.policies.overlap == Overlap::BufferOne {
             if let Some(replaced) = self.verdict.progress.buffered_at.replace(instant) {
-                self.decline(replaced, DecisionKind::Overlap, format!("a job was still active, and the later instant {instant} took its place"));
+                self.decline(
+                    replaced,
+                    DecisionKind::Overlap,
+                    format!("a job was still active, and the later instant {instant} took its place"),
+                );
             }
-            self.decline(instant, DecisionKind::Buffered, "a job is still active: it runs when that one has ended".to_owned());
+            self.decline(
+                instant,
+                DecisionKind::Buffered,
+                "a job is still active: it runs when that one has ended".to_owned(),
+            );
             return;
         }
         self.decline(instant, DecisionKind::Overlap, format!("{} job(s) were still active", self.active));

@@ -45,9 +45,15 @@ impl DisciplinedClock {
         }
         self.offset.store(offset.num_microseconds().unwrap_or(0), Ordering::Release);
         if offset.abs() > MOST_OFFSET {
-            tracing::error!(offset.ms = offset.num_milliseconds(), "this machine's clock is more than 30 s off the database's: nothing is scheduled here until it is set right");
+            tracing::error!(
+                offset.ms = offset.num_milliseconds(),
+                "this machine's clock is more than 30 s off the database's: nothing is scheduled here until it is set right"
+            );
         } else if offset.abs() > WARN_OFFSET {
-            tracing::warn!(offset.ms = offset.num_milliseconds(), "this machine's clock is off the database's; corrected");
+            tracing::warn!(
+                offset.ms = offset.num_milliseconds(),
+                "this machine's clock is off the database's; corrected"
+            );
         }
         Ok(())
     }

@@ -93,7 +93,9 @@ impl Ended<'_> {
         }
         let single = trigger.kind.trigger_type() == TriggerType::Single;
         if progress.hold == Hold::None {
-            if self.outcome.is_failure() && (single || progress.consecutive_failures >= trigger.policies.max_consecutive_failures) {
+            if self.outcome.is_failure()
+                && (single || progress.consecutive_failures >= trigger.policies.max_consecutive_failures)
+            {
                 progress.hold = Hold::Failed;
             } else if single {
                 progress.hold = Hold::Done;

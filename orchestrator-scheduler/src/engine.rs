@@ -55,7 +55,8 @@ impl Scheduler {
 
     pub(crate) async fn tick_marked(&self, now: Timestamp, marks: &Marks) -> Result<TickSummary, DbError> {
         let claims = self.waiting().take_stock();
-        let written: Result<Written, DbError> = in_transaction!(self, |tx| { self.tick_in(tx, now, marks, &claims).await });
+        let written: Result<Written, DbError> =
+            in_transaction!(self, |tx| { self.tick_in(tx, now, marks, &claims).await });
         let summary = written.map(|written| {
             for (key, answer) in written.answers {
                 self.waiting().answer(key, answer);
@@ -66,7 +67,13 @@ impl Scheduler {
         summary
     }
 
-    async fn tick_in(&self, tx: &mut Tx, now: Timestamp, marks: &Marks, claims: &[(u64, WaitingClaim)]) -> Result<(Written, Vec<Hint>), DbError> {
+    async fn tick_in(
+        &self,
+        tx: &mut Tx,
+        now: Timestamp,
+        marks: &Marks,
+        claims: &[(u64, WaitingClaim)],
+    ) -> Result<(Written, Vec<Hint>), DbError> {
         let workers: BTreeSet<WorkerName> = claims.iter().map(|(_, claim)| claim.worker.clone()).collect();
         let workers: Vec<WorkerName> = workers.into_iter().collect();
         let loads = if workers.is_empty() { Vec::new() } else { tx.worker_lock_loads(&workers).await? };
@@ -89,7 +96,14 @@ impl Scheduler {
         Ok((written, hints))
     }
 
-    async fn evaluate(&self, tx: &mut Tx, now: Timestamp, marks: &Marks, summary: &mut TickSummary, touched: &mut BTreeSet<TriggerId>) -> Result<Vec<JobId>, DbError> {
+    async fn evaluate(
+        &self,
+        tx: &mut Tx,
+        now: Timestamp,
+        marks: &Marks,
+        summary: &mut TickSummary,
+        touched: &mut BTreeSet<TriggerId>,
+    ) -> Result<Vec<JobId>, DbError> {
         let due = tx.trigger_lock_due(now, BATCH).await?.rows;
         summary.more |= due.len() >= BATCH as usize;
         let watchers = self.watchers(tx, now, marks, &due, summary).await?;
@@ -112,7 +126,14 @@ impl Scheduler {
     }
 
     /// Queue triggers that see enough elements: of the queues that were named, or of all at a poll.
-    async fn watchers(&self, tx: &mut Tx, now: Timestamp, marks: &Marks, due: &[StoredTrigger], summary: &mut TickSummary) -> Result<Vec<StoredTrigger>, DbError> {
+    async fn watchers(
+        &self,
+        tx: &mut Tx,
+        now: Timestamp,
+        marks: &Marks,
+        due: &[StoredTrigger],
+        summary: &mut TickSummary,
+    ) -> Result<Vec<StoredTrigger>, DbError> {
         let queues: Vec<QueueName> = marks.queues.iter().cloned().collect();
         let named = match (marks.everything, queues.is_empty()) {
             (true, _) => None,
@@ -125,7 +146,13 @@ impl Scheduler {
         Ok(watchers)
     }
 
-    fn verdict(&self, stored: &StoredTrigger, now: Timestamp, active: &HashMap<TriggerId, ActiveJobs>, ready: &HashMap<QueueName, u64>) -> Verdict {
+    fn verdict(
+        &self,
+        stored: &StoredTrigger,
+        now: Timestamp,
+        active: &HashMap<TriggerId, ActiveJobs>,
+        ready: &HashMap<QueueName, u64>,
+    ) -> Verdict {
         let active = active.get(&stored.trigger.id).copied().unwrap_or_default();
         let at = Circumstances { now, on_duty_since: self.on_duty_since(), active };
         match &stored.trigger.kind {
@@ -181,7 +208,12 @@ impl Scheduler {
 }
 
 /// Reads candidates page by page until every slot is filled or there are no more, and places them.
-async fn plan(tx: &mut Tx, now: Timestamp, asks: &[Ask], loads: &[WorkerLoad]) -> Result<(Placement, BTreeMap<JobId, TriggerId>), DbError> {
+async fn plan(
+    tx: &mut Tx,
+    now: Timestamp,
+    asks: &[Ask],
+    loads: &[WorkerLoad],
+) -> Result<(Placement, BTreeMap<JobId, TriggerId>), DbError> {
     let wanted: u32 = asks.iter().map(|ask| ask.free_slots).fold(0, u32::saturating_add);
     let limit = wanted.saturating_mul(2).clamp(64, 1000);
     let mut candidates: Vec<Candidate> = Vec::new();
@@ -216,7 +248,12 @@ async fn count_ready(tx: &mut Tx, trigger: &Trigger, ready: &mut HashMap<QueueNa
     Ok(())
 }
 
-async fn write_verdicts(tx: &mut Tx, stored: &[&StoredTrigger], verdicts: &[Verdict], now: Timestamp) -> Result<Vec<JobId>, DbError> {
+async fn write_verdicts(
+    tx: &mut Tx,
+    stored: &[&StoredTrigger],
+    verdicts: &[Verdict],
+    now: Timestamp,
+) -> Result<Vec<JobId>, DbError> {
     let jobs: Vec<NewJob> = stored
         .iter()
         .zip(verdicts)
@@ -248,18 +285,18 @@ pub(crate) fn new_job(trigger: &Trigger, scheduled_at: Timestamp) -> NewJob {
 type Asking<'a> = Vec<(u64, &'a WaitingClaim)>;
 
 fn split_by_session<'a>(claims: &'a [(u64, WaitingClaim)], loads: &[WorkerLoad]) -> (Asking<'a>, Vec<u64>) {
-    let current = |claim: &WaitingClaim| {
-        loads.iter().any(|load| load.name == claim.worker && load.session_id == claim.session)
-    };
+    let current =
+        |claim: &WaitingClaim| loads.iter().any(|load| load.name == claim.worker && load.session_id == claim.session);
     let (asking, over): (Vec<_>, Vec<_>) = claims.iter().partition(|(_, claim)| current(claim));
-    (
-        asking.into_iter().map(|(key, claim)| (*key, claim)).collect(),
-        over.into_iter().map(|(key, _)| *key).collect(),
-    )
+    (asking.into_iter().map(|(key, claim)| (*key, claim)).collect(), over.into_iter().map(|(key, _)| *key).collect())
 }
 
 /// Sorts grants by the ask that they answer. Asks that got nothing go on waiting.
-fn share_out(asking: &Asking<'_>, assigns: &[Assign], grants: Vec<Grant>) -> Vec<(u64, Result<Vec<Grant>, ClaimError>)> {
+fn share_out(
+    asking: &Asking<'_>,
+    assigns: &[Assign],
+    grants: Vec<Grant>,
+) -> Vec<(u64, Result<Vec<Grant>, ClaimError>)> {
     let mut by_request: BTreeMap<_, Vec<Grant>> = BTreeMap::new();
     for grant in grants {
         if let Some(assign) = assigns.iter().find(|assign| assign.job == grant.job.id) {

@@ -12,7 +12,7 @@ use crate::scheduler::Scheduler;
 use crate::transaction::{Contended, in_transaction};
 
 /// Hand-backs without a start after which a job is FAILED.
-pub const MOST_HAND_BACKS: u32 = 3;
+pub(crate) const MOST_HAND_BACKS: u32 = 3;
 
 /// What a worker says about the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,7 +104,14 @@ fn repeated_hand_back(job: &LockedJob, request: &FinishRequest) -> Result<Outcom
     if handed_back { Ok((job.job.state.status(), Vec::new())) } else { Err(FinishError::LeaseLost(request.job)) }
 }
 
-async fn end(tx: &mut Tx, trigger: &StoredTrigger, job: &LockedJob, outcome: Outcome, request: &FinishRequest, now: Timestamp) -> Result<Outcomes, FinishError> {
+async fn end(
+    tx: &mut Tx,
+    trigger: &StoredTrigger,
+    job: &LockedJob,
+    outcome: Outcome,
+    request: &FinishRequest,
+    now: Timestamp,
+) -> Result<Outcomes, FinishError> {
     let status = job.job.state.status();
     if !status.is_active() {
         return if status == outcome.status() && job.job.superseded_by.is_none() {
@@ -127,7 +134,13 @@ async fn end(tx: &mut Tx, trigger: &StoredTrigger, job: &LockedJob, outcome: Out
     Ok((outcome.status(), hints))
 }
 
-async fn hand_back(tx: &mut Tx, trigger: &StoredTrigger, job: &LockedJob, request: &FinishRequest, now: Timestamp) -> Result<Outcomes, FinishError> {
+async fn hand_back(
+    tx: &mut Tx,
+    trigger: &StoredTrigger,
+    job: &LockedJob,
+    request: &FinishRequest,
+    now: Timestamp,
+) -> Result<Outcomes, FinishError> {
     let status = job.job.state.status();
     if !matches!(status, JobStatus::Assigned | JobStatus::Running | JobStatus::Lost) {
         return Err(FinishError::AlreadyEnded { job: request.job, status });

@@ -31,7 +31,13 @@ impl Contended for OutputError {
 
 impl Scheduler {
     /// Appends chunks; those whose number is already there are skipped, so that a repeated call adds nothing.
-    pub async fn append_output(&self, worker: &WorkerName, job: JobId, token: LeaseToken, chunks: &[OutputChunk]) -> Result<(), OutputError> {
+    pub async fn append_output(
+        &self,
+        worker: &WorkerName,
+        job: JobId,
+        token: LeaseToken,
+        chunks: &[OutputChunk],
+    ) -> Result<(), OutputError> {
         in_transaction!(self, |tx| {
             let locked = tx.job_lock(&[job]).await?.into_iter().next();
             let locked = locked.ok_or_else(|| DbError::not_found("job", job))?;

@@ -53,8 +53,7 @@ impl Room {
     }
 
     fn may_run(&self, name: &WorkerName, job: &Candidate) -> bool {
-        self.takes_jobs
-            && if job.whitelist.is_empty() { !self.exclusive } else { job.whitelist.contains(name) }
+        self.takes_jobs && if job.whitelist.is_empty() { !self.exclusive } else { job.whitelist.contains(name) }
     }
 }
 
@@ -84,9 +83,9 @@ fn place_shared(
 ) {
     let fits = |index: &usize| {
         free[*index] > 0
-            && rooms.get(&asks[*index].worker).is_some_and(|room| {
-                !room.blocked && !room.reserved && room.may_run(&asks[*index].worker, job)
-            })
+            && rooms
+                .get(&asks[*index].worker)
+                .is_some_and(|room| !room.blocked && !room.reserved && room.may_run(&asks[*index].worker, job))
     };
     let Some(index) = (0..asks.len()).filter(fits).max_by_key(|index| (free[*index], std::cmp::Reverse(*index))) else {
         return;

@@ -47,7 +47,9 @@ pub struct Registered {
 #[derive(Debug, thiserror::Error)]
 pub enum RegisterError {
     /// Another agent process is alive under this name.
-    #[error("a worker named '{name}' is already running (last heard of at {last_heartbeat}); give this one a token of its own, or stop the other and wait 15 s")]
+    #[error(
+        "a worker named '{name}' is already running (last heard of at {last_heartbeat}); give this one a token of its own, or stop the other and wait 15 s"
+    )]
     NameTaken {
         /// The name.
         name: WorkerName,
@@ -78,7 +80,11 @@ impl Scheduler {
         Ok(registered)
     }
 
-    async fn register_in(&self, tx: &mut Tx, registration: &Registration) -> Result<((Registered, Option<SessionId>), Vec<Hint>), RegisterError> {
+    async fn register_in(
+        &self,
+        tx: &mut Tx,
+        registration: &Registration,
+    ) -> Result<((Registered, Option<SessionId>), Vec<Hint>), RegisterError> {
         let now = self.now();
         let name = &registration.worker;
         let known = tx.worker_lock(name).await?;
@@ -123,7 +129,12 @@ impl Scheduler {
             JobStatus::Assigned if trigger.deleted => Outcome::Cancelled,
             JobStatus::Assigned | JobStatus::Running | JobStatus::Lost if job.job.kill_requested => Outcome::Killed,
             JobStatus::Assigned | JobStatus::Running | JobStatus::Lost => Outcome::Failed,
-            JobStatus::Queued | JobStatus::Done | JobStatus::Failed | JobStatus::Killed | JobStatus::TimedOut | JobStatus::Cancelled => {
+            JobStatus::Queued
+            | JobStatus::Done
+            | JobStatus::Failed
+            | JobStatus::Killed
+            | JobStatus::TimedOut
+            | JobStatus::Cancelled => {
                 return Ok(Vec::new());
             }
         };
@@ -136,14 +147,25 @@ impl Scheduler {
     pub async fn leave(&self, worker: &WorkerName, session: SessionId) -> Result<(), DbError> {
         self.flush_beats().await?;
         in_transaction!(self, |tx| {
+            let mut hints = vec![Hint::Jobs];
+            // A grant whose answer the agent did not wait for any more.
+            for job in tx.job_held_by(worker).await? {
+                if job.session_id == Some(session) && job.job.state.status() == JobStatus::Assigned {
+                    hints.extend(self.give_up(tx, &job, self.now()).await?);
+                }
+            }
             tx.worker_stop(worker, session).await?;
             tx.worker_release_reservations(worker).await?;
-            Ok::<_, DbError>(((), vec![Hint::Jobs]))
+            Ok::<_, DbError>(((), hints))
         })
     }
 }
 
-fn refuse_second_instance(known: &orchestrator_core::worker::Worker, registration: &Registration, now: Timestamp) -> Result<(), RegisterError> {
+fn refuse_second_instance(
+    known: &orchestrator_core::worker::Worker,
+    registration: &Registration,
+    now: Timestamp,
+) -> Result<(), RegisterError> {
     let alive = matches!(known.state, WorkerState::Up | WorkerState::Draining) && now < known.last_heartbeat + LEASE;
     if alive && known.instance_id != registration.instance {
         return Err(RegisterError::NameTaken { name: known.name.clone(), last_heartbeat: known.last_heartbeat });

@@ -99,7 +99,8 @@ impl Scheduler {
                 let hints = supersede(tx, &trigger, &job, now).await?;
                 return Ok(((false, true), hints));
             }
-            let patience = chrono::Duration::from_std(job.job.snapshot.policies.lost_after).unwrap_or(chrono::Duration::MAX);
+            let patience =
+                chrono::Duration::from_std(job.job.snapshot.policies.lost_after).unwrap_or(chrono::Duration::MAX);
             if now - since < patience {
                 return Ok(((false, false), Vec::new()));
             }
@@ -160,14 +161,22 @@ async fn expire(tx: &mut Tx, trigger: &StoredTrigger, job: &LockedJob, now: Time
             tx.trigger_refresh_status(&[trigger.trigger.id]).await?;
             log_loss(tx, job, now).await?;
         }
-        JobStatus::Queued | JobStatus::Lost | JobStatus::Done | JobStatus::Failed | JobStatus::Killed | JobStatus::TimedOut | JobStatus::Cancelled => {}
+        JobStatus::Queued
+        | JobStatus::Lost
+        | JobStatus::Done
+        | JobStatus::Failed
+        | JobStatus::Killed
+        | JobStatus::TimedOut
+        | JobStatus::Cancelled => {}
     }
     Ok(hints)
 }
 
 async fn log_loss(tx: &mut Tx, job: &LockedJob, now: Timestamp) -> Result<(), DbError> {
     let worker = job.job.worker_name.as_ref().map_or("its worker", |name| name.as_str());
-    let text = format!("The job is LOST: nothing was heard from worker {worker} for a whole lease. Its robot may still be running.");
+    let text = format!(
+        "The job is LOST: nothing was heard from worker {worker} for a whole lease. Its robot may still be running."
+    );
     let line = LogLine {
         id: LogId::generate(),
         log_time: now,
@@ -185,7 +194,14 @@ pub(crate) fn outcome_of_lost(job: &LockedJob) -> Outcome {
 }
 
 /// Ends a lost job without its worker's word.
-pub(crate) async fn end_lost(tx: &mut Tx, trigger: &StoredTrigger, job: &LockedJob, outcome: Outcome, reason: &Reason, now: Timestamp) -> Result<Vec<Hint>, DbError> {
+pub(crate) async fn end_lost(
+    tx: &mut Tx,
+    trigger: &StoredTrigger,
+    job: &LockedJob,
+    outcome: Outcome,
+    reason: &Reason,
+    now: Timestamp,
+) -> Result<Vec<Hint>, DbError> {
     let ended: BTreeSet<JobId> = tx.job_end_lost(&[job.job.id], outcome, reason, now).await?.into_iter().collect();
     if !ended.contains(&job.job.id) {
         return Ok(Vec::new());
@@ -204,9 +220,16 @@ fn may_supersede(trigger: &StoredTrigger, job: &LockedJob, since: Timestamp, now
         && now >= since + LEASE + policies.stop_grace
 }
 
-async fn supersede(tx: &mut Tx, trigger: &StoredTrigger, job: &LockedJob, now: Timestamp) -> Result<Vec<Hint>, DbError> {
+async fn supersede(
+    tx: &mut Tx,
+    trigger: &StoredTrigger,
+    job: &LockedJob,
+    now: Timestamp,
+) -> Result<Vec<Hint>, DbError> {
     let next = next_attempt(job, now);
-    if tx.job_insert(std::slice::from_ref(&next), now).await?.is_empty() || !tx.job_supersede(job.job.id, next.id).await? {
+    if tx.job_insert(std::slice::from_ref(&next), now).await?.is_empty()
+        || !tx.job_supersede(job.job.id, next.id).await?
+    {
         return Ok(Vec::new());
     }
     tx.element_release_of_job(&[job.job.id], now).await?;

@@ -141,7 +141,8 @@ impl Scheduler {
     /// Since when this server has been able to decide. What was due before was missed by all servers, and no lease that
     /// was granted before is taken for expired within one lease of it.
     pub fn on_duty_since(&self) -> Timestamp {
-        Timestamp::from_timestamp_micros(self.inner.on_duty_since.load(Ordering::Acquire)).unwrap_or(self.inner.started_at)
+        Timestamp::from_timestamp_micros(self.inner.on_duty_since.load(Ordering::Acquire))
+            .unwrap_or(self.inner.started_at)
     }
 
     /// Begins duty anew, after the database was away or the clock stepped.

@@ -114,7 +114,10 @@ impl Duty {
             let wall = now - then;
             let real = chrono::Duration::from_std(instant - at).unwrap_or(chrono::Duration::MAX);
             if (wall - real).abs() > chrono::Duration::seconds(1) {
-                tracing::warn!(step.seconds = (wall - real).num_seconds(), "the clock stepped; nothing is rescued for one lease");
+                tracing::warn!(
+                    step.seconds = (wall - real).num_seconds(),
+                    "the clock stepped; nothing is rescued for one lease"
+                );
                 scheduler.resume_duty(now);
             }
         }

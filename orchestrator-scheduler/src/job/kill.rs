@@ -25,7 +25,11 @@ impl Scheduler {
                     let reason = Reason::cut("killed before it was claimed");
                     tx.job_cancel_queued(&CancelBy::Jobs(vec![id]), &reason, now).await?;
                     let outcome = Outcome::Cancelled;
-                    hints.extend(crate::end::Ended { trigger: &trigger, job: &job, outcome, reason: None, now }.settle(tx).await?);
+                    hints.extend(
+                        crate::end::Ended { trigger: &trigger, job: &job, outcome, reason: None, now }
+                            .settle(tx)
+                            .await?,
+                    );
                 }
                 JobStatus::Lost => {
                     let reason = Reason::cut("killed while its worker was lost");
@@ -35,7 +39,11 @@ impl Scheduler {
                     let told = tx.job_request_kill(&[id]).await?;
                     hints.extend(told.into_iter().map(|(_, worker, _)| Hint::Worker { name: worker.into_string() }));
                 }
-                JobStatus::Done | JobStatus::Failed | JobStatus::Killed | JobStatus::TimedOut | JobStatus::Cancelled => {
+                JobStatus::Done
+                | JobStatus::Failed
+                | JobStatus::Killed
+                | JobStatus::TimedOut
+                | JobStatus::Cancelled => {
                     return Err(JobError::AlreadyEnded { job: id, status });
                 }
             }

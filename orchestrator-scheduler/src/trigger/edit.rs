@@ -47,7 +47,13 @@ pub(super) async fn lock_live(tx: &mut Tx, id: TriggerId) -> Result<StoredTrigge
 
 impl Scheduler {
     /// Creates a trigger. With `repeat`, one that has this id already is returned as it is.
-    pub async fn create_trigger(&self, actor: &Actor, id: TriggerId, draft: TriggerDraft, repeat: bool) -> Result<Trigger, TriggerError> {
+    pub async fn create_trigger(
+        &self,
+        actor: &Actor,
+        id: TriggerId,
+        draft: TriggerDraft,
+        repeat: bool,
+    ) -> Result<Trigger, TriggerError> {
         let draft = draft.checked(self.now())?;
         in_transaction!(self, |tx| {
             if repeat && let Ok(stored) = tx.trigger_get(id).await {
@@ -65,7 +71,13 @@ impl Scheduler {
 
     /// Replaces what an administrator may set. Waiting jobs take the new values; assigned and running ones keep theirs.
     /// `read_at` is the `updated_at` that the caller saw, where it wants to be told of a change in between.
-    pub async fn update_trigger(&self, actor: &Actor, id: TriggerId, draft: TriggerDraft, read_at: Option<Timestamp>) -> Result<Trigger, TriggerError> {
+    pub async fn update_trigger(
+        &self,
+        actor: &Actor,
+        id: TriggerId,
+        draft: TriggerDraft,
+        read_at: Option<Timestamp>,
+    ) -> Result<Trigger, TriggerError> {
         in_transaction!(self, |tx| {
             let now = self.now();
             let stored = lock_live(tx, id).await?;
@@ -121,7 +133,10 @@ fn refuse_stale(stored: &Trigger, draft: &TriggerDraft, read_at: Option<Timestam
         return Err(TriggerError::KindChanged { name: stored.name.as_str().to_owned(), from, to });
     }
     if read_at.is_some_and(|read_at| read_at != stored.updated_at) {
-        return Err(TriggerError::ChangedMeanwhile { name: stored.name.as_str().to_owned(), updated_at: stored.updated_at });
+        return Err(TriggerError::ChangedMeanwhile {
+            name: stored.name.as_str().to_owned(),
+            updated_at: stored.updated_at,
+        });
     }
     Ok(())
 }
@@ -130,7 +145,9 @@ fn refuse_stale(stored: &Trigger, draft: &TriggerDraft, read_at: Option<Timestam
 /// fires again only by being enabled.
 fn keep_schedule(mut draft: TriggerDraft, stored: &Trigger) -> TriggerDraft {
     match (&mut draft.kind, &stored.kind) {
-        (TriggerKind::Single { next_run }, TriggerKind::Single { next_run: old }) if next_run.is_none() => *next_run = *old,
+        (TriggerKind::Single { next_run }, TriggerKind::Single { next_run: old }) if next_run.is_none() => {
+            *next_run = *old
+        }
         (
             TriggerKind::Scheduled { cron, zone, next_run },
             TriggerKind::Scheduled { cron: old_cron, zone: old_zone, next_run: old },

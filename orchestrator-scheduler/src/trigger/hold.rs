@@ -25,7 +25,12 @@ pub struct Disabled {
 impl Scheduler {
     /// Ends a trigger's hold. Never starts a second copy of what runs. A single trigger that has fired gets a new
     /// instant: `next_run`, or now.
-    pub async fn enable_trigger(&self, actor: &Actor, id: TriggerId, next_run: Option<Timestamp>) -> Result<Trigger, TriggerError> {
+    pub async fn enable_trigger(
+        &self,
+        actor: &Actor,
+        id: TriggerId,
+        next_run: Option<Timestamp>,
+    ) -> Result<Trigger, TriggerError> {
         in_transaction!(self, |tx| {
             let now = self.now();
             let stored = lock_live(tx, id).await?;
@@ -52,7 +57,13 @@ impl Scheduler {
             }
             tx.trigger_save_progress(&[progress]).await?;
             tx.trigger_refresh_status(&[id]).await?;
-            let audit = of_trigger(actor, "trigger.enable", id, Some(json!({ "hold": before })), Some(json!({ "hold": Hold::None })));
+            let audit = of_trigger(
+                actor,
+                "trigger.enable",
+                id,
+                Some(json!({ "hold": before })),
+                Some(json!({ "hold": Hold::None })),
+            );
             tx.audit_insert(&[audit], now).await?;
             let trigger = tx.trigger_get(id).await?.trigger;
             let hints = hints_of(&trigger.kind);

@@ -57,7 +57,13 @@ impl Scheduler {
             hints.extend(killed.iter().map(|(_, worker, _)| worker.as_str().to_owned()));
             tx.trigger_refresh_status(&[id]).await?;
             let before = json!({ "hold": stored.trigger.hold });
-            let audit = of_trigger(actor, "trigger.kill", id, Some(before), Some(json!({ "hold": Hold::Killed, "jobs": active })));
+            let audit = of_trigger(
+                actor,
+                "trigger.kill",
+                id,
+                Some(before),
+                Some(json!({ "hold": Hold::Killed, "jobs": active })),
+            );
             tx.audit_insert(&[audit], now).await?;
             let trigger = tx.trigger_get(id).await?.trigger;
             more.extend(cancelled.iter().map(|id| Hint::Job { id: *id }));

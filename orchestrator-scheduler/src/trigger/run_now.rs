@@ -15,7 +15,14 @@ use crate::transaction::in_transaction;
 impl Scheduler {
     /// Makes a job now, also on a held trigger, and leaves hold and schedule alone. The same request again gives the
     /// same job.
-    pub async fn run_now(&self, actor: &Actor, id: TriggerId, args: Option<ProcessArgs>, request: RequestId, repeat: bool) -> Result<Job, TriggerError> {
+    pub async fn run_now(
+        &self,
+        actor: &Actor,
+        id: TriggerId,
+        args: Option<ProcessArgs>,
+        request: RequestId,
+        repeat: bool,
+    ) -> Result<Job, TriggerError> {
         in_transaction!(self, |tx| {
             if repeat && let Some(job) = tx.job_by_origin(request).await? {
                 return Ok((job, Vec::new()));
@@ -32,13 +39,22 @@ impl Scheduler {
             let mut progress = progress_of(&stored);
             progress.last_scheduled_at = Some(scheduled_at);
             tx.trigger_save_progress(&[progress]).await?;
-            let new = NewJob { id: JobId::generate(), trigger_id: id, scheduled_at, attempt: 1, not_before: None, origin_request: Some(request), snapshot };
+            let new = NewJob {
+                id: JobId::generate(),
+                trigger_id: id,
+                scheduled_at,
+                attempt: 1,
+                not_before: None,
+                origin_request: Some(request),
+                snapshot,
+            };
             let job = new.id;
             if tx.job_insert(&[new], now).await?.is_empty() {
                 return Err(DbError::not_updated("trigger", id).into());
             }
             tx.trigger_refresh_status(&[id]).await?;
-            let audit = of_trigger(actor, "trigger.run_now", id, None, Some(json!({ "job": job, "process_args": args })));
+            let audit =
+                of_trigger(actor, "trigger.run_now", id, None, Some(json!({ "job": job, "process_args": args })));
             tx.audit_insert(&[audit], now).await?;
             Ok((tx.job_get(job).await?, vec![Hint::Jobs, Hint::Triggers, Hint::Job { id: job }]))
         })

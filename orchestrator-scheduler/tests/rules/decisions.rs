@@ -209,7 +209,9 @@ fn queue(min_batch_size: u32, max_parallel: u32) -> StoredTrigger {
 
 #[test]
 fn a_queue_trigger_wants_one_job_per_full_batch_up_to_its_limit() {
-    for (ready, active, expected) in [(0, 0, 0), (9, 0, 0), (10, 0, 1), (25, 0, 2), (100, 0, 3), (100, 2, 1), (100, 3, 0)] {
+    for (ready, active, expected) in
+        [(0, 0, 0), (9, 0, 0), (10, 0, 1), (25, 0, 2), (100, 0, 3), (100, 2, 1), (100, 3, 0)]
+    {
         let verdict = decide_queue(&queue(10, 3), ready, busy(on_duty(0), active));
         assert_eq!(verdict.run.len(), expected, "{ready} new, {active} active");
     }
