@@ -8,8 +8,8 @@ use super::refusal::Refusal;
 const LISTS: &[(&str, &str)] = &[
     ("TRIGGER", "orchestrator trigger list"),
     ("JOB", "orchestrator job list"),
+    ("QUEUE_ELEMENT", "orchestrator queue element list QUEUE"),
     ("QUEUE", "orchestrator queue list"),
-    ("ELEMENT", "orchestrator queue element list QUEUE"),
     ("CONSTANT", "orchestrator constant list"),
     ("CREDENTIAL", "orchestrator credential list"),
     ("WORKER", "orchestrator worker list"),
@@ -47,6 +47,8 @@ mod tests {
     #[test]
     fn what_was_not_found_can_be_listed() {
         assert_eq!(list_of("QUEUE_NOT_FOUND").as_deref(), Some("see what there is: orchestrator queue list"));
+        let elements = Some("see what there is: orchestrator queue element list QUEUE");
+        assert_eq!(list_of("QUEUE_ELEMENT_NOT_FOUND").as_deref(), elements);
         assert_eq!(list_of("NOT_FOUND"), None);
     }
 
