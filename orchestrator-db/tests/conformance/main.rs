@@ -23,5 +23,11 @@ macro_rules! conformance {
     };
 }
 
+mod audit;
 mod connect;
+mod constant;
+mod credential;
+mod log;
+mod output;
 mod queue;
+mod token;

@@ -7,4 +7,4 @@ mod edit;
 mod list;
 mod release;
 mod status;
-mod world;
+pub(crate) mod world;

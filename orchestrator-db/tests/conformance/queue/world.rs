@@ -14,11 +14,11 @@ use crate::harness::TestDb;
 pub(super) const QUEUE: &str = "Invoices";
 
 /// The instant at which tests begin.
-pub(super) fn t0() -> Timestamp {
+pub(crate) fn t0() -> Timestamp {
     DateTime::<Utc>::from_timestamp(1_800_000_000, 0).unwrap()
 }
 
-pub(super) fn at(seconds: i64) -> Timestamp {
+pub(crate) fn at(seconds: i64) -> Timestamp {
     t0() + Duration::seconds(seconds)
 }
 
@@ -96,7 +96,7 @@ pub(super) async fn counts(db: &Db) -> QueueCounts {
 }
 
 /// A job that runs, past the storage of jobs: these tests are about elements.
-pub(super) async fn running_job(db: &TestDb) -> JobId {
+pub(crate) async fn running_job(db: &TestDb) -> JobId {
     let (job, trigger) = (JobId::generate(), TriggerId::generate());
     let (job_text, trigger_text) = (literal(db, job.as_uuid()), literal(db, trigger.as_uuid()));
     let time = "'2026-11-22T12:00:00+00:00'";
@@ -122,18 +122,18 @@ pub(super) async fn running_job(db: &TestDb) -> JobId {
     job
 }
 
-pub(super) async fn set_job(db: &TestDb, job: JobId, status: &str) {
+pub(crate) async fn set_job(db: &TestDb, job: JobId, status: &str) {
     execute(db, format!("UPDATE jobs SET status = '{status}' WHERE id = {}", literal(db, job.as_uuid()))).await;
 }
 
-pub(super) fn literal(db: &Db, id: Uuid) -> String {
+pub(crate) fn literal(db: &Db, id: Uuid) -> String {
     match db.dialect() {
         Dialect::Sqlite => format!("X'{}'", id.simple()),
         Dialect::Postgres => format!("'{id}'"),
     }
 }
 
-pub(super) async fn execute(db: &TestDb, statement: String) {
+pub(crate) async fn execute(db: &TestDb, statement: String) {
     match db.dialect() {
         Dialect::Sqlite => {
             let mut conn = sqlx::SqliteConnection::connect(db.url()).await.unwrap();

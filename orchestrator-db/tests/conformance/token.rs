@@ -1,0 +1,124 @@
+//! API tokens.
+
+use chrono::Duration;
+use orchestrator_core::id::TokenId;
+use orchestrator_core::identity::{IdentityKind, Role};
+use orchestrator_core::text::ActorName;
+use orchestrator_db::{DbError, NewToken};
+
+use crate::harness::TestDb;
+use crate::queue::world::{at, execute, literal, t0};
+
+conformance! {
+    a_token_is_found_by_its_hash,
+    a_revoked_token_stays_known_and_is_ended_once,
+    ended_tokens_are_listed_only_when_asked_for,
+    a_token_is_found_by_id_prefix_and_name,
+    the_last_use_is_kept_to_the_minute_and_never_moves_back,
+    an_admin_counts_until_its_token_is_revoked,
+    the_same_secret_twice_is_a_conflict,
+    a_token_that_cannot_be_read_does_not_break_the_list,
+}
+
+fn token(name: &str, hash: u8) -> NewToken {
+    NewToken {
+        id: TokenId::generate(),
+        kind: IdentityKind::User,
+        name: ActorName::parse(name).unwrap(),
+        role: Some(Role::Operator),
+        hash: [hash; 32],
+        prefix: format!("orc_user_{hash:04}…"),
+        created_by: Some(ActorName::parse("root").unwrap()),
+        expires_at: None,
+    }
+}
+
+async fn a_token_is_found_by_its_hash(db: TestDb) {
+    let new = NewToken { expires_at: Some(at(60)), ..token("anna", 1) };
+    let mut tx = db.begin_write().await.unwrap();
+    tx.token_insert(&new, t0()).await.unwrap();
+    let stored = tx.token_by_hash(&[1; 32]).await.unwrap().unwrap();
+    assert_eq!((stored.id, stored.name, stored.role), (new.id, new.name, new.role));
+    assert_eq!((stored.created_at, stored.expires_at, stored.revoked_at), (t0(), Some(at(60)), None));
+    assert_eq!(tx.token_by_hash(&[2; 32]).await.unwrap(), None);
+}
+
+async fn a_revoked_token_stays_known_and_is_ended_once(db: TestDb) {
+    let new = token("anna", 1);
+    let mut tx = db.begin_write().await.unwrap();
+    tx.token_insert(&new, t0()).await.unwrap();
+    assert!(tx.token_revoke(new.id, at(1)).await.unwrap());
+    assert!(!tx.token_revoke(new.id, at(2)).await.unwrap());
+    let stored = tx.token_by_hash(&[1; 32]).await.unwrap().unwrap();
+    assert_eq!(stored.revoked_at, Some(at(1)));
+    assert!(!stored.is_live_at(at(1)));
+}
+
+async fn ended_tokens_are_listed_only_when_asked_for(db: TestDb) {
+    let mut tx = db.begin_write().await.unwrap();
+    let (live, revoked) = (token("anna", 1), token("bert", 2));
+    let expired = NewToken { expires_at: Some(at(5)), ..token("carl", 3) };
+    for new in [&live, &revoked, &expired] {
+        tx.token_insert(new, t0()).await.unwrap();
+    }
+    tx.token_revoke(revoked.id, t0()).await.unwrap();
+    let names = async |tx: &mut orchestrator_db::Tx, ended, now| {
+        let listed = tx.token_list(ended, now).await.unwrap().rows;
+        listed.into_iter().map(|token| token.name.into_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(names(&mut tx, false, at(4)).await, ["anna", "carl"]);
+    assert_eq!(names(&mut tx, false, at(5)).await, ["anna"]);
+    assert_eq!(names(&mut tx, true, at(5)).await, ["anna", "bert", "carl"]);
+}
+
+async fn a_token_is_found_by_id_prefix_and_name(db: TestDb) {
+    let mut tx = db.begin_write().await.unwrap();
+    let (old, new) = (token("anna", 1), token("anna", 2));
+    tx.token_insert(&old, t0()).await.unwrap();
+    tx.token_insert(&new, t0()).await.unwrap();
+    for key in [new.id.to_string(), new.prefix.clone(), "orc_user_0002".to_owned()] {
+        assert_eq!(tx.token_find(&key, at(1)).await.unwrap().id, new.id, "{key}");
+    }
+    assert!(matches!(tx.token_find("anna", at(1)).await, Err(DbError::Ambiguous { .. })));
+    tx.token_revoke(old.id, at(1)).await.unwrap();
+    assert_eq!(tx.token_find("anna", at(1)).await.unwrap().id, new.id);
+    assert!(matches!(tx.token_find("nobody", at(1)).await, Err(DbError::NotFound { .. })));
+}
+
+async fn the_last_use_is_kept_to_the_minute_and_never_moves_back(db: TestDb) {
+    let new = token("anna", 1);
+    let mut tx = db.begin_write().await.unwrap();
+    tx.token_insert(&new, t0()).await.unwrap();
+    for (used, expected) in [(at(61), at(60)), (at(119), at(60)), (at(125), at(120)), (at(3), at(120))] {
+        tx.token_touch(&[(new.id, used - Duration::seconds(1)), (new.id, used)]).await.unwrap();
+        assert_eq!(tx.token_by_hash(&[1; 32]).await.unwrap().unwrap().last_used_at, Some(expected));
+    }
+}
+
+async fn an_admin_counts_until_its_token_is_revoked(db: TestDb) {
+    let admin = NewToken { role: Some(Role::Admin), ..token("root", 1) };
+    let mut tx = db.begin_write().await.unwrap();
+    tx.token_insert(&token("anna", 2), t0()).await.unwrap();
+    assert!(!tx.token_any_admin().await.unwrap());
+    tx.token_insert(&admin, t0()).await.unwrap();
+    assert!(tx.token_any_admin().await.unwrap());
+    tx.token_revoke(admin.id, t0()).await.unwrap();
+    assert!(!tx.token_any_admin().await.unwrap());
+}
+
+async fn the_same_secret_twice_is_a_conflict(db: TestDb) {
+    let mut tx = db.begin_write().await.unwrap();
+    tx.token_insert(&token("anna", 1), t0()).await.unwrap();
+    assert!(matches!(tx.token_insert(&token("bert", 1), t0()).await, Err(DbError::Conflict { .. })));
+}
+
+async fn a_token_that_cannot_be_read_does_not_break_the_list(db: TestDb) {
+    let (good, bad) = (token("anna", 1), token("bert", 2));
+    let mut tx = db.begin_write().await.unwrap();
+    tx.token_insert(&good, t0()).await.unwrap();
+    tx.token_insert(&bad, t0()).await.unwrap();
+    tx.commit().await.unwrap();
+    execute(&db, format!("UPDATE tokens SET role = 'KING' WHERE id = {}", literal(&db, bad.id.as_uuid()))).await;
+    let listed = db.begin_read().await.unwrap().token_list(false, at(1)).await.unwrap();
+    assert_eq!((listed.rows.len(), listed.corrupt[0].row.clone()), (1, bad.id.to_string()));
+}
