@@ -4,14 +4,7 @@
 pub mod convert;
 
 /// Messages, clients and servers as generated.
-#[expect(
-    clippy::all,
-    clippy::pedantic,
-    clippy::allow_attributes,
-    clippy::or_fun_call,
-    clippy::str_to_string,
-    reason = "generated code"
-)]
+#[expect(clippy::pedantic, clippy::allow_attributes, reason = "generated code")]
 pub mod v1 {
     tonic::include_proto!("orchestrator.v1");
 }

@@ -1,0 +1,79 @@
+use orchestrator_core::clock::Timestamp;
+use orchestrator_core::id::JobId;
+use orchestrator_core::job::Outcome;
+use orchestrator_core::lease::LeaseToken;
+
+use super::DecodeError;
+use super::value::{id, instant, required};
+use crate::v1;
+
+/// The most bytes of one piece of output.
+pub const OUTPUT_CHUNK_BYTES: usize = 64 << 10;
+
+/// A job with the token of its lease.
+pub type HeldJob = (JobId, LeaseToken);
+
+/// Reads a job that a worker says it holds.
+pub fn held(message: &v1::HeldJob) -> Result<HeldJob, DecodeError> {
+    Ok((id("job_id", &message.job_id)?, LeaseToken::new(message.lease_token)))
+}
+
+/// A held job as messages carry it.
+pub fn to_held((job, token): HeldJob) -> v1::HeldJob {
+    v1::HeldJob { job_id: job.to_string(), lease_token: token.value() }
+}
+
+/// Reads the SHA-256 of a job token.
+pub fn token_hash(bytes: &[u8]) -> Result<[u8; 32], DecodeError> {
+    bytes.try_into().map_err(|_| DecodeError::Form { field: "job_token_hash", expected: "32 bytes" })
+}
+
+/// What a worker says about the end of a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Report {
+    /// It is over.
+    Ended(Outcome),
+    /// Its robot was never started.
+    NeverStarted,
+}
+
+/// Reads how a job ended. CANCELLED is the server's to say.
+pub fn outcome(name: &str) -> Result<Report, DecodeError> {
+    match name {
+        "DONE" => Ok(Report::Ended(Outcome::Done)),
+        "FAILED" => Ok(Report::Ended(Outcome::Failed)),
+        "KILLED" => Ok(Report::Ended(Outcome::Killed)),
+        "TIMED_OUT" => Ok(Report::Ended(Outcome::TimedOut)),
+        "NEVER_STARTED" => Ok(Report::NeverStarted),
+        "" => Err(DecodeError::Missing { field: "outcome" }),
+        _ => Err(DecodeError::Form { field: "outcome", expected: "DONE, FAILED, KILLED, TIMED_OUT or NEVER_STARTED" }),
+    }
+}
+
+/// A piece of a robot's output.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutputChunk {
+    /// Counts up from 1 within a job.
+    pub seq: i64,
+    /// `STDOUT`, `STDERR` or `SYSTEM`.
+    pub stream: &'static str,
+    /// When it was read.
+    pub at: Timestamp,
+    /// The bytes.
+    pub content: Vec<u8>,
+}
+
+/// Reads a piece of output.
+pub fn output_chunk(message: v1::OutputChunk) -> Result<OutputChunk, DecodeError> {
+    if message.seq < 1 {
+        let (value, most) = (message.seq.into(), i64::MAX.into());
+        return Err(DecodeError::OutOfRange { field: "chunks.seq", value, least: 1, most });
+    }
+    let stream = ["STDOUT", "STDERR", "SYSTEM"].into_iter().find(|name| *name == message.stream);
+    let stream = stream.ok_or(DecodeError::Form { field: "chunks.stream", expected: "STDOUT, STDERR or SYSTEM" })?;
+    if message.content.len() > OUTPUT_CHUNK_BYTES {
+        return Err(DecodeError::Form { field: "chunks.content", expected: "at most 64 KiB" });
+    }
+    let at = instant("chunks.at", required("chunks.at", message.at)?)?;
+    Ok(OutputChunk { seq: message.seq, stream, at, content: message.content })
+}
