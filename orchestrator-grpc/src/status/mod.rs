@@ -1,0 +1,25 @@
+//! The one place where refusals and failures become statuses.
+//!
+//! Every status carries a `google.rpc.ErrorInfo` with a stable code, the domain `orchestrator`, and values that programs
+//! may use; refused fields carry a `BadRequest` besides. What happened inside the server never leaves it: it is logged
+//! once, with an id that the message names.
+
+mod code;
+mod db;
+mod refusal;
+mod request;
+
+pub use code::reason;
+pub use db::{db, internal};
+pub use refusal::Refusal;
+pub use request::decode;
+
+use tonic::{Code, Status};
+
+/// The `domain` of every `ErrorInfo`.
+pub const DOMAIN: &str = "orchestrator";
+
+/// What streams and waiting calls end with when the server stops.
+pub fn shutting_down() -> Status {
+    Refusal::new(Code::Unavailable, reason::SHUTTING_DOWN, "the server is stopping; connect again").status()
+}
