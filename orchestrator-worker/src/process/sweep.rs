@@ -108,7 +108,7 @@ impl Quarry {
     fn recognise(&self, seen: &Seen, leftovers: &[Identity]) -> Option<FoundBy> {
         if seen.identity.pid == std::process::id() {
             None
-        } else if false && seen.cookie.is_some_and(|cookie| self.cookies.contains(&cookie)) {
+        } else if seen.cookie.is_some_and(|cookie| self.cookies.contains(&cookie)) {
             Some(FoundBy::Cookie)
         } else if self.is_in_group(seen) {
             Some(FoundBy::Group)
