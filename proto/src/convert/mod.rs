@@ -3,16 +3,24 @@
 //!
 //! One file per family of messages; [`DecodeError`] is common to all.
 
+mod constant;
+mod credential;
 mod error;
 mod job;
+mod log;
 mod policies;
+mod queue;
 mod trigger;
 mod value;
 mod worker;
 
+pub use constant::{constant, read_constant};
+pub use credential::credential;
 pub use error::DecodeError;
 pub use job::job;
+pub use log::{log, new_log, read_log};
 pub use policies::{policies, read_policies};
+pub use queue::{NewElement, NewStatus, data, element, new_element, new_status, read_element, reference};
 pub use trigger::{DraftContext, draft, key, trigger};
 pub use value::{
     PageRequest, duration, id, instant, limit, name, optional_duration, optional_id, optional_instant, page, required,
