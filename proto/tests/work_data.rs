@@ -1,5 +1,7 @@
 //! Queue elements, log lines and constants survive the wire, and each field that is missing or unknown is refused by name.
 
+#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
+
 use chrono::DateTime;
 use orchestrator_core::clock::Timestamp;
 use orchestrator_core::constant::Constant;
