@@ -11,10 +11,14 @@ pub mod auth;
 pub mod authorize;
 mod health;
 mod host;
+mod job_service;
 mod json;
+mod page;
 mod serve;
 mod services;
 pub mod status;
+mod trigger_service;
+mod worker_service;
 
 pub use serve::{ServeError, ServeOptions, Server, Shutdown, TlsError, TlsFiles, serve};
 pub use services::Services;

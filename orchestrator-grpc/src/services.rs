@@ -3,13 +3,19 @@
 use std::sync::Arc;
 
 use orchestrator_core::clock::Clock;
+use orchestrator_proto::v1::job_service_server::JobServiceServer;
+use orchestrator_proto::v1::trigger_service_server::TriggerServiceServer;
+use orchestrator_proto::v1::worker_service_server::WorkerServiceServer;
 use orchestrator_scheduler::Scheduler;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 use tonic_health::pb::health_server::HealthServer;
 
 use crate::health::HealthService;
+use crate::job_service::Jobs;
 use crate::serve::ServeError;
+use crate::trigger_service::Triggers;
+use crate::worker_service::Workers;
 
 /// What the services are made of.
 #[derive(Debug, Clone)]
@@ -42,7 +48,13 @@ impl Services {
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
             .build_v1()
             .map_err(|error| ServeError::Descriptors(Box::new(error)))?;
-        let _ = (limits, stop);
-        Ok(Routes::new(HealthServer::new(health)).add_service(reflection))
+        let triggers = TriggerServiceServer::new(Triggers::new(self.scheduler.clone()));
+        let jobs = JobServiceServer::new(Jobs::new(self.scheduler.clone()));
+        let workers = WorkerServiceServer::new(Workers::new(self.scheduler, stop));
+        Ok(Routes::new(HealthServer::new(health))
+            .add_service(reflection)
+            .add_service(triggers.max_decoding_message_size(limits.usual))
+            .add_service(jobs.max_decoding_message_size(limits.usual))
+            .add_service(workers.max_decoding_message_size(limits.usual)))
     }
 }

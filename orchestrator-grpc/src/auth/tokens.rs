@@ -119,7 +119,7 @@ impl Tokens {
         let mut identity = token.ok_or(Closed::Unknown).and_then(|token| of_token(&token, asked_at));
         if let (Presented::Job { job, .. }, Ok(Identity::Worker(worker))) = (presented, &identity) {
             let found = tx.job_by_token_hash(job.as_bytes()).await?;
-            identity = found.and_then(|job| of_job(job, &worker.name)).ok_or(Closed::JobUnknown);
+            identity = found.and_then(|job| of_job(job.job, &worker.name)).ok_or(Closed::JobUnknown);
         }
         Ok(Answer { asked_at, expires_at, identity })
     }

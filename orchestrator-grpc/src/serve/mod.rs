@@ -19,6 +19,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::auth::Gate;
@@ -30,6 +31,8 @@ pub struct Server {
     address: SocketAddr,
     tasks: TaskTracker,
     shutdown: Shutdown,
+    /// Cut what is left of this server, and nothing else of the program.
+    cut: CancellationToken,
     drain: std::time::Duration,
 }
 
@@ -48,7 +51,7 @@ impl Server {
             () = self.shutdown.hard.cancelled() => true,
         };
         tracing::warn!(tasks.count = self.tasks.len(), cut_early, "cutting what has not ended");
-        self.shutdown.hard.cancel();
+        self.cut.cancel();
         self.tasks.wait().await;
     }
 }
@@ -68,8 +71,10 @@ pub async fn serve(options: ServeOptions, services: Services, shutdown: Shutdown
     let app = app::app(&options, address, services, &gate, &shutdown)?;
     let stop = shutdown.soft.clone();
     tasks.spawn(async move { gate.run(changes, stop).await });
-    let acceptor = accept::Acceptor::new(&options, app, tls, shutdown.clone(), tasks.clone());
+    let cut = shutdown.hard.child_token();
+    let stages = Shutdown { soft: shutdown.soft.clone(), hard: cut.clone() };
+    let acceptor = accept::Acceptor::new(&options, app, tls, stages, tasks.clone());
     tasks.spawn(acceptor.run(listener));
     tasks.close();
-    Ok(Server { address, tasks, shutdown, drain: options.drain })
+    Ok(Server { address, tasks, shutdown, cut, drain: options.drain })
 }

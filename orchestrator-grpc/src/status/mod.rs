@@ -8,11 +8,13 @@ mod code;
 mod db;
 mod refusal;
 mod request;
+mod verbs;
 
 pub use code::reason;
 pub use db::{db, internal};
 pub use refusal::Refusal;
 pub use request::decode;
+pub(crate) use verbs::{claim, finish, heartbeat, job, output, register, start, trigger};
 
 use tonic::{Code, Status};
 

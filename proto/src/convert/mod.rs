@@ -21,9 +21,11 @@ pub use job::job;
 pub use log::{log, new_log, read_log};
 pub use policies::{policies, read_policies};
 pub use queue::{NewElement, NewStatus, data, element, new_element, new_status, read_element, reference};
-pub use trigger::{DraftContext, draft, key, trigger};
+pub use trigger::{DraftContext, draft, key, process_args, trigger};
 pub use value::{
-    PageRequest, duration, id, instant, limit, name, optional_duration, optional_id, optional_instant, page, required,
-    timestamp, to_duration,
+    PageRequest, call, duration, id, instant, limit, name, optional_duration, optional_id, optional_instant, page,
+    required, timestamp, to_duration,
 };
-pub use worker::{HeldJob, OUTPUT_CHUNK_BYTES, OutputChunk, Report, held, outcome, output_chunk, to_held, token_hash};
+pub use worker::{
+    HeldJob, OUTPUT_CHUNK_BYTES, Report, held, outcome, output_chunk, to_held, to_output_chunk, token_hash,
+};

@@ -83,10 +83,7 @@ pub fn draft(message: v1::Trigger, context: DraftContext<'_>) -> Result<TriggerD
         process: ProcessSpec {
             name: ProcessName::parse(&message.process_name)?,
             path: ProcessPath::parse(&message.process_path)?,
-            args: message
-                .process_args
-                .map(|args| ProcessArgs::parse(&args, context.limits.process_args))
-                .transpose()?,
+            args: process_args(message.process_args, context.limits.process_args)?,
             is_git_repo: message.is_git_repo,
             git_branch: given(message.git_branch).map(|branch| GitBranch::parse(&branch)).transpose()?,
             entry_point: given(message.entry_point).map(|path| EntryPoint::parse(&path)).transpose()?,
@@ -145,4 +142,9 @@ pub fn key(field: &'static str, text: &str) -> Result<String, DecodeError> {
         0..=MOST => Ok(text.to_owned()),
         length => Err(TextError::TooLong { field, limit: MOST, length }.into()),
     }
+}
+
+/// Reads arguments for a process. An empty text is given arguments, too.
+pub fn process_args(text: Option<String>, limit: usize) -> Result<Option<ProcessArgs>, DecodeError> {
+    Ok(text.map(|text| ProcessArgs::parse(&text, limit)).transpose()?)
 }

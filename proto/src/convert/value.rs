@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use orchestrator_core::clock::{Timestamp, truncate};
-use orchestrator_core::id::IdError;
+use orchestrator_core::id::{IdError, RequestId};
 use orchestrator_core::states::UnknownName;
 
 use super::DecodeError;
@@ -110,6 +110,16 @@ pub fn limit(field: &'static str, given: u32, default: u32) -> Result<u32, Decod
         0 => Ok(default),
         1..=1000 => Ok(given),
         _ => Err(DecodeError::OutOfRange { field, value: given.into(), least: 1, most: 1000 }),
+    }
+}
+
+/// Reads what identifies a call: its id, made up when the caller gave none, and whether it repeats one.
+pub fn call(call: Option<v1::Call>) -> Result<(RequestId, bool), DecodeError> {
+    let v1::Call { request_id, repeat } = call.unwrap_or_default();
+    match optional_id("call.request_id", &request_id)? {
+        Some(request) => Ok((request, repeat)),
+        None if repeat => Err(DecodeError::Missing { field: "call.request_id" }),
+        None => Ok((RequestId::generate(), false)),
     }
 }
 

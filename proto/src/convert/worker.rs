@@ -1,10 +1,9 @@
-use orchestrator_core::clock::Timestamp;
 use orchestrator_core::id::JobId;
-use orchestrator_core::job::Outcome;
+use orchestrator_core::job::{Outcome, OutputChunk};
 use orchestrator_core::lease::LeaseToken;
 
 use super::DecodeError;
-use super::value::{id, instant, required};
+use super::value::{id, instant, name, required, timestamp};
 use crate::v1;
 
 /// The most bytes of one piece of output.
@@ -38,8 +37,8 @@ pub enum Report {
 }
 
 /// Reads how a job ended. CANCELLED is the server's to say.
-pub fn outcome(name: &str) -> Result<Report, DecodeError> {
-    match name {
+pub fn outcome(text: &str) -> Result<Report, DecodeError> {
+    match text {
         "DONE" => Ok(Report::Ended(Outcome::Done)),
         "FAILED" => Ok(Report::Ended(Outcome::Failed)),
         "KILLED" => Ok(Report::Ended(Outcome::Killed)),
@@ -50,30 +49,26 @@ pub fn outcome(name: &str) -> Result<Report, DecodeError> {
     }
 }
 
-/// A piece of a robot's output.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OutputChunk {
-    /// Counts up from 1 within a job.
-    pub seq: i64,
-    /// `STDOUT`, `STDERR` or `SYSTEM`.
-    pub stream: &'static str,
-    /// When it was read.
-    pub at: Timestamp,
-    /// The bytes.
-    pub content: Vec<u8>,
-}
-
 /// Reads a piece of output.
 pub fn output_chunk(message: v1::OutputChunk) -> Result<OutputChunk, DecodeError> {
     if message.seq < 1 {
         let (value, most) = (message.seq.into(), i64::MAX.into());
         return Err(DecodeError::OutOfRange { field: "chunks.seq", value, least: 1, most });
     }
-    let stream = ["STDOUT", "STDERR", "SYSTEM"].into_iter().find(|name| *name == message.stream);
-    let stream = stream.ok_or(DecodeError::Form { field: "chunks.stream", expected: "STDOUT, STDERR or SYSTEM" })?;
+    let stream = name("chunks.stream", &message.stream)?;
     if message.content.len() > OUTPUT_CHUNK_BYTES {
         return Err(DecodeError::Form { field: "chunks.content", expected: "at most 64 KiB" });
     }
     let at = instant("chunks.at", required("chunks.at", message.at)?)?;
     Ok(OutputChunk { seq: message.seq, stream, at, content: message.content })
+}
+
+/// A piece of output as messages carry it.
+pub fn to_output_chunk(chunk: OutputChunk) -> v1::OutputChunk {
+    v1::OutputChunk {
+        seq: chunk.seq,
+        stream: chunk.stream.to_string(),
+        at: Some(timestamp(chunk.at)),
+        content: chunk.content,
+    }
 }

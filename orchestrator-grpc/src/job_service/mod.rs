@@ -1,0 +1,144 @@
+//! What administrators do with jobs.
+
+mod output;
+
+use std::pin::Pin;
+
+use orchestrator_core::id::TriggerId;
+use orchestrator_core::job::Job;
+use orchestrator_core::text::{ProcessName, WorkerName};
+use orchestrator_db::{DbError, JobFilter, Tx};
+use orchestrator_proto::convert::{self, DecodeError};
+use orchestrator_proto::v1;
+use orchestrator_proto::v1::job_service_server::JobService;
+use orchestrator_scheduler::Scheduler;
+use tokio_stream::Stream;
+use tonic::{Request, Response, Status};
+
+use crate::auth::identity;
+use crate::page::{given, page};
+use crate::status;
+
+/// The service.
+#[derive(Debug, Clone)]
+pub(crate) struct Jobs {
+    scheduler: Scheduler,
+}
+
+impl Jobs {
+    pub(crate) fn new(scheduler: Scheduler) -> Self {
+        Self { scheduler }
+    }
+
+    async fn begin_read(&self) -> Result<Tx, Status> {
+        self.scheduler.db().begin_read().await.map_err(status::db)
+    }
+
+    /// The job that a person means.
+    async fn find(&self, text: &str) -> Result<Job, Status> {
+        let key = convert::key("job", text).map_err(status::decode)?;
+        self.begin_read().await?.job_find(&key).await.map_err(status::db)
+    }
+
+    /// A job as it is shown, with why it waits.
+    async fn shown(&self, job: &Job) -> Result<v1::Job, Status> {
+        let mut tx = self.begin_read().await?;
+        let reason = self.scheduler.waiting_reason(&mut tx, job).await.map_err(status::db)?;
+        Ok(convert::job(job, reason))
+    }
+}
+
+#[tonic::async_trait]
+impl JobService for Jobs {
+    async fn list(&self, request: Request<v1::ListJobsRequest>) -> Result<Response<v1::ListJobsResponse>, Status> {
+        let message = request.into_inner();
+        let page = page(message.page.clone()).map_err(status::decode)?;
+        let mut filter = filter(&message).map_err(status::decode)?;
+        let mut tx = self.begin_read().await?;
+        if let Some(key) = given(message.trigger) {
+            filter.trigger_id = Some(trigger_id(&mut tx, &key).await.map_err(status::db)?);
+        }
+        let (jobs, next) = tx.job_list(&filter, &page).await.map_err(status::db)?;
+        Ok(Response::new(v1::ListJobsResponse {
+            jobs: jobs.rows.iter().map(|job| convert::job(job, None)).collect(),
+            next_cursor: next.unwrap_or_default(),
+        }))
+    }
+
+    async fn get(&self, request: Request<v1::GetJobRequest>) -> Result<Response<v1::GetJobResponse>, Status> {
+        let job = self.find(&request.get_ref().job).await?;
+        Ok(Response::new(v1::GetJobResponse { job: Some(self.shown(&job).await?) }))
+    }
+
+    async fn kill(&self, request: Request<v1::KillJobRequest>) -> Result<Response<v1::KillJobResponse>, Status> {
+        let actor = identity(&request)?.actor();
+        let id = self.find(&request.get_ref().job).await?.id;
+        let job = self.scheduler.kill_job(&actor, id).await.map_err(status::job)?;
+        Ok(Response::new(v1::KillJobResponse { job: Some(convert::job(&job, None)) }))
+    }
+
+    async fn retry(&self, request: Request<v1::RetryJobRequest>) -> Result<Response<v1::RetryJobResponse>, Status> {
+        let actor = identity(&request)?.actor();
+        let message = request.into_inner();
+        let (call, repeat) = convert::call(message.call).map_err(status::decode)?;
+        let id = self.find(&message.job).await?.id;
+        let job = self.scheduler.retry_job(&actor, id, call, repeat).await.map_err(status::job)?;
+        Ok(Response::new(v1::RetryJobResponse { job: Some(convert::job(&job, None)) }))
+    }
+
+    async fn dismiss(
+        &self,
+        request: Request<v1::DismissJobRequest>,
+    ) -> Result<Response<v1::DismissJobResponse>, Status> {
+        let actor = identity(&request)?.actor();
+        let id = self.find(&request.get_ref().job).await?.id;
+        let job = self.scheduler.dismiss_job(&actor, id).await.map_err(status::job)?;
+        Ok(Response::new(v1::DismissJobResponse { job: Some(convert::job(&job, None)) }))
+    }
+
+    async fn read_output(
+        &self,
+        request: Request<v1::ReadOutputRequest>,
+    ) -> Result<Response<v1::ReadOutputResponse>, Status> {
+        let message = request.into_inner();
+        let limit = convert::limit("limit", message.limit, 100).map_err(status::decode)?;
+        let job = self.find(&message.job).await?.id;
+        let mut tx = self.begin_read().await?;
+        let part = output::read(&mut tx, job, message.after_seq, limit).await.map_err(status::db)?;
+        Ok(Response::new(v1::ReadOutputResponse {
+            complete: part.is_complete(),
+            chunks: part.chunks.into_iter().map(convert::to_output_chunk).collect(),
+        }))
+    }
+
+    type WatchOutputStream = Pin<Box<dyn Stream<Item = Result<v1::WatchOutputResponse, Status>> + Send>>;
+
+    async fn watch_output(
+        &self,
+        request: Request<v1::WatchOutputRequest>,
+    ) -> Result<Response<Self::WatchOutputStream>, Status> {
+        let message = request.into_inner();
+        let job = self.find(&message.job).await?.id;
+        Ok(Response::new(Box::pin(output::watch(self.scheduler.clone(), job, message.after_seq))))
+    }
+}
+
+/// The trigger that a person means. Jobs outlive their trigger, so a whole id need not be that of a live one.
+async fn trigger_id(tx: &mut Tx, key: &str) -> Result<TriggerId, DbError> {
+    match key.trim().parse() {
+        Ok(id) => Ok(id),
+        Err(_) => Ok(tx.trigger_find(key.trim()).await?.id),
+    }
+}
+
+fn filter(message: &v1::ListJobsRequest) -> Result<JobFilter, DecodeError> {
+    let statuses: Result<_, DecodeError> =
+        message.statuses.iter().map(|text| convert::name("statuses", text)).collect();
+    let given = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
+    Ok(JobFilter {
+        trigger_id: None,
+        process_name: given(&message.process_name).map(|name| ProcessName::parse(&name)).transpose()?,
+        statuses: statuses?,
+        worker_name: given(&message.worker_name).map(|name| WorkerName::parse(&name)).transpose()?,
+    })
+}

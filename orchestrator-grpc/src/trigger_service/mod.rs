@@ -1,0 +1,212 @@
+//! Administration of triggers.
+
+mod preview;
+
+use orchestrator_core::trigger::{Trigger, TriggerDraft};
+use orchestrator_db::{Decision, TriggerFilter};
+use orchestrator_proto::convert::{self, DecodeError, DraftContext};
+use orchestrator_proto::v1;
+use orchestrator_proto::v1::trigger_service_server::TriggerService;
+use orchestrator_scheduler::Scheduler;
+use tonic::{Request, Response, Status};
+
+use crate::auth::identity;
+use crate::page::{count, given, page};
+use crate::status;
+
+/// The service.
+#[derive(Debug, Clone)]
+pub(crate) struct Triggers {
+    scheduler: Scheduler,
+}
+
+impl Triggers {
+    pub(crate) fn new(scheduler: Scheduler) -> Self {
+        Self { scheduler }
+    }
+
+    /// The live trigger that a person means.
+    async fn find(&self, text: &str) -> Result<Trigger, Status> {
+        let key = convert::key("trigger", text).map_err(status::decode)?;
+        let mut tx = self.scheduler.db().begin_read().await.map_err(status::db)?;
+        tx.trigger_find(&key).await.map_err(status::db)
+    }
+
+    fn draft(&self, message: v1::Trigger, existing: Option<&Trigger>) -> Result<TriggerDraft, DecodeError> {
+        let context = DraftContext { limits: self.scheduler.limits(), zone: self.scheduler.zone(), existing };
+        convert::draft(message, context)
+    }
+}
+
+#[tonic::async_trait]
+impl TriggerService for Triggers {
+    async fn create(
+        &self,
+        request: Request<v1::CreateTriggerRequest>,
+    ) -> Result<Response<v1::CreateTriggerResponse>, Status> {
+        let actor = identity(&request)?.actor();
+        let v1::CreateTriggerRequest { trigger, repeat } = request.into_inner();
+        let message = convert::required("trigger", trigger).map_err(status::decode)?;
+        let id = new_id(&message.id, repeat).map_err(status::decode)?;
+        let draft = self.draft(message, None).map_err(status::decode)?;
+        let trigger = self.scheduler.create_trigger(&actor, id, draft, repeat).await.map_err(status::trigger)?;
+        Ok(Response::new(v1::CreateTriggerResponse { trigger: Some(convert::trigger(&trigger)) }))
+    }
+
+    async fn get(&self, request: Request<v1::GetTriggerRequest>) -> Result<Response<v1::GetTriggerResponse>, Status> {
+        let trigger = self.find(&request.get_ref().trigger).await?;
+        Ok(Response::new(v1::GetTriggerResponse { trigger: Some(convert::trigger(&trigger)) }))
+    }
+
+    async fn list(
+        &self,
+        request: Request<v1::ListTriggersRequest>,
+    ) -> Result<Response<v1::ListTriggersResponse>, Status> {
+        let message = request.into_inner();
+        let page = page(message.page.clone()).map_err(status::decode)?;
+        let filter = filter(message).map_err(status::decode)?;
+        let mut tx = self.scheduler.db().begin_read().await.map_err(status::db)?;
+        let (triggers, next) = tx.trigger_list(&filter, &page).await.map_err(status::db)?;
+        Ok(Response::new(v1::ListTriggersResponse {
+            triggers: triggers.rows.iter().map(convert::trigger).collect(),
+            next_cursor: next.unwrap_or_default(),
+        }))
+    }
+
+    async fn update(
+        &self,
+        request: Request<v1::UpdateTriggerRequest>,
+    ) -> Result<Response<v1::UpdateTriggerResponse>, Status> {
+        let actor = identity(&request)?.actor();
+        let message = convert::required("trigger", request.into_inner().trigger).map_err(status::decode)?;
+        let existing = self.find(&message.id).await?;
+        let read_at = convert::optional_instant("updated_at", message.updated_at).map_err(status::decode)?;
+        let draft = self.draft(message, Some(&existing)).map_err(status::decode)?;
+        let updated = self.scheduler.update_trigger(&actor, existing.id, draft, read_at).await;
+        let trigger = updated.map_err(status::trigger)?;
+        Ok(Response::new(v1::UpdateTriggerResponse { trigger: Some(convert::trigger(&trigger)) }))
+    }
+
+    async fn delete(
+        &self,
+        request: Request<v1::DeleteTriggerRequest>,
+    ) -> Result<Response<v1::DeleteTriggerResponse>, Status> {
+        let actor = identity(&request)?.actor();
+        let id = self.find(&request.get_ref().trigger).await?.id;
+        let deleted = self.scheduler.delete_trigger(&actor, id).await.map_err(status::trigger)?;
+        Ok(Response::new(v1::DeleteTriggerResponse {
+            cancelled_jobs: count(deleted.cancelled),
+            running_jobs: deleted.running,
+        }))
+    }
+
+    async fn enable(
+        &self,
+        request: Request<v1::EnableTriggerRequest>,
+    ) -> Result<Response<v1::EnableTriggerResponse>, Status> {
+        let actor = identity(&request)?.actor();
+        let message = request.into_inner();
+        let next_run = convert::optional_instant("next_run", message.next_run).map_err(status::decode)?;
+        let id = self.find(&message.trigger).await?.id;
+        let trigger = self.scheduler.enable_trigger(&actor, id, next_run).await.map_err(status::trigger)?;
+        Ok(Response::new(v1::EnableTriggerResponse { trigger: Some(convert::trigger(&trigger)) }))
+    }
+
+    async fn disable(
+        &self,
+        request: Request<v1::DisableTriggerRequest>,
+    ) -> Result<Response<v1::DisableTriggerResponse>, Status> {
+        let actor = identity(&request)?.actor();
+        let id = self.find(&request.get_ref().trigger).await?.id;
+        let disabled = self.scheduler.disable_trigger(&actor, id).await.map_err(status::trigger)?;
+        Ok(Response::new(v1::DisableTriggerResponse {
+            trigger: Some(convert::trigger(&disabled.trigger)),
+            cancelled_jobs: count(disabled.cancelled),
+        }))
+    }
+
+    async fn run_now(&self, request: Request<v1::RunNowRequest>) -> Result<Response<v1::RunNowResponse>, Status> {
+        let actor = identity(&request)?.actor();
+        let message = request.into_inner();
+        let (call, repeat) = convert::call(message.call).map_err(status::decode)?;
+        let limit = self.scheduler.limits().process_args;
+        let args = convert::process_args(message.process_args, limit).map_err(status::decode)?;
+        let id = self.find(&message.trigger).await?.id;
+        let job = self.scheduler.run_now(&actor, id, args, call, repeat).await.map_err(status::trigger)?;
+        Ok(Response::new(v1::RunNowResponse { job: Some(convert::job(&job, None)) }))
+    }
+
+    async fn kill(
+        &self,
+        request: Request<v1::KillTriggerRequest>,
+    ) -> Result<Response<v1::KillTriggerResponse>, Status> {
+        let actor = identity(&request)?.actor();
+        let id = self.find(&request.get_ref().trigger).await?.id;
+        let killed = self.scheduler.kill_trigger(&actor, id).await.map_err(status::trigger)?;
+        Ok(Response::new(v1::KillTriggerResponse {
+            trigger: Some(convert::trigger(&killed.trigger)),
+            killed_jobs: count(killed.killed),
+            cancelled_jobs: count(killed.cancelled),
+        }))
+    }
+
+    async fn preview_schedule(
+        &self,
+        request: Request<v1::PreviewScheduleRequest>,
+    ) -> Result<Response<v1::PreviewScheduleResponse>, Status> {
+        let message = request.into_inner();
+        let wanted = preview::Wanted::read(&message, self.scheduler.now()).map_err(status::decode)?;
+        let kind = if message.trigger.is_empty() {
+            preview::expression(&message, self.scheduler.zone()).map_err(status::decode)?
+        } else {
+            self.find(&message.trigger).await?.kind
+        };
+        Ok(Response::new(preview::of(&kind, wanted)))
+    }
+
+    async fn list_decisions(
+        &self,
+        request: Request<v1::ListDecisionsRequest>,
+    ) -> Result<Response<v1::ListDecisionsResponse>, Status> {
+        let message = request.into_inner();
+        let page = page(message.page).map_err(status::decode)?;
+        let trigger = match given(message.trigger) {
+            Some(key) => Some(self.find(&key).await?.id),
+            None => None,
+        };
+        let mut tx = self.scheduler.db().begin_read().await.map_err(status::db)?;
+        let (decisions, next) = tx.decision_list(trigger, &page).await.map_err(status::db)?;
+        Ok(Response::new(v1::ListDecisionsResponse {
+            decisions: decisions.into_iter().map(decision).collect(),
+            next_cursor: next.unwrap_or_default(),
+        }))
+    }
+}
+
+/// The id that the caller made, which a repeated call must have, or a new one.
+fn new_id(text: &str, repeat: bool) -> Result<orchestrator_core::id::TriggerId, DecodeError> {
+    match convert::optional_id("trigger.id", text)? {
+        Some(id) => Ok(id),
+        None if repeat => Err(DecodeError::Missing { field: "trigger.id" }),
+        None => Ok(orchestrator_core::id::TriggerId::generate()),
+    }
+}
+
+fn filter(message: v1::ListTriggersRequest) -> Result<TriggerFilter, DecodeError> {
+    Ok(TriggerFilter {
+        search: given(message.search),
+        status: given(message.status).map(|text| convert::name("status", &text)).transpose()?,
+        trigger_type: given(message.r#type).map(|text| convert::name("type", &text)).transpose()?,
+    })
+}
+
+fn decision(decision: Decision) -> v1::Decision {
+    v1::Decision {
+        id: decision.id.to_string(),
+        trigger_id: decision.trigger_id.to_string(),
+        scheduled_at: Some(convert::timestamp(decision.scheduled_at)),
+        decided_at: Some(convert::timestamp(decision.decided_at)),
+        decision: decision.decision.to_string(),
+        reason: decision.reason,
+    }
+}
