@@ -13,6 +13,11 @@ use super::{Identity, JobCookie, platform};
 const SWEEP_LIMIT: Duration = Duration::from_millis(900);
 /// What killed processes get to disappear before the next look.
 const PASS_PAUSE: Duration = Duration::from_millis(5);
+/// How often nothing must be found where one look does not suffice: while a process executes a new program it has no
+/// environment for a moment, and so no cookie.
+const DOUBTFUL_LOOKS: u32 = 6;
+/// The pause between such looks.
+const DOUBTFUL_PAUSE: Duration = Duration::from_millis(20);
 
 /// What becomes of the processes that a robot leaves behind when it ends by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,10 +130,11 @@ impl Quarry {
         self.main.is_some() && platform::group_of(seen.identity.pid) == self.main
     }
 
-    /// Kills until a look finds nothing more, or the time is up.
+    /// Kills until nothing more is found, or the time is up.
     pub(crate) async fn sweep(mut self, registry: &'static Registry) -> Sweep {
         let deadline = Instant::now() + SWEEP_LIMIT;
         let mut sweep = Sweep::default();
+        let mut empty_looks = 0;
         loop {
             let is_last = Instant::now() >= deadline;
             let pass = tokio::task::spawn_blocking(move || {
@@ -145,8 +151,10 @@ impl Quarry {
                     break;
                 }
             };
+            let is_doubtful = !self.with_adopted || !met.undecided.is_empty();
             sweep.undecided = met.undecided;
-            if met.members.is_empty() {
+            empty_looks = if met.members.is_empty() { empty_looks + 1 } else { 0 };
+            if empty_looks >= if is_doubtful { DOUBTFUL_LOOKS } else { 1 } {
                 break;
             }
             if is_last {
@@ -154,7 +162,7 @@ impl Quarry {
                 break;
             }
             remember(&mut sweep.killed, met.members);
-            sleep(PASS_PAUSE).await;
+            sleep(if empty_looks == 0 { PASS_PAUSE } else { DOUBTFUL_PAUSE }).await;
         }
         sweep.killed.retain(|killed| !sweep.survivors.iter().any(|survivor| survivor.identity == killed.identity));
         sweep
@@ -188,9 +196,11 @@ struct Met {
     undecided: Vec<SweptProcess>,
 }
 
-/// Whether the process id still names the process that was seen.
+/// Whether the process id still names the process that was seen. Start times are in whole seconds, so another mark is
+/// asked for as well.
 fn is_still(seen: &Seen) -> bool {
-    Snapshot::of(seen.identity.pid).is_some_and(|now| now.identity == seen.identity && now.cookie == seen.cookie)
+    let is_same = |now: Seen| now.identity == seen.identity && (now.cookie == seen.cookie || now.parent == seen.parent);
+    Snapshot::of(seen.identity.pid).is_some_and(is_same)
 }
 
 fn swept(seen: &Seen, found_by: FoundBy) -> SweptProcess {

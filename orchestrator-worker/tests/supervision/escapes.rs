@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use orchestrator_worker::process::{Children, FoundBy};
+use orchestrator_core::id::JobId;
+use orchestrator_worker::process::{Children, FoundBy, SweptProcess};
 
 use crate::world::{World, is_alive};
 
@@ -37,7 +38,8 @@ async fn a_daemon_of_a_double_fork_is_killed() {
 
 #[tokio::test]
 async fn a_child_that_sheds_its_environment_is_killed_with_its_own_children() {
-    let world = World::new().await;
+    // Alone, because the end of another job may kill it first: it looks like an orphan once its parent is gone.
+    let world = World::alone().await;
     let script =
         "setsid env -i PATH=\"$PATH\" bash -c 'sleep 600 & echo $! > grandchild; echo $$ > child; wait' & wait";
     assert_eq!(stop_with(&world, script, &["child", "grandchild"]).await, Some(FoundBy::Descent));
@@ -59,7 +61,22 @@ async fn what_a_robot_leaves_behind_at_its_own_end_is_killed() {
     assert!(is_alive(child));
     let sweep = process.sweep(Children::Kill).await;
     assert!(!is_alive(child));
-    assert_eq!((sweep.killed.len(), sweep.killed[0].found_by), (1, FoundBy::Cookie));
+    let of_child = |killed: &&SweptProcess| killed.identity.pid == child;
+    assert_eq!(sweep.killed.iter().find(of_child).map(|killed| killed.found_by), Some(FoundBy::Cookie));
+}
+
+#[tokio::test]
+async fn a_daemon_that_executes_itself_over_and_over_is_killed() {
+    let world = World::new().await;
+    // While it does, it bears no cookie; another job that runs keeps it from being taken for an orphan of this one.
+    let mut other = world.bash_for(JobId::generate(), "sleep 600");
+    world.write("again.sh", "[ -s daemon ] || echo $$ > daemon; exec bash again.sh\n");
+    let mut process = world.bash("setsid bash again.sh & while [ ! -s daemon ]; do :; done");
+    process.wait().await.unwrap();
+    let daemon = world.pid_in("daemon").await;
+    let sweep = process.sweep(Children::Kill).await;
+    assert!(!is_alive(daemon), "{sweep:?}");
+    other.stop(Duration::ZERO).await;
 }
 
 #[tokio::test]
