@@ -3,7 +3,7 @@
 use clap::{ArgAction, Args, Parser, Subcommand};
 
 use crate::commands::{
-    completion::Shell, constant::ConstantCommand, credential::CredentialCommand, job::JobCommand, key::KeyCommand,
+    completion::Shell, constant::ConstantCommand, credential::CredentialCommand, db::DbCommand, dev::Dev, job::JobCommand, key::KeyCommand,
     log::LogCommand, queue::QueueCommand, server::ServerCommand, token::TokenCommand, trigger::TriggerCommand,
     worker::WorkerCommand,
 };
@@ -59,6 +59,8 @@ pub(crate) struct GlobalFlags {
 /// The nouns, and a few verbs that need none.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Everything in one process, with sample robots, to try things out.
+    Dev(Dev),
     /// Triggers: what makes processes run.
     #[command(subcommand)]
     Trigger(TriggerCommand),
@@ -89,6 +91,9 @@ pub(crate) enum Command {
     /// The server and its configuration.
     #[command(subcommand)]
     Server(ServerCommand),
+    /// The database of a server.
+    #[command(subcommand)]
+    Db(DbCommand),
     /// One screen: server, workers, what runs, waits and fails.
     Status,
     /// Who the server takes you for.
@@ -98,6 +103,17 @@ pub(crate) enum Command {
         /// The shell.
         shell: Shell,
     },
+}
+
+impl Command {
+    /// Whether it runs until it is told to stop, and handles signals itself.
+    pub(crate) fn is_long_running(&self) -> bool {
+        match self {
+            Self::Dev(_) => true,
+            Self::Server(command) => command.is_long_running(),
+            _ => false,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -12,7 +12,9 @@ mod error;
 pub mod lifecycle;
 mod output;
 mod program;
+mod sandbox;
 mod secret_file;
+mod serving;
 pub mod telemetry;
 
 pub use program::run;

@@ -11,6 +11,9 @@ use crate::error::{CliError, Result, usage};
 use crate::output::{self, Format};
 use crate::{commands, telemetry};
 
+/// How long threads that still work when a server has ended are waited for.
+const SHUTDOWN: std::time::Duration = std::time::Duration::from_secs(2);
+
 /// Runs the program with the given arguments (the first is its own name) and tells how it ended.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
@@ -39,9 +42,15 @@ fn report(error: &CliError, format: Format) {
 fn start(cli: Cli) -> Result {
     // With two TLS providers compiled in by accident, rustls would panic instead of choosing.
     drop(rustls::crypto::ring::default_provider().install_default());
-    telemetry::init(telemetry::Format::default(), "warn");
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(CliError::Runtime)?;
     let app = App::new(cli.global);
+    if cli.command.is_long_running() {
+        // Sets up its own lines, and ends by signals in two stages.
+        let result = runtime.block_on(commands::run(cli.command, &app));
+        runtime.shutdown_timeout(SHUTDOWN);
+        return result;
+    }
+    telemetry::init(telemetry::Format::default(), "warn");
     runtime.block_on(until_interrupted(commands::run(cli.command, &app)))
 }
 

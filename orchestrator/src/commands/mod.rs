@@ -3,6 +3,8 @@
 pub(crate) mod completion;
 pub(crate) mod constant;
 pub(crate) mod credential;
+pub(crate) mod db;
+pub(crate) mod dev;
 pub(crate) mod job;
 pub(crate) mod key;
 pub(crate) mod log;
@@ -30,7 +32,9 @@ pub(crate) async fn run(command: Command, app: &App) -> Result {
         Command::Worker(command) => worker::run(command, app).await,
         Command::Token(command) => token::run(command, app).await,
         Command::Key(command) => key::run(command, app),
-        Command::Server(command) => server::run(command, app),
+        Command::Dev(command) => dev::run(command, app).await,
+        Command::Server(command) => server::run(command, app).await,
+        Command::Db(command) => db::run(command, app).await,
         Command::Status => glance::status(app).await,
         Command::Whoami => glance::whoami(app).await,
         Command::Completion { shell } => completion::print(shell),

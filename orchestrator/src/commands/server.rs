@@ -1,14 +1,22 @@
-//! `server`: its configuration.
+//! `server`: starting it, and its configuration.
 
 use clap::Subcommand;
 
 use crate::app::App;
 use crate::config::{self, Config, ConfigFlags};
 use crate::error::{CliError, Result};
+use crate::lifecycle::Lifecycle;
 use crate::output;
+use crate::serving::{self, Serving};
+use crate::telemetry;
+
+/// How long calls and robots' last words may take when the server stops.
+const GRACE: std::time::Duration = std::time::Duration::from_secs(30);
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ServerCommand {
+    /// Runs a server until it is told to stop (once: finish what was begun; twice: at once).
+    Start(ConfigFlags),
     /// What the server is told.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -24,8 +32,45 @@ pub(crate) enum ConfigCommand {
     Template,
 }
 
-pub(crate) fn run(command: ServerCommand, app: &App) -> Result {
-    let ServerCommand::Config(command) = command;
+impl ServerCommand {
+    /// Whether it ends by signals of its own accord.
+    pub(crate) fn is_long_running(&self) -> bool {
+        matches!(self, Self::Start(_))
+    }
+}
+
+pub(crate) async fn run(command: ServerCommand, app: &App) -> Result {
+    match command {
+        ServerCommand::Start(flags) => start(app, &flags).await,
+        ServerCommand::Config(command) => configuration(command, app),
+    }
+}
+
+async fn start(app: &App, flags: &ConfigFlags) -> Result {
+    let config = Config::load(flags)?;
+    config.check()?;
+    telemetry::init(config.log.format, &config.log.level);
+    let lifecycle = Lifecycle::new();
+    let serving = serving::begin(&config, &lifecycle).await?;
+    ready(app, &serving)?;
+    let ended = lifecycle.run(GRACE).await.map_err(CliError::Runtime)?;
+    serving.scheduler.db().close().await;
+    if ended.is_success() { Ok(()) } else { Err(CliError::Ended(ended)) }
+}
+
+/// Says that the server answers, and where.
+fn ready(app: &App, serving: &Serving) -> Result {
+    if app.printer.format().is_json() {
+        let line = serde_json::json!({ "url": serving.url(), "adminTokenFile": serving.new_admin_token });
+        return output::stdout_line(&line.to_string());
+    }
+    if let Some(file) = &serving.new_admin_token {
+        output::stdout_line(&format!("A new database: an administrator's token was written to {}", file.display()))?;
+    }
+    output::stdout_line(&format!("Ready: {}", serving.url()))
+}
+
+fn configuration(command: ConfigCommand, app: &App) -> Result {
     match command {
         ConfigCommand::Show(flags) => show(app, &flags),
         ConfigCommand::Check(flags) => check(&flags),

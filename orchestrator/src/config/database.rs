@@ -16,11 +16,13 @@ pub struct DatabaseSection {
     pub url: Option<String>,
     /// For the SQLite file, the key file and the first admin's token.
     pub data_folder: PathBuf,
+    /// Accept a PostgreSQL that may forget acknowledged work at a power failure (`fsync` or `synchronous_commit` off).
+    pub accept_weak_durability: bool,
 }
 
 impl Default for DatabaseSection {
     fn default() -> Self {
-        Self { url: None, data_folder: PathBuf::from("orchestrator-data") }
+        Self { url: None, data_folder: PathBuf::from("orchestrator-data"), accept_weak_durability: false }
     }
 }
 

@@ -25,6 +25,9 @@ pub struct ConfigFlags {
     /// database.data_folder
     #[arg(long, value_name = "FOLDER")]
     pub data: Option<PathBuf>,
+    /// database.accept_weak_durability = true
+    #[arg(long)]
+    pub accept_weak_durability: bool,
     /// security.key_file
     #[arg(long, value_name = "FILE")]
     pub key_file: Option<PathBuf>,

@@ -41,6 +41,7 @@ impl Config {
         if let Some(folder) = &flags.data {
             self.database.data_folder.clone_from(folder);
         }
+        self.database.accept_weak_durability |= flags.accept_weak_durability;
         self.security.key_file = flags.key_file.clone().or(self.security.key_file);
         self
     }

@@ -9,6 +9,8 @@ use super::refusal::Refusal;
 use crate::commands::queue::RowError;
 use crate::config::ConfigError;
 use crate::context::ContextError;
+use crate::lifecycle::Ended;
+use crate::serving::ServingError;
 
 /// The result of a command.
 pub(crate) type Result<T = (), E = CliError> = std::result::Result<T, E>;
@@ -56,6 +58,14 @@ pub(crate) enum CliError {
     Json(crate::output::JsonError),
     /// The program could not start its threads.
     Runtime(io::Error),
+    /// The server could not be started.
+    Serving(Box<ServingError>),
+    /// The sandbox's worker could not be started.
+    Worker(String),
+    /// The sandbox's samples could not be made or run.
+    Sample(String),
+    /// A long-running program did not end as it should.
+    Ended(Ended),
     /// Ctrl-C.
     Interrupted { note: Option<String> },
 }
@@ -97,6 +107,12 @@ impl From<dialoguer::Error> for CliError {
 impl From<crate::output::JsonError> for CliError {
     fn from(error: crate::output::JsonError) -> Self {
         Self::Json(error)
+    }
+}
+
+impl From<ServingError> for CliError {
+    fn from(error: ServingError) -> Self {
+        Self::Serving(Box::new(error))
     }
 }
 

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::cli_error::CliError;
 use super::hint;
+use crate::lifecycle::Ended;
 
 /// The most rows of a bad file that are shown.
 const ROWS_SHOWN: usize = 20;
@@ -23,6 +24,7 @@ impl CliError {
             Self::Unreachable { .. } => 6,
             Self::JobFailed { .. } => 7,
             Self::Interrupted { .. } => 130,
+            Self::Serving(error) => error.exit_code(),
             Self::Context(_)
             | Self::Incomplete { .. }
             | Self::File { .. }
@@ -31,6 +33,9 @@ impl CliError {
             | Self::Terminal(_)
             | Self::OutputClosed
             | Self::Json(_)
+            | Self::Worker(_)
+            | Self::Sample(_)
+            | Self::Ended(_)
             | Self::Runtime(_) => 1,
         }
     }
@@ -55,6 +60,10 @@ impl CliError {
             Self::NobodyToAsk { .. } => "NEEDS_YES",
             Self::Random(_) | Self::Terminal(_) | Self::OutputClosed | Self::Json(_) | Self::Runtime(_) => "LOCAL",
             Self::Interrupted { .. } => "INTERRUPTED",
+            Self::Serving(error) => error.code(),
+            Self::Worker(_) => "WORKER",
+            Self::Sample(_) => "SAMPLE",
+            Self::Ended(_) => "STOPPED",
         }
     }
 
@@ -83,6 +92,12 @@ impl CliError {
             Self::OutputClosed => "nobody reads the output".to_owned(),
             Self::Json(error) => format!("the answer could not be printed as JSON: {error}"),
             Self::Runtime(error) => format!("the program could not start: {error}"),
+            Self::Serving(error) => error.to_string(),
+            Self::Worker(why) => format!("the sandbox's worker could not be started: {why}"),
+            Self::Sample(why) => format!("the sample robots could not be set up: {why}"),
+            Self::Ended(Ended::Forced) => "stopped before everything had ended".to_owned(),
+            Self::Ended(Ended::TaskDied(task)) => format!("a part of the program ended by itself: {task}"),
+            Self::Ended(Ended::Orderly) => "stopped".to_owned(),
             Self::Interrupted { note } => note.clone().unwrap_or_else(|| "interrupted".to_owned()),
         }
     }
@@ -97,6 +112,7 @@ impl CliError {
             Self::File { source, .. } => Some(source.to_string()),
             Self::Rows { errors, .. } => Some(rows(errors)),
             Self::NobodyToAsk { .. } => Some("there is no terminal to ask on".to_owned()),
+            Self::Serving(error) => error.why(),
             _ => None,
         }
     }
@@ -105,6 +121,7 @@ impl CliError {
     pub(crate) fn next(&self) -> Option<String> {
         let text = match self {
             Self::Refused(refusal) => return hint::next(refusal),
+            Self::Serving(error) => return error.next(),
             Self::Usage { next, .. } => return next.clone(),
             Self::NoToken { .. } => "set ORCHESTRATOR_TOKEN or give --token, or start a sandbox: orchestrator dev",
             Self::BadToken(_) => "an administrator makes one: orchestrator token create user NAME",

@@ -1,0 +1,45 @@
+//! What this machine cannot do faster.
+
+use std::io::{Seek as _, SeekFrom, Write as _};
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use anyhow::Context as _;
+
+use crate::figures::Samples;
+use crate::stamp;
+
+/// How long the disk takes to keep 8 kB for good.
+pub(crate) fn disk_sync(count: usize) -> anyhow::Result<Samples> {
+    let folder = tempfile::tempdir()?;
+    let mut file = std::fs::File::create(folder.path().join("sync"))?;
+    let block = vec![7_u8; 8192];
+    let mut samples = Vec::with_capacity(count);
+    for _ in 0..count {
+        let began = Instant::now();
+        file.seek(SeekFrom::Start(0))?;
+        file.write_all(&block)?;
+        file.sync_data()?;
+        samples.push(began.elapsed());
+    }
+    Ok(Samples::new(samples))
+}
+
+/// How long the robot program takes from its spawn to its first instruction.
+pub(crate) fn process_spawn(count: usize) -> anyhow::Result<Samples> {
+    let folder = tempfile::tempdir()?;
+    let mut samples = Vec::with_capacity(count);
+    for number in 0..count {
+        let job = format!("spawn-{number}");
+        let before = stamp::now();
+        let mut child = Command::new(std::env::current_exe()?)
+            .args([stamp::PROCESS_NAME, "none", "none"])
+            .arg(folder.path())
+            .args(["no-trigger", &job])
+            .stdin(Stdio::null())
+            .spawn()?;
+        child.wait()?;
+        samples.push(stamp::read(folder.path(), &job).context("no stamp")?.saturating_sub(before));
+    }
+    Ok(Samples::new(samples))
+}

@@ -1,0 +1,205 @@
+//! A server and a worker, as real processes with real databases.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, ensure};
+use orchestrator_proto::v1;
+use tempfile::TempDir;
+use tonic::transport::Channel;
+use v1::admin_service_client::AdminServiceClient;
+use v1::job_service_client::JobServiceClient;
+use v1::trigger_service_client::TriggerServiceClient;
+
+/// Where the data is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Database {
+    Sqlite,
+    Postgres,
+}
+
+impl Database {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Sqlite => "SQLite",
+            Self::Postgres => "PostgreSQL",
+        }
+    }
+}
+
+/// What an idle server costs.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Idle {
+    pub(crate) mebibytes: f64,
+    pub(crate) cpu_percent: f64,
+}
+
+/// Everything under measurement.
+#[derive(Debug)]
+pub(crate) struct Machine {
+    server: Killed,
+    _worker: Killed,
+    channel: Channel,
+    token: String,
+    folder: TempDir,
+    /// From the server's exec to its readiness, on a database that exists.
+    pub(crate) ready: Duration,
+}
+
+/// A child that does not outlive the measurement.
+#[derive(Debug)]
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Machine {
+    pub(crate) async fn start(database: Database, slots: usize) -> anyhow::Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let data = folder.path().join("data");
+        std::fs::create_dir(folder.path().join("stamps"))?;
+        let key = folder.path().join("key");
+        let made = Command::new(program("orchestrator")?)
+            .args(["key", "generate"])
+            .arg(&key)
+            .stdout(Stdio::null())
+            .status()?;
+        ensure!(made.success(), "orchestrator key generate failed");
+        let url = match database {
+            Database::Sqlite => None,
+            Database::Postgres => Some(orchestrator_test_postgres::database_url()),
+        };
+        // The first start makes the database, the second is measured.
+        drop(server(&data, &key, url.as_deref())?);
+        let began = Instant::now();
+        let (server, address) = server(&data, &key, url.as_deref())?;
+        let ready = began.elapsed();
+        let token = std::fs::read_to_string(data.join("admin.token"))?.trim().to_owned();
+        let channel = Channel::from_shared(address.clone())?.connect().await?;
+        let worker = worker(&channel, &token, &address, folder.path(), slots).await?;
+        Ok(Self { server, _worker: worker, channel, token, folder, ready })
+    }
+
+    /// The folder that robots write their stamps to.
+    pub(crate) fn stamps(&self) -> PathBuf {
+        self.folder.path().join("stamps")
+    }
+
+    pub(crate) fn request<T>(&self, message: T) -> anyhow::Result<tonic::Request<T>> {
+        authorized(&self.token, message)
+    }
+
+    pub(crate) fn triggers(&self) -> TriggerServiceClient<Channel> {
+        TriggerServiceClient::new(self.channel.clone())
+    }
+
+    pub(crate) fn jobs(&self) -> JobServiceClient<Channel> {
+        JobServiceClient::new(self.channel.clone())
+    }
+
+    /// Watches the server for ten seconds, with so many triggers that are not due.
+    pub(crate) async fn idle(&self, triggers: usize) -> anyhow::Result<Idle> {
+        for number in 0..triggers {
+            let kind = v1::trigger::Kind::Scheduled(v1::ScheduledKind {
+                cron_expr: "0 6 1 1 *".to_owned(),
+                time_zone: "UTC".to_owned(),
+                next_run: None,
+            });
+            let trigger = v1::Trigger {
+                name: format!("idle-{number}"),
+                process_name: "idle".to_owned(),
+                process_path: "idle.py".to_owned(),
+                kind: Some(kind),
+                ..v1::Trigger::default()
+            };
+            let request = v1::CreateTriggerRequest { trigger: Some(trigger), repeat: false };
+            self.triggers().create(self.request(request)?).await?;
+        }
+        let watched = Duration::from_secs(10);
+        let before = cpu(self.server.0.id())?;
+        tokio::time::sleep(watched).await;
+        let used = cpu(self.server.0.id())?.saturating_sub(before);
+        let cpu_percent = 100.0 * used.as_secs_f64() / watched.as_secs_f64();
+        Ok(Idle { mebibytes: resident(self.server.0.id())?, cpu_percent })
+    }
+}
+
+fn authorized<T>(token: &str, message: T) -> anyhow::Result<tonic::Request<T>> {
+    let mut request = tonic::Request::new(message);
+    request.metadata_mut().insert("authorization", format!("Bearer {token}").parse()?);
+    Ok(request)
+}
+
+/// A program that was built with this one.
+fn program(name: &str) -> anyhow::Result<PathBuf> {
+    let path = std::env::current_exe()?.with_file_name(name);
+    ensure!(path.exists(), "{} is missing: run cargo build --release --workspace first", path.display());
+    Ok(path)
+}
+
+fn server(data: &Path, key: &Path, url: Option<&str>) -> anyhow::Result<(Killed, String)> {
+    let mut command = Command::new(program("orchestrator")?);
+    command
+        .args(["server", "start", "-o", "json", "--listen", "127.0.0.1:0", "--data"])
+        .arg(data)
+        .arg("--key-file")
+        .arg(key);
+    if let Some(url) = url {
+        command.env("ORCHESTRATOR__DATABASE__URL", url);
+    }
+    let mut child = Killed(command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?);
+    let mut line = String::new();
+    BufReader::new(child.0.stdout.take().context("no output")?).read_line(&mut line)?;
+    let ready: serde_json::Value = serde_json::from_str(&line).context("the server did not become ready")?;
+    Ok((child, ready["url"].as_str().context("no url")?.to_owned()))
+}
+
+async fn worker(channel: &Channel, token: &str, address: &str, folder: &Path, slots: usize) -> anyhow::Result<Killed> {
+    let request = v1::CreateTokenRequest {
+        kind: "WORKER".to_owned(),
+        name: "bench".to_owned(),
+        ..v1::CreateTokenRequest::default()
+    };
+    let mut admin = AdminServiceClient::new(channel.clone());
+    let secret = admin.create_token(authorized(token, request)?).await?.into_inner().secret;
+    let child = Command::new(program("orchestrator-worker")?)
+        .args(["start", "--server", address, "--slots", &slots.max(1).to_string(), "--data"])
+        .arg(folder.join("worker"))
+        .env("ORCHESTRATOR_WORKER_TOKEN", secret)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()?;
+    let child = Killed(child);
+    for _ in 0..500 {
+        let workers = admin.list_workers(authorized(token, v1::ListWorkersRequest {})?).await?.into_inner().workers;
+        if workers.iter().any(|worker| worker.state == "UP") {
+            return Ok(child);
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    anyhow::bail!("the worker did not register within 10 s")
+}
+
+/// Processor time of a process so far.
+fn cpu(pid: u32) -> anyhow::Result<Duration> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    let ticks: u64 =
+        fields.get(11).context("utime")?.parse::<u64>()? + fields.get(12).context("stime")?.parse::<u64>()?;
+    // Linux counts hundredths of a second here.
+    Ok(Duration::from_millis(ticks * 10))
+}
+
+/// Resident memory of a process, in MiB.
+fn resident(pid: u32) -> anyhow::Result<f64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).context("VmRSS")?;
+    let kib: f64 = line.split_whitespace().nth(1).context("VmRSS")?.parse()?;
+    Ok(kib / 1024.0)
+}

@@ -1,0 +1,149 @@
+//! `dev`: a sandbox. See [`crate::sandbox`].
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use orchestrator_core::secret::KeyRing;
+
+use crate::app::App;
+use crate::config::Config;
+use crate::context::{self, Context, Contexts};
+use crate::error::{CliError, Result};
+use crate::lifecycle::Lifecycle;
+use crate::output;
+use crate::sandbox::{Greeting, add_samples, start_worker};
+use crate::secret_file;
+use crate::serving::{self, ADMIN_TOKEN_FILE, Serving};
+use crate::telemetry;
+
+/// How long robots that still run get when the sandbox stops.
+const GRACE: Duration = Duration::from_secs(30);
+
+/// The name of the context that commands find the sandbox by.
+const CONTEXT: &str = "dev";
+
+#[derive(Debug, Args)]
+pub(crate) struct Dev {
+    /// Where everything is kept.
+    #[arg(long, value_name = "FOLDER", default_value = "./orchestrator-dev", conflicts_with = "ephemeral")]
+    data: PathBuf,
+    /// Keep nothing when it ends.
+    #[arg(long)]
+    ephemeral: bool,
+    /// The port; 0 takes any that is free.
+    #[arg(long, value_name = "N", default_value_t = 8420)]
+    port: u16,
+    /// Jobs that the sandbox's worker runs at once.
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    slots: u32,
+    /// Start without sample triggers and elements.
+    #[arg(long)]
+    no_sample: bool,
+    /// Start without a worker.
+    #[arg(long)]
+    no_worker: bool,
+}
+
+pub(crate) async fn run(dev: Dev, app: &App) -> Result {
+    let began = Instant::now();
+    telemetry::init(telemetry::Format::default(), "warn");
+    // Dropped, and with it deleted, when the program ends.
+    let discarded = dev.ephemeral.then(tempfile::tempdir).transpose().map_err(CliError::file("create", "a temporary folder"))?;
+    let data = discarded.as_ref().map_or(dev.data.as_path(), |folder| folder.path()).to_owned();
+    let config = config(&dev, &data)?;
+
+    let server = Lifecycle::new();
+    let serving = serving::begin(&config, &server).await?;
+    let robots = Lifecycle::new();
+    // A server that ends by itself ends the sandbox.
+    robots.spawn("server", server.soft().cancelled_owned());
+    let ready = set_up(&dev, &data, &serving, &robots, began).await;
+    let ended = match ready.and_then(|greeting| greet(app, &greeting).map(|()| greeting)) {
+        Ok(greeting) => {
+            let ended = robots.run(GRACE).await.map_err(CliError::Runtime)?;
+            forget(greeting.context.as_deref().filter(|_| dev.ephemeral))?;
+            Ok(ended)
+        }
+        Err(error) => {
+            robots.shut_down();
+            robots.run_with(GRACE, std::future::pending).await;
+            Err(error)
+        }
+    };
+    // The server goes last: it takes the robots' last words.
+    server.shut_down();
+    server.run_with(GRACE, std::future::pending).await;
+    serving.scheduler.db().close().await;
+    let ended = ended?;
+    if ended.is_success() { Ok(()) } else { Err(CliError::Ended(ended)) }
+}
+
+/// The sandbox's configuration: defaults, and a key that is made when there is none.
+fn config(dev: &Dev, data: &Path) -> Result<Config> {
+    let mut config = Config::default();
+    config.server.listen = SocketAddr::from((Ipv4Addr::LOCALHOST, dev.port));
+    config.database.data_folder = data.to_owned();
+    secret_file::create_folder(data).map_err(CliError::file("create", data))?;
+    let key_file = config.key_file();
+    if !key_file.exists() {
+        let keys = KeyRing::generate().map_err(CliError::Random)?;
+        secret_file::create(&key_file, keys.render().expose()).map_err(CliError::file("write", &key_file))?;
+    }
+    Ok(config)
+}
+
+async fn set_up(dev: &Dev, data: &Path, serving: &Serving, robots: &Lifecycle, began: Instant) -> Result<Greeting> {
+    let token_file = data.join(ADMIN_TOKEN_FILE);
+    let token = std::fs::read_to_string(&token_file).map_err(CliError::file("read", &token_file))?.trim().to_owned();
+    let context = remember(serving, &token);
+    let worker = match dev.no_worker {
+        true => None,
+        false => Some(start_worker(serving, data, dev.slots, robots).await?),
+    };
+    let samples = match dev.no_sample {
+        true => None,
+        false => Some(add_samples(&serving.scheduler, data, worker.is_some()).await?),
+    };
+    Ok(Greeting {
+        url: serving.url(),
+        token,
+        data: data.to_owned(),
+        ephemeral: dev.ephemeral,
+        context,
+        worker,
+        samples,
+        took: began.elapsed(),
+    })
+}
+
+fn greet(app: &App, greeting: &Greeting) -> Result {
+    if app.printer.format().is_json() {
+        output::stdout_line(&greeting.to_json().to_string())
+    } else {
+        output::stdout_line(&greeting.to_text())
+    }
+}
+
+/// Writes the context file, so that commands in other terminals find the sandbox. A user without a home folder goes
+/// without.
+fn remember(serving: &Serving, token: &str) -> Option<PathBuf> {
+    let write = || -> Result<PathBuf> {
+        let path = context::path()?;
+        let mut contexts = Contexts::load(&path)?;
+        contexts.make_current(CONTEXT, Context { url: serving.url(), token: token.to_owned(), ca_cert: None });
+        contexts.save(&path)?;
+        Ok(path)
+    };
+    write().inspect_err(|error| tracing::warn!(error = error.message(), "the context file was not written")).ok()
+}
+
+/// Takes a sandbox that is gone out of the context file.
+fn forget(path: Option<&Path>) -> Result {
+    let Some(path) = path else { return Ok(()) };
+    let mut contexts = Contexts::load(path)?;
+    contexts.contexts.remove(CONTEXT);
+    contexts.current = contexts.current.filter(|current| current != CONTEXT);
+    Ok(contexts.save(path)?)
+}

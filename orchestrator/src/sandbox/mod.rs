@@ -1,0 +1,9 @@
+//! `orchestrator dev`: everything in one process, with sample robots, one of which has run.
+
+mod greeting;
+mod local_worker;
+mod samples;
+
+pub(crate) use greeting::Greeting;
+pub(crate) use local_worker::{LocalWorker, start_worker};
+pub(crate) use samples::{Samples, add_samples};

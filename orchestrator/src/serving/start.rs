@@ -1,0 +1,119 @@
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use orchestrator_core::clock::{Clock, SystemClock};
+use orchestrator_core::secret::KeyRing;
+use orchestrator_db::{Db, DbOptions};
+use orchestrator_grpc::{ServeOptions, Services, Shutdown, TlsFiles, serve};
+use orchestrator_scheduler::{DisciplinedClock, Scheduler, SchedulerClock, SchedulerOptions, service};
+use tokio_util::task::TaskTracker;
+
+use super::error::ServingError;
+use super::{first_token, key_check};
+use crate::config::{Config, ConfigError, DatabaseUrl};
+use crate::error::CliError;
+use crate::lifecycle::Lifecycle;
+use crate::secret_file;
+
+/// A server that answers.
+#[derive(Debug)]
+pub(crate) struct Serving {
+    /// Where it listens.
+    pub(crate) address: SocketAddr,
+    /// Whether connections are encrypted.
+    pub(crate) tls: bool,
+    /// Decides; for what the program itself does on this server.
+    pub(crate) scheduler: Scheduler,
+    /// Where the first administrator's token was written, when this start made it.
+    pub(crate) new_admin_token: Option<PathBuf>,
+}
+
+impl Serving {
+    /// The server's address as clients give it.
+    pub(crate) fn url(&self) -> String {
+        format!("{}://{}", if self.tls { "https" } else { "http" }, self.address)
+    }
+}
+
+/// The database that a configuration means.
+pub(crate) fn database_options(config: &Config) -> Result<DbOptions, ConfigError> {
+    let url = match config.database.url()? {
+        DatabaseUrl::Sqlite(path) => format!("sqlite:{}", path.display()),
+        DatabaseUrl::Postgres(url) => url,
+    };
+    Ok(DbOptions { accept_weak_durability: config.database.accept_weak_durability, ..DbOptions::new(url) })
+}
+
+/// Starts a server: opens and migrates the database, checks the key, opens the port, and begins to decide.
+pub(crate) async fn begin(config: &Config, lifecycle: &Lifecycle) -> Result<Serving, CliError> {
+    let folder = &config.database.data_folder;
+    secret_file::create_folder(folder).map_err(|source| ServingError::File {
+        action: "create",
+        path: folder.clone(),
+        source,
+    })?;
+    let keys = read_keys(&config.key_file())?;
+    let db = Db::open(&database_options(config)?).await.map_err(ServingError::from)?;
+    let clock = Arc::new(DisciplinedClock::new(Arc::new(SystemClock)));
+    clock.discipline(&db).await.map_err(ServingError::from)?;
+    key_check::check(&db, &keys, &config.key_file(), clock.now()).await?;
+    let made = first_token::ensure(&db, folder, clock.now()).await?;
+    let scheduler = Scheduler::new(SchedulerOptions {
+        db,
+        clock: SchedulerClock::Disciplined(clock.clone()),
+        keys,
+        limits: config.limits.to_limits(),
+        zone: config.scheduling.time_zone,
+    });
+    // A child of its own: the server cuts its connections without ending the program.
+    let shutdown = Shutdown { soft: lifecycle.soft(), hard: lifecycle.hard().child_token() };
+    let services = Services { scheduler: scheduler.clone(), clock, pages: None };
+    let server = serve(serve_options(config), services, shutdown).await.map_err(ServingError::from)?;
+    let serving = Serving {
+        address: server.address(),
+        tls: config.server.tls().is_some(),
+        scheduler: scheduler.clone(),
+        new_admin_token: made.then(|| folder.join(first_token::ADMIN_TOKEN_FILE)),
+    };
+    lifecycle.spawn("server", async move { server.stopped().await });
+    lifecycle.spawn("scheduler", run_loops(scheduler, lifecycle.clone()));
+    Ok(serving)
+}
+
+/// The scheduler's loops, until the server stops; then the database is closed.
+async fn run_loops(scheduler: Scheduler, lifecycle: Lifecycle) {
+    let loops = TaskTracker::new();
+    service::run(&scheduler, &loops, &lifecycle.soft());
+    loops.close();
+    loops.wait().await;
+}
+
+fn read_keys(path: &Path) -> Result<KeyRing, ServingError> {
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => zeroizing(text),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return Err(ServingError::NoKey { path: path.to_owned() });
+        }
+        Err(source) => return Err(ServingError::File { action: "read", path: path.to_owned(), source }),
+    };
+    if secret_file::is_open_to_others(path) {
+        return Err(ServingError::OpenKey { path: path.to_owned() });
+    }
+    KeyRing::parse(text.expose()).map_err(|source| ServingError::Key { path: path.to_owned(), source })
+}
+
+/// The file's text is wiped when it has been read.
+fn zeroizing(text: String) -> orchestrator_core::secret::Plaintext {
+    orchestrator_core::secret::Plaintext::new(text)
+}
+
+fn serve_options(config: &Config) -> ServeOptions {
+    let section = &config.server;
+    ServeOptions {
+        tls: section.tls().map(|(certificate, key)| TlsFiles { certificate: certificate.clone(), key: key.clone() }),
+        insecure: section.insecure,
+        allowed_hosts: section.allowed_hosts.clone(),
+        ..ServeOptions::new(section.listen)
+    }
+}
