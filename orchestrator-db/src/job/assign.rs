@@ -84,10 +84,7 @@ impl Tx {
         }
         let records: Vec<ReserveRecord<'_>> = rows
             .iter()
-            .map(|(job, worker)| ReserveRecord {
-                job: job.as_uuid(),
-                worker: worker.as_ref().map(|worker| worker.as_str()),
-            })
+            .map(|(job, worker)| ReserveRecord { job: job.as_uuid(), worker: worker.as_ref().map(WorkerName::as_str) })
             .collect();
         execute!(self, "job_reserve", JOB_RESERVE, [Json(&records)])?;
         Ok(())

@@ -76,9 +76,10 @@ impl Tx {
         after: Option<&Rank>,
         limit: u32,
     ) -> Result<Vec<Candidate>, DbError> {
-        let mut after: Key = after.map_or((i64::MAX, 0, earliest(), Uuid::nil()), |rank| {
-            (i64::from(rank.priority), rank.type_rank, rank.scheduled_at, rank.id.as_uuid())
-        });
+        let mut after: Key = after.map_or_else(
+            || (i64::MAX, 0, earliest(), Uuid::nil()),
+            |rank| (i64::from(rank.priority), rank.type_rank, rank.scheduled_at, rank.id.as_uuid()),
+        );
         let mut candidates = Vec::new();
         loop {
             let wanted = limit as usize - candidates.len();

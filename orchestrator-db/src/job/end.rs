@@ -26,7 +26,6 @@ const JOB_HAND_BACK: Sql = sql![
 
 impl Tx {
     /// Ends a job that the token still holds; the robot's token dies with it. False changes nothing.
-    #[expect(clippy::too_many_arguments, reason = "one conditional update; a struct would only repeat its columns")]
     pub async fn job_finish(
         &mut self,
         job: JobId,

@@ -3,8 +3,9 @@
 use std::collections::HashSet;
 
 use orchestrator_core::clock::Timestamp;
-use orchestrator_core::id::JobId;
+use orchestrator_core::id::{JobId, RequestId};
 use orchestrator_core::job::JobSnapshot;
+use orchestrator_core::text::ProcessArgs;
 use serde::Serialize;
 use sqlx::types::Json;
 use uuid::Uuid;
@@ -42,10 +43,10 @@ impl<'a> From<&'a NewJob> for Record<'a> {
             scheduled_at: time_text(job.scheduled_at),
             attempt: job.attempt,
             not_before: job.not_before.map(time_text),
-            origin: job.origin_request.map(|request| request.as_uuid()),
+            origin: job.origin_request.map(RequestId::as_uuid),
             trigger_name: snapshot.trigger_name.as_str(),
             process_name: snapshot.process.name.as_str(),
-            args: snapshot.process.args.as_ref().map(|args| args.as_str()),
+            args: snapshot.process.args.as_ref().map(ProcessArgs::as_str),
             is_blocking: snapshot.is_blocking,
             priority: snapshot.priority,
             type_rank: type_rank(snapshot.trigger_type),

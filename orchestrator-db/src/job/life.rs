@@ -82,7 +82,6 @@ const JOB_REGAIN: Sql = sql!["UPDATE jobs SET status = 'RUNNING', lease_expires_
 impl Tx {
     /// Notes that the worker is about to start the robot. True when the lease still holds, and for a repetition of the same
     /// call; false changes nothing.
-    #[expect(clippy::too_many_arguments, reason = "one conditional update; a struct would only repeat its columns")]
     pub async fn job_start(
         &mut self,
         job: JobId,

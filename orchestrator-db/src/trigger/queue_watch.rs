@@ -38,7 +38,7 @@ impl Tx {
         after: Option<TriggerId>,
         limit: u32,
     ) -> Result<Readable<StoredTrigger>, DbError> {
-        let names: Texts = queues.unwrap_or_default().iter().map(|queue| queue.as_str()).collect();
+        let names: Texts = queues.unwrap_or_default().iter().map(QueueName::as_str).collect();
         let mut after = after.map_or(Uuid::nil(), TriggerId::as_uuid);
         let mut ready = Ids(Vec::new());
         let mut counts = HashMap::new();

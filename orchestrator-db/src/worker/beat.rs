@@ -19,17 +19,17 @@ use crate::tx::Tx;
 struct Beat<'a> {
     worker: &'a str,
     session: Uuid,
-    beat_at: String,
+    heard_at: String,
     draining: bool,
 }
 
 // The sub-select locks in the order of names, as everything does. A heartbeat that was overtaken does not turn time back.
 const WORKER_BEAT: Sql = sql!["UPDATE workers SET
-        last_heartbeat = CASE WHEN v.beat_at > workers.last_heartbeat THEN v.beat_at ELSE workers.last_heartbeat END,
+        last_heartbeat = CASE WHEN v.heard_at > workers.last_heartbeat THEN v.heard_at ELSE workers.last_heartbeat END,
         state = CASE WHEN v.draining OR workers.drain_requested THEN 'DRAINING' ELSE 'UP' END FROM "
     [only sqlite "(SELECT value->>'worker' AS worker, unhex(value->>'session', '-') AS session,
-        value->>'beat_at' AS beat_at, value->>'draining' AS draining FROM json_each($1)) v"]
-    [only postgres "jsonb_to_recordset($1) AS v(worker text, session uuid, beat_at timestamptz, draining boolean)"]
+        value->>'heard_at' AS heard_at, value->>'draining' AS draining FROM json_each($1)) v"]
+    [only postgres "jsonb_to_recordset($1) AS v(worker text, session uuid, heard_at timestamptz, draining boolean)"]
     " WHERE workers.name = v.worker AND workers.session_id = v.session AND workers.state <> 'STOPPED'
         AND workers.name " [only postgres "= ANY(ARRAY(SELECT w.name FROM workers w WHERE w.name IN
             (SELECT n.worker FROM jsonb_to_recordset($1) AS n(worker text)) ORDER BY w.name FOR UPDATE))"]
@@ -60,7 +60,7 @@ impl Tx {
             .map(|(worker, session, at, draining)| Beat {
                 worker: worker.as_str(),
                 session: session.as_uuid(),
-                beat_at: time_text(*at),
+                heard_at: time_text(*at),
                 draining: *draining,
             })
             .collect();

@@ -41,7 +41,7 @@ impl Tx {
     /// Locks workers, one after the other in the order of their names, and only then counts what they carry: whoever holds
     /// the lock sees every job that was given to them before. In the order of names; unknown names are left out.
     pub async fn worker_lock_loads(&mut self, names: &[WorkerName]) -> Result<Vec<WorkerLoad>, DbError> {
-        let names: Texts = names.iter().map(|name| name.as_str()).collect();
+        let names: Texts = names.iter().map(WorkerName::as_str).collect();
         // A write transaction of SQLite has the whole database.
         if self.dialect() == Dialect::Postgres {
             execute!(self, "worker_lock_loads", WORKER_LOCK_ROWS, [&names])?;

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 pub(crate) struct TestDb {
     db: Db,
     url: String,
-    _folder: Option<TempDir>,
+    folder: Option<TempDir>,
 }
 
 impl Deref for TestDb {
@@ -30,10 +30,22 @@ impl TestDb {
 
     /// What the next start of the program would get.
     pub(crate) async fn reopened(self) -> Result<Self, ConnectError> {
-        let Self { db, url, _folder } = self;
+        let Self { db, url, folder } = self;
         db.close().await;
         drop(db);
-        Ok(Self { db: Db::open(&DbOptions::new(&url)).await?, url, _folder })
+        Ok(Self { db: Db::open(&DbOptions::new(&url)).await?, url, folder })
+    }
+
+    /// Until a transaction waits for a lock of another one. On SQLite they wait for the one connection that writes.
+    pub(crate) async fn until_someone_waits(&self) {
+        if self.db.dialect() == Dialect::Sqlite {
+            return;
+        }
+        let waiting = "SELECT EXISTS (SELECT 1 FROM pg_stat_activity
+             WHERE datname = current_database() AND wait_event_type = 'Lock')";
+        let mut conn = sqlx::PgConnection::connect(&self.url).await.unwrap();
+        while !sqlx::query_scalar::<_, bool>(waiting).fetch_one(&mut conn).await.unwrap() {}
+        conn.close().await.unwrap();
     }
 
     /// Runs a statement past the storage, such as one that breaks a row. The text is for either database.
@@ -69,5 +81,5 @@ pub(crate) async fn postgres() -> TestDb {
 
 async fn open(url: String, folder: Option<TempDir>) -> TestDb {
     let db = Db::open(&DbOptions::new(&url)).await.unwrap();
-    TestDb { db, url, _folder: folder }
+    TestDb { db, url, folder }
 }

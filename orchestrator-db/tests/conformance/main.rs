@@ -1,6 +1,8 @@
 //! What the storage promises, on both databases alike. Each module lists its behaviours once; every one is then owed by
 //! SQLite and PostgreSQL.
 
+#![expect(clippy::unwrap_used, reason = "in helpers, too, a test that cannot go on panics")]
+
 mod harness;
 
 /// Instantiates each behaviour, an `async fn case(db: TestDb)` of the module that calls this, for both databases. One that
@@ -24,10 +26,19 @@ macro_rules! conformance {
 }
 
 mod audit;
+mod claim;
 mod connect;
 mod constant;
 mod credential;
+mod job;
+mod job_life;
+mod job_rescue;
 mod log;
 mod output;
 mod queue;
 mod token;
+mod trigger;
+mod trigger_due;
+mod trigger_status;
+mod worker;
+mod world;

@@ -1,0 +1,196 @@
+//! The life of a job under a lease.
+
+use orchestrator_core::id::{JobId, SessionId};
+use orchestrator_core::job::{JobState, JobStatus, Outcome};
+use orchestrator_core::lease::{Lease, LeaseToken};
+use orchestrator_core::trigger::Hold;
+use orchestrator_db::CancelBy;
+
+use crate::harness::TestDb;
+use crate::world::{
+    assign, at, locked, lose, queued, read, reason, run, token_hash, trigger, worker, worker_name, write,
+};
+
+conformance! {
+    a_start_needs_the_token_and_a_lease_that_holds,
+    a_repeated_start_is_the_same_start,
+    a_late_completion_is_refused,
+    the_first_end_wins,
+    a_hand_back_queues_the_job_and_keeps_its_token,
+    a_heartbeat_renews_what_it_lists_and_nothing_else,
+    a_lost_job_whose_worker_answers_runs_again,
+    a_heartbeat_tells_of_kills_and_pauses,
+    a_kill_reaches_jobs_that_workers_hold,
+    queued_jobs_are_cancelled_and_others_are_not,
+    a_robots_token_is_good_while_its_job_is_not_over,
+    a_job_moves_into_its_workers_new_session,
+}
+
+async fn status(db: &TestDb, job: JobId) -> JobStatus {
+    read!(db, |tx| tx.job_get(job)).unwrap().state.status()
+}
+
+fn next(token: LeaseToken) -> LeaseToken {
+    LeaseToken::new(token.value() + 1)
+}
+
+async fn a_start_needs_the_token_and_a_lease_that_holds(db: TestDb) {
+    let id = trigger(&db, "t").await;
+    let job = queued(&db, id, 1).await;
+    let hash = token_hash(job);
+    let token = assign(&db, job, "r1", 0).await.lease.token;
+    assert!(!write!(db, |tx| tx.job_start(job, next(token), &hash, None, at(1), at(16))));
+    assert!(!write!(db, |tx| tx.job_start(job, token, &hash, None, at(15), at(30))), "expired at 15 s");
+    assert_eq!(status(&db, job).await, JobStatus::Assigned);
+    assert!(write!(db, |tx| tx.job_start(job, token, &hash, Some("c0ffee"), at(14), at(29))));
+    let started = locked(&db, job).await;
+    let lease = Lease { token, expires_at: at(29) };
+    assert_eq!(started.job.state, JobState::Running { lease, started_at: at(14) });
+    assert_eq!((started.job.commit.as_deref(), started.job_token_hash), (Some("c0ffee"), Some(hash)));
+}
+
+async fn a_repeated_start_is_the_same_start(db: TestDb) {
+    let id = trigger(&db, "t").await;
+    let job = queued(&db, id, 1).await;
+    let token = run(&db, job, "r1", 0).await.lease.token;
+    assert!(write!(db, |tx| tx.job_start(job, token, &token_hash(job), None, at(5), at(20))));
+    assert_eq!(locked(&db, job).await.job.start_time, Some(at(0)));
+    let other_robot = token_hash(JobId::generate());
+    assert!(!write!(db, |tx| tx.job_start(job, token, &other_robot, None, at(5), at(20))));
+    assert_eq!(write!(db, |tx| tx.job_mark_lost(&[job], at(40))), [job]);
+    assert!(!write!(db, |tx| tx.job_start(job, token, &token_hash(job), None, at(41), at(56))), "LOST");
+}
+
+async fn a_late_completion_is_refused(db: TestDb) {
+    let id = trigger(&db, "t").await;
+    let job = queued(&db, id, 1).await;
+    let old = assign(&db, job, "r1", 0).await.lease.token;
+    assert_eq!(write!(db, |tx| tx.job_requeue_expired(&[job])), [job]);
+    let new = run(&db, job, "r2", 20).await.lease.token;
+    assert_eq!(new, next(old));
+    assert!(!write!(db, |tx| tx.job_finish(job, old, Outcome::Failed, None, None, at(21))));
+    assert!(!write!(db, |tx| tx.job_hand_back(job, old, &reason("late"), None)));
+    assert_eq!(status(&db, job).await, JobStatus::Running);
+    assert!(write!(db, |tx| tx.job_finish(job, new, Outcome::Done, Some(0), None, at(22))));
+}
+
+async fn the_first_end_wins(db: TestDb) {
+    let id = trigger(&db, "t").await;
+    let job = queued(&db, id, 1).await;
+    let token = run(&db, job, "r1", 0).await.lease.token;
+    let why = reason("exit code 3");
+    assert!(write!(db, |tx| tx.job_finish(job, token, Outcome::Failed, Some(3), Some(&why), at(9))));
+    assert!(!write!(db, |tx| tx.job_finish(job, token, Outcome::Done, Some(0), None, at(10))));
+    let ended = locked(&db, job).await;
+    assert_eq!(ended.job.state, JobState::Ended { outcome: Outcome::Failed, at: at(9) });
+    assert_eq!((ended.job.exit_code, ended.job.reason, ended.job_token_hash), (Some(3), Some(why), None));
+    assert_eq!(ended.job.worker_name, Some(worker_name("r1")));
+}
+
+async fn a_hand_back_queues_the_job_and_keeps_its_token(db: TestDb) {
+    let id = trigger(&db, "t").await;
+    let job = queued(&db, id, 1).await;
+    let token = run(&db, job, "r1", 0).await.lease.token;
+    assert!(write!(db, |tx| tx.job_hand_back(job, token, &reason("the disk is full"), Some(at(60)))));
+    let back = locked(&db, job).await;
+    assert_eq!(back.job.state, JobState::Queued { not_before: Some(at(60)) });
+    assert_eq!((back.lease_token, back.hand_back_count), (token, 1));
+    assert_eq!((back.job.worker_name, back.session_id, back.request_id), (None, None, None));
+    assert_eq!((back.job.start_time, back.job_token_hash, back.lease_expires_at), (None, None, None));
+    assert_eq!(back.job.reason, Some(reason("the disk is full")));
+    assert_eq!(assign(&db, job, "r1", 60).await.lease.token, next(token));
+}
+
+async fn a_heartbeat_renews_what_it_lists_and_nothing_else(db: TestDb) {
+    let id = trigger(&db, "t").await;
+    let (a, b, c) = (queued(&db, id, 1).await, queued(&db, id, 2).await, queued(&db, id, 3).await);
+    let token_a = assign(&db, a, "r1", 0).await.lease.token;
+    let token_b = run(&db, b, "r1", 0).await.lease.token;
+    let token_c = run(&db, c, "r2", 0).await.lease.token;
+    let held = [(a, token_a), (b, next(token_b)), (c, token_c), (JobId::generate(), token_a)];
+    let renewed = write!(db, |tx| tx.job_renew(&worker_name("r1"), &held, at(20)));
+    assert_eq!(renewed.iter().map(|row| (row.job, row.token)).collect::<Vec<_>>(), [(a, token_a)]);
+    assert_eq!(locked(&db, a).await.lease_expires_at, Some(at(20)));
+    assert_eq!(locked(&db, b).await.lease_expires_at, Some(at(15)), "listed with a wrong token");
+    assert_eq!(locked(&db, c).await.lease_expires_at, Some(at(15)), "held by another worker");
+}
+
+async fn a_lost_job_whose_worker_answers_runs_again(db: TestDb) {
+    let id = trigger(&db, "t").await;
+    let (job, other) = (queued(&db, id, 1).await, queued(&db, id, 2).await);
+    let token = lose(&db, job, "r1", 0).await.lease.token;
+    let alive = run(&db, other, "r1", 0).await.lease.token;
+    let lost = locked(&db, job).await;
+    assert_eq!(lost.job.state, JobState::Lost { token, started_at: at(0), since: at(17) });
+    let mut renewed = write!(db, |tx| tx.job_renew(&worker_name("r1"), &[(job, token), (other, alive)], at(60)));
+    renewed.sort_by_key(|row| row.job);
+    assert_eq!(renewed.iter().map(|row| (row.job, row.was_lost)).collect::<Vec<_>>(), [(job, true), (other, false)]);
+    let lease = Lease { token, expires_at: at(60) };
+    assert_eq!(locked(&db, job).await.job.state, JobState::Running { lease, started_at: at(0) });
+}
+
+async fn a_heartbeat_tells_of_kills_and_pauses(db: TestDb) {
+    let id = trigger(&db, "t").await;
+    let job = queued(&db, id, 1).await;
+    let token = run(&db, job, "r1", 0).await.lease.token;
+    let beat = async || write!(db, |tx| tx.job_renew(&worker_name("r1"), &[(job, token)], at(20))).remove(0);
+    let told = beat().await;
+    assert_eq!((told.kill_requested, told.pausing, told.was_lost, told.trigger_id), (false, false, false, id));
+    write!(db, |tx| tx.trigger_set_hold(id, Hold::Paused));
+    write!(db, |tx| tx.job_request_kill(&[job]));
+    let told = beat().await;
+    assert!(told.kill_requested && told.pausing);
+}
+
+async fn a_kill_reaches_jobs_that_workers_hold(db: TestDb) {
+    let id = trigger(&db, "t").await;
+    let (waiting, running, lost) = (queued(&db, id, 1).await, queued(&db, id, 2).await, queued(&db, id, 3).await);
+    let token = run(&db, running, "r1", 0).await.lease.token;
+    let lost_token = lose(&db, lost, "r2", 0).await.lease.token;
+    let expected = [(running, worker_name("r1"), token), (lost, worker_name("r2"), lost_token)];
+    for _ in 0..2 {
+        assert_eq!(write!(db, |tx| tx.job_request_kill(&[lost, waiting, running])), expected);
+    }
+    assert!(!locked(&db, waiting).await.job.kill_requested);
+    assert_eq!(read!(db, |tx| tx.job_kills_of(&worker_name("r1"))).unwrap(), [(running, token)]);
+    write!(db, |tx| tx.job_finish(running, token, Outcome::Killed, None, None, at(9)));
+    assert!(read!(db, |tx| tx.job_kills_of(&worker_name("r1"))).unwrap().is_empty());
+}
+
+async fn queued_jobs_are_cancelled_and_others_are_not(db: TestDb) {
+    let (a, b) = (trigger(&db, "a").await, trigger(&db, "b").await);
+    let (waiting, running, other) = (queued(&db, a, 1).await, queued(&db, a, 2).await, queued(&db, b, 3).await);
+    run(&db, running, "r1", 0).await;
+    let why = reason("its trigger was disabled");
+    assert_eq!(write!(db, |tx| tx.job_cancel_queued(&CancelBy::Trigger(a), &why, at(9))), [waiting]);
+    let cancelled = locked(&db, waiting).await.job;
+    assert_eq!(cancelled.state, JobState::Ended { outcome: Outcome::Cancelled, at: at(9) });
+    assert_eq!(cancelled.reason, Some(why.clone()));
+    let jobs = CancelBy::Jobs(vec![waiting, running, other]);
+    assert_eq!(write!(db, |tx| tx.job_cancel_queued(&jobs, &why, at(9))), [other]);
+    assert_eq!(status(&db, running).await, JobStatus::Running);
+}
+
+async fn a_robots_token_is_good_while_its_job_is_not_over(db: TestDb) {
+    worker(&db, "r1", 9).await;
+    let id = trigger(&db, "t").await;
+    let job = queued(&db, id, 1).await;
+    let hash = token_hash(job);
+    let found = async || read!(db, |tx| tx.job_by_token_hash(&hash)).unwrap().map(|locked| locked.job.id);
+    assert_eq!(found().await, None);
+    let token = run(&db, job, "r1", 0).await.lease.token;
+    assert_eq!(found().await, Some(job));
+    write!(db, |tx| tx.job_mark_lost(&[job], at(17)));
+    assert_eq!(found().await, Some(job));
+    write!(db, |tx| tx.job_finish(job, token, Outcome::Done, Some(0), None, at(18)));
+    assert_eq!(found().await, None);
+}
+
+async fn a_job_moves_into_its_workers_new_session(db: TestDb) {
+    let id = trigger(&db, "t").await;
+    let job = queued(&db, id, 1).await;
+    run(&db, job, "r1", 0).await;
+    let session = SessionId::generate();
+    write!(db, |tx| tx.job_move_session(&[job], session));
+    assert_eq!(locked(&db, job).await.session_id, Some(session));
+}

@@ -1,0 +1,52 @@
+//! The two folders of migrations tell the same story.
+
+#![expect(clippy::unwrap_used, reason = "in helpers, too, a test that cannot go on panics")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+/// File names and texts of one database's migrations.
+fn migrations(of: &str) -> BTreeMap<String, String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations").join(of);
+    std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .map(|path| (path.file_name().unwrap().to_string_lossy().into_owned(), std::fs::read_to_string(path).unwrap()))
+        .collect()
+}
+
+/// What a script makes: the first words of its statements, such as `CREATE INDEX jobs_queued`.
+fn made_by(script: &str) -> BTreeSet<String> {
+    let lines = script.lines().filter(|line| line.starts_with("CREATE "));
+    lines
+        .map(|line| {
+            line.split_whitespace().take_while(|word| *word != "(" && *word != "ON").collect::<Vec<_>>().join(" ")
+        })
+        .collect()
+}
+
+#[test]
+fn both_databases_have_the_same_migrations() {
+    let (sqlite, postgres) = (migrations("sqlite"), migrations("postgres"));
+    assert_eq!(sqlite.keys().collect::<Vec<_>>(), postgres.keys().collect::<Vec<_>>());
+    for (name, script) in &sqlite {
+        assert_eq!(made_by(script), made_by(&postgres[name]), "{name}");
+    }
+}
+
+#[test]
+fn migrations_are_numbered_without_gaps() {
+    for (place, name) in migrations("sqlite").keys().enumerate() {
+        assert!(name.starts_with(&format!("{:04}_", place + 1)), "{name}");
+    }
+}
+
+/// Their bytes are hashed: a checkout that changed line ends would be refused by every database.
+#[test]
+fn migrations_have_unix_line_ends() {
+    for of in ["sqlite", "postgres"] {
+        for (name, script) in migrations(of) {
+            assert!(!script.contains('\r'), "{of}/{name}");
+        }
+    }
+}
