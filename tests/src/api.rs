@@ -2,15 +2,13 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
 use orchestrator_core::clock::Timestamp;
 use orchestrator_proto::v1 as pb;
 use pb::{
     admin_service_client::AdminServiceClient, constant_service_client::ConstantServiceClient,
     credential_service_client::CredentialServiceClient, job_service_client::JobServiceClient,
     log_service_client::LogServiceClient, queue_service_client::QueueServiceClient,
-    robot_service_client::RobotServiceClient, trigger_service_client::TriggerServiceClient,
-    worker_service_client::WorkerServiceClient,
+    trigger_service_client::TriggerServiceClient, worker_service_client::WorkerServiceClient,
 };
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::service::{Interceptor, interceptor::InterceptedService};
@@ -31,7 +29,19 @@ impl Interceptor for Bearer {
     }
 }
 
-type Service = InterceptedService<Channel, Bearer>;
+/// A connection with a token.
+pub(crate) type Service = InterceptedService<Channel, Bearer>;
+
+/// Puts the token of a job beside that of its worker.
+#[derive(Debug, Clone)]
+pub struct RobotTokens(MetadataValue<Ascii>);
+
+impl Interceptor for RobotTokens {
+    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
+        request.metadata_mut().insert("x-orchestrator-job-token", self.0.clone());
+        Ok(request)
+    }
+}
 
 /// Typed clients with one token. Connects when it is first used, and again after the server was away.
 #[derive(Debug, Clone)]
@@ -50,6 +60,13 @@ impl Api {
             Endpoint::from_shared(url.to_owned()).expect("an address").connect_timeout(Duration::from_secs(5));
         let bearer = format!("Bearer {token}").parse().expect("a token in ASCII");
         Self { service: InterceptedService::new(endpoint.connect_lazy(), Bearer(bearer)) }
+    }
+}
+
+impl Api {
+    /// The same, for the robot of a job.
+    pub(crate) fn for_robot(&self, token: &str) -> InterceptedService<Service, RobotTokens> {
+        InterceptedService::new(self.service.clone(), RobotTokens(token.parse().expect("a token in ASCII")))
     }
 }
 
@@ -77,8 +94,6 @@ services!(
     logs: LogServiceClient,
     /// Queues.
     queues: QueueServiceClient,
-    /// What robots may do.
-    robot: RobotServiceClient,
     /// Triggers.
     triggers: TriggerServiceClient,
     /// What workers say.

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
+use orchestrator_core::secret::{ApiToken, TokenKind};
 use orchestrator_proto::v1 as pb;
-use sha2::{Digest as _, Sha256};
+use pb::robot_service_client::RobotServiceClient;
 use tonic::Status;
+use tonic::service::interceptor::InterceptedService;
 use uuid::Uuid;
 
-use crate::api::{Api, duration};
+use crate::api::{Api, RobotTokens, Service, duration};
 use crate::world::World;
 
 /// A registered worker.
@@ -77,16 +78,27 @@ impl FakeWorker {
         Ok(self.api.worker().claim_jobs(request).await?.into_inner().assignments)
     }
 
-    /// Starts a job; its robot's token is the job's id.
-    pub async fn start(&self, job: &pb::Assignment) -> Result<pb::StartJobResponse, Status> {
+    /// Starts a job, and plays its robot.
+    ///
+    /// # Panics
+    ///
+    /// When the system gives no random bytes.
+    pub async fn start(&self, job: &pb::Assignment) -> Result<FakeRobot, Status> {
+        let token = ApiToken::generate(TokenKind::Job).expect("random bytes");
         let request = pb::StartJobRequest {
             session_id: self.session.clone(),
             job_id: job.job_id.clone(),
             lease_token: job.lease_token,
-            job_token_hash: Sha256::digest(job.job_id.as_bytes()).to_vec(),
+            job_token_hash: token.hash().as_bytes().to_vec(),
             commit: String::new(),
         };
-        Ok(self.api.worker().start_job(request).await?.into_inner())
+        self.api.worker().start_job(request).await?;
+        Ok(self.robot(token.expose()))
+    }
+
+    /// Speaks for a robot with this token.
+    pub fn robot(&self, token: &str) -> FakeRobot {
+        FakeRobot { service: self.api.for_robot(token), token: token.to_owned() }
     }
 
     /// Ends a job; returns the status that the server has for it.
@@ -106,5 +118,34 @@ impl FakeWorker {
         let held = held.iter().map(|job| pb::HeldJob { job_id: job.job_id.clone(), lease_token: job.lease_token });
         let request = pb::HeartbeatRequest { session_id: self.session.clone(), held: held.collect(), draining: false };
         Ok(self.api.worker().heartbeat(request).await?.into_inner())
+    }
+}
+
+/// A running job that the scenario plays.
+#[derive(Debug, Clone)]
+pub struct FakeRobot {
+    service: InterceptedService<Service, RobotTokens>,
+    token: String,
+}
+
+impl FakeRobot {
+    /// What robots may do.
+    pub fn calls(&self) -> RobotServiceClient<InterceptedService<Service, RobotTokens>> {
+        RobotServiceClient::new(self.service.clone())
+    }
+
+    /// Its token.
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
+    /// Takes an element.
+    pub async fn claim(&self, queue: &str, call: pb::Call) -> Result<Option<pb::QueueElement>, Status> {
+        let request = pb::RobotClaimElementRequest {
+            queue_name: queue.to_owned(),
+            call: Some(call),
+            ..pb::RobotClaimElementRequest::default()
+        };
+        Ok(self.calls().claim_queue_element(request).await?.into_inner().element)
     }
 }

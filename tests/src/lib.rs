@@ -32,7 +32,7 @@ pub use api::{Api, instant, refusal};
 pub use cli::Said;
 pub use database::Database;
 pub use eventually::{eventually, holds_for};
-pub use fake_worker::FakeWorker;
+pub use fake_worker::{FakeRobot, FakeWorker};
 pub use gate::{Gate, Ledger};
 pub use output::Output;
 pub use programs::{program, rounds};

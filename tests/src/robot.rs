@@ -5,15 +5,16 @@ use std::path::PathBuf;
 use crate::gate::{Gate, Ledger};
 use crate::world::World;
 
-/// What every Python robot begins with: its arguments, and calls to its worker with the standard library alone.
+/// What every Python robot begins with: its arguments, and calls to the server as an operator, with the standard library
+/// alone (workers offer robots no endpoint of their own yet).
 const PYTHON: &str = r#"import json, os, subprocess, sys, time, urllib.error, urllib.request
 process_name, endpoint, placeholder, process_args, trigger_id, job_id = sys.argv[1:7]
 
 def call(method, **body):
     request = urllib.request.Request(
-        f"{endpoint}/rpc/orchestrator.v1.RobotService/{method}",
+        f"{os.environ['SCENARIO_URL']}/rpc/orchestrator.v1.{method}",
         json.dumps(body).encode(),
-        {"Content-Type": "application/json", "Authorization": "Bearer " + os.environ["ORCHESTRATOR_JOB_TOKEN"]},
+        {"Content-Type": "application/json", "Authorization": "Bearer " + os.environ["SCENARIO_TOKEN"]},
     )
     with urllib.request.urlopen(request, timeout=60) as answer:
         return json.load(answer)

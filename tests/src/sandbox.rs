@@ -32,7 +32,7 @@ impl Sandbox {
     /// Starts one in this folder, with this one for temporary files.
     pub fn start_in(world: &World, folder: &Path, temporary: &Path, flags: &[&str]) -> Self {
         let mut command = cli::orchestrator(world.stage());
-        command.args(["dev", "--port", "0", "--no-open"]).args(flags).env("TMPDIR", temporary);
+        command.args(["dev", "--port", "0"]).args(flags).env("TMPDIR", temporary);
         Self { process: Process::start_in(world.stage(), "dev", command, folder) }
     }
 

@@ -109,6 +109,8 @@ impl WorkerBuilder<'_> {
             home,
             token_file,
             configuration,
+            robots_url: self.world.server().url(),
+            robots_token: self.world.token_of("USER", &format!("robots of {}", self.state), "OPERATOR").await,
             process: Mutex::default(),
         }
     }
@@ -125,6 +127,8 @@ pub struct Worker {
     home: PathBuf,
     token_file: PathBuf,
     configuration: PathBuf,
+    robots_url: String,
+    robots_token: String,
     process: Mutex<Option<Arc<Process>>>,
 }
 
@@ -141,6 +145,7 @@ impl Worker {
             command.arg("--exclusive");
         }
         command.env("HOME", &self.home).env("TMPDIR", self.stage.folder("tmp"));
+        command.env("SCENARIO_URL", &self.robots_url).env("SCENARIO_TOKEN", &self.robots_token);
         if std::env::var_os("RUST_LOG").is_none() {
             command.env("RUST_LOG", "info,orchestrator_worker=debug");
         }

@@ -4,35 +4,53 @@ use anyhow::{Result, ensure};
 use orchestrator_tests::{NewTrigger, SOON, World, eventually, on_both_databases, pb, seconds};
 
 on_both_databases!(
-    disable_while_running_lets_the_robot_see_it_and_finish,
+    disable_while_running_lets_it_end_and_starts_no_other,
+    a_robot_sees_that_its_trigger_is_disabled,
     disable_while_queued_cancels,
     delete_while_running_lets_it_end,
     edit_while_queued_rewrites_what_will_run,
     a_change_by_somebody_else_is_not_overwritten,
 );
 
-async fn disable_while_running_lets_the_robot_see_it_and_finish(world: &World) -> Result<()> {
-    let _worker = world.worker("here").start().await;
-    let robot = world.python(
-        "robot",
-        "print('running', flush=True)\nwhile not call('IsPausing')['pausing']: time.sleep(0.05)\nprint('finished early')",
-    );
-    world.create(NewTrigger::scheduled("long", &robot, "0 0 1 1 *")).await;
+async fn disable_while_running_lets_it_end_and_starts_no_other(world: &World) -> Result<()> {
+    let _worker = world.worker("here").slots(2).start().await;
+    let (ledger, gate) = (world.ledger("started"), world.gate("end"));
+    let due = world.in_ms(2500);
+    world.create(NewTrigger::scheduled("long", &world.patient_robot(&ledger, &gate), "0 0 1 1 *").at(due)).await;
     let job = world.run_now("long").await;
     world.job_becomes(&job.id, "RUNNING", SOON).await;
-    eventually("it has begun", SOON, async || {
-        ensure!(!world.output(&job.id).await?.stdout.is_empty(), "it has not");
+    world.cli(&["trigger", "pause", "long"]).await.ok();
+    assert_eq!(world.trigger("long").await?.status, "PAUSING");
+    eventually("the instant has passed and is dropped", SOON, async || {
+        let decisions = world.decisions("long").await?;
+        ensure!(decisions.iter().any(|decision| decision.decision == "ON_HOLD"), "{decisions:?}");
         Ok(())
     })
     .await;
-    world.cli(&["trigger", "pause", "long"]).await.ok();
-    let status = world.trigger("long").await?.status;
-    assert!(["PAUSING", "PAUSED"].contains(&status.as_str()), "{status}");
-    let job = world.ended(&job.id).await;
-    assert_eq!(job.status, "DONE", "{}", job.reason);
-    assert_eq!(world.output(&job.id).await?.stdout, "running\nfinished early\n");
+    assert_eq!(world.job(&job.id).await?.status, "RUNNING");
+    gate.open();
+    assert_eq!(world.ended(&job.id).await.status, "DONE");
     world.trigger_becomes("long", "PAUSED", SOON).await;
+    world.cli(&["trigger", "enable", "long"]).await.ok();
+    assert_eq!(ledger.lines(), [job.id]);
     assert_eq!(world.jobs_of("long").await?.len(), 1);
+    Ok(())
+}
+
+async fn a_robot_sees_that_its_trigger_is_disabled(world: &World) -> Result<()> {
+    let worker = world.fake_worker("fake", 1).await;
+    world.create(NewTrigger::scheduled("long", &world.shell("robot", "true"), "0 0 1 1 *")).await;
+    world.run_now("long").await;
+    let job = worker.claim(1, seconds(5)).await?.remove(0);
+    let robot = worker.start(&job).await?;
+    let pausing = async || anyhow::Ok(robot.calls().is_pausing(pb::IsPausingRequest {}).await?.into_inner().pausing);
+    assert!(!pausing().await?);
+    world.cli(&["trigger", "pause", "long"]).await.ok();
+    assert!(pausing().await?);
+    let told = worker.heartbeat(std::slice::from_ref(&job)).await?;
+    assert_eq!((told.pausing.as_slice(), told.kills.len()), (std::slice::from_ref(&job.job_id), 0));
+    assert_eq!(worker.finish(&job, "DONE").await?, "DONE");
+    world.trigger_becomes("long", "PAUSED", SOON).await;
     Ok(())
 }
 

@@ -13,8 +13,10 @@ on_sqlite!(
 );
 
 async fn a_kill_leaves_no_process_after_a_second(world: &World) -> Result<()> {
-    let _worker = world.worker("here").start().await;
-    let bystander = world.gate("bystander");
+    let _worker = world.worker("here").slots(2).start().await;
+    let (ledger, gate) = (world.ledger("started"), world.gate("bystander"));
+    world.create(NewTrigger::single("bystander", &world.patient_robot(&ledger, &gate))).await;
+    let bystander = world.running_job_of("bystander").await;
     let robot = world.python(
         "robot",
         "import signal\n\
@@ -25,7 +27,7 @@ async fn a_kill_leaves_no_process_after_a_second(world: &World) -> Result<()> {
          \x20   subprocess.Popen(['bash', '-c', '(setsid sleep 1000 &) ; sleep 1000']),\n\
          ]\n\
          print('all are there', flush=True)\n\
-         while True: time.sleep(1)",
+         while True: sys.stderr.write('x' * 10_000); time.sleep(0.1)",
     );
     world.create(NewTrigger::single("stubborn", &robot)).await;
     let job = world.running_job_of("stubborn").await;
@@ -39,7 +41,9 @@ async fn a_kill_leaves_no_process_after_a_second(world: &World) -> Result<()> {
     world.no_process_of(&job.id, seconds(1) + std::time::Duration::from_millis(500)).await;
     let job = world.ended(&job.id).await;
     assert_eq!(job.status, "KILLED", "{}", job.reason);
-    bystander.open();
+    assert_eq!(world.job(&bystander.id).await?.status, "RUNNING", "nobody else is touched");
+    gate.open();
+    assert_eq!(world.ended(&bystander.id).await.status, "DONE");
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 on_both_databases!(
     every_answer_to_a_worker_may_be_lost_and_its_robot_runs_once,
-    a_robot_whose_claims_answer_is_lost_gets_the_same_element,
+    a_robot_that_repeats_its_claim_gets_the_same_element,
     a_command_whose_answer_is_lost_has_one_effect,
     a_repeated_claim_gets_the_same_grant,
     what_comes_with_a_stale_token_is_refused_and_changes_nothing,
@@ -38,28 +38,25 @@ async fn every_answer_to_a_worker_may_be_lost_and_its_robot_runs_once(world: &Wo
     Ok(())
 }
 
-async fn a_robot_whose_claims_answer_is_lost_gets_the_same_element(world: &World) -> Result<()> {
-    let wire = world.wire().await;
-    let _worker = world.worker("here").over(&wire).start().await;
+async fn a_robot_that_repeats_its_claim_gets_the_same_element(world: &World) -> Result<()> {
+    let worker = world.fake_worker("fake", 1).await;
+    world.create(NewTrigger::single("robot", &world.shell("robot", "true"))).await;
     world.fill("work", 3).await;
-    wire.lose_answers("ClaimQueueElement", 1);
-    wire.lose_answers("SetQueueElementStatus", 1);
-    wire.lose_answers("CreateQueueElement", 1);
-    let robot = world.python(
-        "robot",
-        "element = call('ClaimQueueElement', queueName='work')['element']\n\
-         call('SetQueueElementStatus', element=element['id'], status='DONE')\n\
-         call('CreateQueueElement', queueName='results', element={'reference': 'r'})\n\
-         print(element['reference'])",
-    );
-    world.create(NewTrigger::single("robot", &robot)).await;
-    let job = world.first_job_of("robot").await;
-    let job = world.ended_within(&job.id, seconds(40)).await;
-    assert_eq!(job.status, "DONE", "{}: {}", job.reason, world.output(&job.id).await?.stderr);
-    wire.has_lost("ClaimQueueElement", 1).await;
-    assert_eq!(world.output(&job.id).await?.stdout, "0\n");
-    let statuses: Vec<String> = world.elements("work").await?.into_iter().map(|element| element.status).collect();
-    assert_eq!(statuses, ["DONE", "NEW", "NEW"]);
+    let job = worker.claim(1, seconds(5)).await?.remove(0);
+    let robot = worker.start(&job).await?;
+    let call = |repeat| pb::Call { request_id: CALL.to_owned(), repeat };
+    let first = robot.claim("work", call(false)).await?;
+    assert_eq!(first.as_ref().map(pb::QueueElement::reference), Some("0"));
+    assert_eq!(robot.claim("work", call(true)).await?, first);
+    let queue = world.queue("work").await?;
+    assert_eq!((queue.new_count, queue.in_progress_count), (2, 1));
+
+    let element = pb::NewElement { id: Uuid::new_v4().to_string(), ..pb::NewElement::default() };
+    for repeat in [false, true] {
+        let request =
+            pb::CreateElementRequest { queue_name: "results".to_owned(), element: Some(element.clone()), repeat };
+        robot.calls().create_queue_element(request).await?;
+    }
     assert_eq!(world.elements("results").await?.len(), 1);
     Ok(())
 }

@@ -13,6 +13,7 @@ mod policies;
 mod queue_drain;
 mod queue_trigger;
 mod refuses_to_start;
+mod robot_calls;
 mod run_now;
 mod scheduled_trigger;
 mod server_killed;

@@ -9,7 +9,7 @@ on_both_databases!(
     a_failed_attempt_is_tried_again_as_often_as_the_trigger_says,
     a_robot_that_runs_too_long_is_stopped,
 );
-on_sqlite!(a_robot_that_ignores_its_time_out_is_killed);
+on_sqlite!(a_robot_that_ignores_its_time_out_is_killed, an_ended_job_is_retried_by_command_with_what_it_ran);
 
 /// Runs a job by hand over the instant that the trigger is due at.
 async fn an_instant_during_a_job_waits_for_its_end_is_skipped_or_runs_beside_it(world: &World) -> Result<()> {
@@ -117,5 +117,20 @@ async fn a_robot_that_ignores_its_time_out_is_killed(world: &World) -> Result<()
     let job = world.ended_job_of("deaf").await;
     assert_eq!(job.status, "TIMED_OUT", "{}", job.reason);
     world.no_process_of(&job.id, seconds(1)).await;
+    Ok(())
+}
+
+async fn an_ended_job_is_retried_by_command_with_what_it_ran(world: &World) -> Result<()> {
+    let _worker = world.worker("here").start().await;
+    let robot = world.shell("robot", "echo $process_args; exit 1");
+    world.create(NewTrigger::scheduled("fails", &robot, "0 0 1 1 *").args("old")).await;
+    let first = world.run_now("fails").await;
+    assert_eq!(world.ended(&first.id).await.status, "FAILED");
+    world.cli(&["trigger", "edit", "fails", "--args", "new"]).await.ok();
+    let said = world.cli(&["job", "retry", &first.id, "-o", "json"]).await.ok().json();
+    let again = said["job"]["id"].as_str().unwrap_or_default();
+    assert_ne!(again, first.id);
+    world.ended(again).await;
+    assert_eq!(world.output(again).await?.stdout, "old\n");
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! A queue trigger fires when there is enough work, and its robots take elements.
 
-use anyhow::{Result, ensure};
-use orchestrator_tests::{NewTrigger, SOON, World, eventually, holds_for, on_both_databases, seconds};
+use anyhow::{Context as _, Result, ensure};
+use orchestrator_tests::{NewTrigger, SOON, World, eventually, holds_for, on_both_databases, pb, seconds};
 
 on_both_databases!(
     a_queue_trigger_fires_at_its_batch_size_and_its_robot_works_the_queue_off,
@@ -11,10 +11,11 @@ on_both_databases!(
 
 const WORKER_OFF: &str = "\
 while True:
-    element = call('ClaimQueueElement', queueName=process_args).get('element')
-    if not element: break
-    print(element['reference'], element['status'])
-    call('SetQueueElementStatus', element=element['id'], status='DONE', message='paid')";
+    elements = call('QueueService/Claim', queueName=process_args).get('elements')
+    if not elements: break
+    for element in elements:
+        print(element['reference'], element['status'])
+        call('QueueService/SetStatus', element=element['id'], status='DONE', message='paid')";
 
 async fn a_queue_trigger_fires_at_its_batch_size_and_its_robot_works_the_queue_off(world: &World) -> Result<()> {
     let _worker = world.worker("here").start().await;
@@ -33,7 +34,7 @@ async fn a_queue_trigger_fires_at_its_batch_size_and_its_robot_works_the_queue_o
     let queue = world.queue("bills").await?;
     assert_eq!((queue.new_count, queue.in_progress_count, queue.done_count), (0, 0, 3));
     for element in world.elements("bills").await? {
-        assert_eq!((element.status.as_str(), element.message(), &element.job_id), ("DONE", "paid", &job.id));
+        assert_eq!((element.status.as_str(), element.message()), ("DONE", "paid"));
         assert!(element.start_date.is_some() && element.end_date.is_some());
     }
     assert_eq!(world.jobs_of("invoices").await?.len(), 1);
@@ -41,17 +42,28 @@ async fn a_queue_trigger_fires_at_its_batch_size_and_its_robot_works_the_queue_o
 }
 
 async fn what_a_failing_robot_held_is_abandoned(world: &World) -> Result<()> {
-    let _worker = world.worker("here").start().await;
-    let robot = world.python("robot", "call('ClaimQueueElement', queueName='bills')\nsys.exit('broken')");
-    world.create(NewTrigger::single("careless", &robot).at(world.in_ms(60_000))).await;
-    world.fill("bills", 2).await;
-    let job = world.run_now("careless").await;
-    let job = world.ended(&job.id).await;
-    assert_eq!((job.status.as_str(), job.exit_code), ("FAILED", Some(1)), "{}", job.reason);
-    assert!(world.output(&job.id).await?.stderr.contains("broken"));
+    let worker = world.fake_worker("fake", 1).await;
+    world.create(NewTrigger::single("careless", &world.shell("robot", "exit 1"))).await;
+    world.fill("bills", 3).await;
+    let job = worker.claim(1, seconds(5)).await?.remove(0);
+    let robot = worker.start(&job).await?;
+    let first = robot.claim("bills", call(1)).await?.context("an element")?;
+    let second = robot.claim("bills", call(2)).await?.context("an element")?;
+    assert_eq!((first.job_id.as_str(), first.status.as_str()), (job.job_id.as_str(), "IN_PROGRESS"));
+    let request = pb::SetElementStatusRequest {
+        element: second.id,
+        status: "DONE".to_owned(),
+        ..pb::SetElementStatusRequest::default()
+    };
+    robot.calls().set_queue_element_status(request).await?;
+    assert_eq!(worker.finish(&job, "FAILED").await?, "FAILED");
     let statuses: Vec<String> = world.elements("bills").await?.into_iter().map(|element| element.status).collect();
-    assert_eq!(statuses, ["ABANDONED", "NEW"]);
+    assert_eq!(statuses, ["ABANDONED", "DONE", "NEW"]);
     Ok(())
+}
+
+fn call(number: u8) -> pb::Call {
+    pb::Call { request_id: format!("00000000-0000-4000-8000-0000000000{number:02}"), repeat: false }
 }
 
 async fn a_queue_trigger_runs_a_repository_and_in_parallel(world: &World) -> Result<()> {

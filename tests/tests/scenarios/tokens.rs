@@ -85,16 +85,16 @@ async fn a_worker_gets_no_effect_on_another_workers_job(world: &World) -> Result
     assert!(stranger.finish(&job, "DONE").await.is_err());
     assert_eq!(stranger.heartbeat(std::slice::from_ref(&job)).await?.gone.len(), 1);
     assert_eq!(world.job(&job.job_id).await?, before);
-    // Neither may a worker speak for a robot whose token it does not have, nor a stranger for a robot whose token it has.
-    holder.start(&job).await?;
-    for (worker, token) in [(&holder, "nonsense"), (&stranger, job.job_id.as_str())] {
-        let mut request = tonic::Request::new(pb::GetContextRequest {});
-        request.metadata_mut().insert("x-orchestrator-job-token", token.parse()?);
-        assert!(worker.api().robot().get_context(request).await.is_err(), "{token}");
+    let robot = holder.start(&job).await?;
+    robot.calls().get_context(pb::GetContextRequest {}).await?;
+    // Neither may a stranger speak for a robot whose token it has, nor the holder with a token that is none.
+    let mistyped = format!("{}x", robot.token());
+    for (worker, token) in [(&stranger, robot.token()), (&holder, mistyped.as_str())] {
+        assert!(worker.robot(token).calls().get_context(pb::GetContextRequest {}).await.is_err(), "{token}");
     }
-    let mut request = tonic::Request::new(pb::GetContextRequest {});
-    request.metadata_mut().insert("x-orchestrator-job-token", job.job_id.parse()?);
-    assert!(world.api().robot().get_context(request).await.is_err());
+    assert_eq!(holder.finish(&job, "DONE").await?, "DONE");
+    let late = robot.calls().get_context(pb::GetContextRequest {}).await.err();
+    assert_eq!(late.map(|status| status.code()), Some(Code::Unauthenticated), "a job's token ends with the job");
     Ok(())
 }
 

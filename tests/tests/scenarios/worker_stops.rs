@@ -1,9 +1,9 @@
 //! Workers that are asked to stop, and workers that share a name.
 
 use anyhow::{Result, ensure};
-use orchestrator_tests::{NewTrigger, SOON, World, eventually, holds_for, on_both_databases, on_sqlite, seconds};
+use orchestrator_tests::{NewTrigger, SOON, World, eventually, holds_for, on_both_databases, on_sqlite, pb, seconds};
 
-on_both_databases!(a_worker_that_is_asked_to_stop_finishes_what_runs_and_takes_nothing_new);
+on_both_databases!(a_worker_that_is_asked_to_stop_lets_robots_end_and_takes_nothing_new);
 on_sqlite!(
     a_second_signal_kills_what_runs,
     a_worker_that_is_drained_by_command_takes_nothing_until_it_is_resumed,
@@ -11,12 +11,27 @@ on_sqlite!(
     a_second_agent_in_one_folder_is_refused,
 );
 
-async fn a_worker_that_is_asked_to_stop_finishes_what_runs_and_takes_nothing_new(world: &World) -> Result<()> {
-    let worker = world.worker("here").slots(2).start().await;
+async fn a_worker_that_is_asked_to_stop_lets_robots_end_and_takes_nothing_new(world: &World) -> Result<()> {
+    let worker = world.worker("here").slots(3).start().await;
     let (ledger, gate) = (world.ledger("started"), world.gate("end"));
-    world.create(NewTrigger::single("runs", &world.patient_robot(&ledger, &gate))).await;
-    let running = world.running_job_of("runs").await;
+    let wait = gate.wait();
+    let deaf = world.shell("deaf", &format!("trap '' TERM\necho ready\n{wait}"));
+    let polite = world.shell("polite", &format!("trap 'echo saved; exit 0' TERM\necho ready\n{wait}"));
+    for (name, robot) in [("deaf", &deaf), ("polite", &polite)] {
+        let patient = |policies: &mut pb::Policies| {
+            policies.stop_grace = Some(prost_types::Duration { seconds: 60, nanos: 0 });
+        };
+        world.create(NewTrigger::single(name, robot).policies(patient)).await;
+        let job = world.running_job_of(name).await;
+        eventually("the robot is ready", SOON, async || {
+            ensure!(world.output(&job.id).await?.stdout == "ready\n", "it is not");
+            Ok(())
+        })
+        .await;
+    }
     worker.ask_to_stop();
+    let polite = world.ended_job_of("polite").await;
+    assert_eq!((polite.status.as_str(), world.output(&polite.id).await?.stdout.as_str()), ("DONE", "ready\nsaved\n"));
     eventually("the server knows that it drains", SOON, async || {
         let state = world.shown_worker("here").await?.state;
         ensure!(state == "DRAINING", "it is {state}");
@@ -33,9 +48,9 @@ async fn a_worker_that_is_asked_to_stop_finishes_what_runs_and_takes_nothing_new
     .await;
     gate.open();
     assert!(worker.end_within(SOON).await.success());
-    assert_eq!(world.job(&running.id).await?.status, "DONE");
+    assert_eq!(world.ended_job_of("deaf").await.status, "DONE");
     assert_eq!(world.shown_worker("here").await?.state, "STOPPED");
-    assert_eq!(ledger.lines(), [running.id]);
+    assert!(ledger.lines().is_empty());
     Ok(())
 }
 
