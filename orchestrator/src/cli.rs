@@ -3,9 +3,9 @@
 use clap::{ArgAction, Args, Parser, Subcommand};
 
 use crate::commands::{
-    completion::Shell, constant::ConstantCommand, credential::CredentialCommand, db::DbCommand, dev::Dev, job::JobCommand, key::KeyCommand,
-    log::LogCommand, queue::QueueCommand, server::ServerCommand, token::TokenCommand, trigger::TriggerCommand,
-    worker::WorkerCommand,
+    completion::Shell, constant::ConstantCommand, credential::CredentialCommand, db::DbCommand, dev::Dev,
+    job::JobCommand, key::KeyCommand, log::LogCommand, queue::QueueCommand, server::ServerCommand, token::TokenCommand,
+    trigger::TriggerCommand, worker::WorkerCommand,
 };
 use crate::connection::ConnectionFlags;
 use crate::output::{ColorChoice, Format, TimeStyle};

@@ -31,7 +31,9 @@ pub(crate) async fn run(command: DbCommand, app: &App) -> Result {
     }
     let after = db.migration_status().await.map_err(ServingError::from)?;
     db.close().await;
-    let ran = after.iter().filter(|now| now.applied && before.iter().any(|then| then.version == now.version && !then.applied));
+    let ran = after
+        .iter()
+        .filter(|now| now.applied && before.iter().any(|then| then.version == now.version && !then.applied));
     let ran = ran.count();
     if app.printer.format().is_json() {
         let migrations: Vec<_> = after.iter().map(document).collect();

@@ -50,7 +50,8 @@ pub(crate) async fn run(dev: Dev, app: &App) -> Result {
     let began = Instant::now();
     telemetry::init(telemetry::Format::default(), "warn");
     // Dropped, and with it deleted, when the program ends.
-    let discarded = dev.ephemeral.then(tempfile::tempdir).transpose().map_err(CliError::file("create", "a temporary folder"))?;
+    let discarded =
+        dev.ephemeral.then(tempfile::tempdir).transpose().map_err(CliError::file("create", "a temporary folder"))?;
     let data = discarded.as_ref().map_or(dev.data.as_path(), |folder| folder.path()).to_owned();
     let config = config(&dev, &data)?;
 
@@ -58,7 +59,10 @@ pub(crate) async fn run(dev: Dev, app: &App) -> Result {
     let serving = serving::begin(&config, &server).await?;
     let robots = Lifecycle::new();
     // A server that ends by itself ends the sandbox.
-    robots.spawn("server", server.soft().cancelled_owned());
+    let (gone, stop) = (server.soft(), robots.soft());
+    robots.spawn("server", async move {
+        tokio::select! { () = gone.cancelled() => {}, () = stop.cancelled() => {} }
+    });
     let ready = set_up(&dev, &data, &serving, &robots, began).await;
     let ended = match ready.and_then(|greeting| greet(app, &greeting).map(|()| greeting)) {
         Ok(greeting) => {

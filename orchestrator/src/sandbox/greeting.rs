@@ -59,7 +59,9 @@ impl Greeting {
     }
 
     fn worker_fact(&self) -> String {
-        self.worker.as_ref().map_or_else(|| "none (--no-worker)".to_owned(), |worker| format!("this machine, {} slots", worker.slots))
+        self.worker
+            .as_ref()
+            .map_or_else(|| "none (--no-worker)".to_owned(), |worker| format!("this machine, {} slots", worker.slots))
     }
 
     fn worker_detail(&self) -> String {
@@ -108,7 +110,11 @@ mod tests {
             worker: Some(LocalWorker { slots: 2, python: Some("3.11.7".to_owned()), git: None }),
             samples: Some(Samples {
                 triggers: 3,
-                first_run: Some(FirstRun { status: JobStatus::Done, took: Duration::from_millis(420), reason: String::new() }),
+                first_run: Some(FirstRun {
+                    status: JobStatus::Done,
+                    took: Duration::from_millis(420),
+                    reason: String::new(),
+                }),
             }),
             took: Duration::from_millis(640),
         }

@@ -28,7 +28,12 @@ pub(crate) struct LocalWorker {
 }
 
 /// Starts a worker for the server of this process. It stops with the program.
-pub(crate) async fn start_worker(serving: &Serving, data: &Path, slots: u32, lifecycle: &Lifecycle) -> Result<LocalWorker> {
+pub(crate) async fn start_worker(
+    serving: &Serving,
+    data: &Path,
+    slots: u32,
+    lifecycle: &Lifecycle,
+) -> Result<LocalWorker> {
     let token = token(serving, &data.join("worker.token")).await?;
     let configuration = Configuration { data: data.join("worker"), slots, ..Configuration::default() };
     let options = AgentOptions {

@@ -8,9 +8,7 @@ use orchestrator_core::cron::CronExpr;
 use orchestrator_core::id::{ElementId, TriggerId};
 use orchestrator_core::job::{Job, JobStatus};
 use orchestrator_core::policy::Policies;
-use orchestrator_core::text::{
-    CreatedBy, ElementData, ProcessName, ProcessPath, QueueName, Reference, TriggerName,
-};
+use orchestrator_core::text::{CreatedBy, ElementData, ProcessName, ProcessPath, QueueName, Reference, TriggerName};
 use orchestrator_core::trigger::{ProcessSpec, TriggerDraft, TriggerKind};
 use orchestrator_db::{Hint, JobFilter, NewElement, PageRequest, TriggerFilter};
 use orchestrator_scheduler::Scheduler;
@@ -108,7 +106,8 @@ async fn add_elements(scheduler: &Scheduler) -> Result<(), orchestrator_db::DbEr
 
 fn drafts(folder: &Path) -> Vec<TriggerDraft> {
     let cron = CronExpr::parse("0 6 * * 1-5").ok();
-    let scheduled = cron.map(|cron| TriggerKind::Scheduled { cron, zone: chrono_tz::Europe::Copenhagen, next_run: None });
+    let scheduled =
+        cron.map(|cron| TriggerKind::Scheduled { cron, zone: chrono_tz::Europe::Copenhagen, next_run: None });
     let queue_name = QueueName::from_stored("demo".to_owned());
     let queue = TriggerKind::Queue { queue_name, min_batch_size: 25, max_parallel: 1 };
     [
@@ -141,7 +140,11 @@ fn draft(name: &str, process: &str, path: &Path, kind: TriggerKind) -> TriggerDr
 }
 
 /// Waits until the trigger's job has ended.
-async fn wait_for_run(scheduler: &Scheduler, trigger: TriggerId, changes: &mut tokio::sync::broadcast::Receiver<Hint>) -> Result<FirstRun> {
+async fn wait_for_run(
+    scheduler: &Scheduler,
+    trigger: TriggerId,
+    changes: &mut tokio::sync::broadcast::Receiver<Hint>,
+) -> Result<FirstRun> {
     let waiting = async {
         loop {
             if let Some(run) = ended_run(scheduler, trigger).await.map_err(ServingError::from)? {
@@ -167,4 +170,3 @@ async fn ended_run(scheduler: &Scheduler, trigger: TriggerId) -> Result<Option<F
         reason: job.reason.map(|reason| reason.into_string()).unwrap_or_default(),
     }))
 }
-

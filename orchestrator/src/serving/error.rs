@@ -70,7 +70,9 @@ impl ServingError {
         match self {
             Self::NoKey { path } => Some(format!("make one: orchestrator key generate {}", path.display())),
             Self::OpenKey { path } => Some(format!("close it: chmod 600 {}", path.display())),
-            Self::WrongKey { .. } => Some("start the server with the key file that it was set up with (--key-file)".to_owned()),
+            Self::WrongKey { .. } => {
+                Some("start the server with the key file that it was set up with (--key-file)".to_owned())
+            }
             Self::Database(ConnectError::NotMigrated) => Some("orchestrator db migrate".to_owned()),
             _ => None,
         }

@@ -32,7 +32,14 @@ pub(super) async fn ensure(db: &Db, folder: &Path, now: Timestamp) -> Result<boo
 }
 
 /// Makes a token and writes it to a file that only its owner may read.
-pub(crate) async fn make_token(db: &Db, kind: IdentityKind, name: &str, role: Option<Role>, file: &Path, now: Timestamp) -> Result<ApiToken, ServingError> {
+pub(crate) async fn make_token(
+    db: &Db,
+    kind: IdentityKind,
+    name: &str,
+    role: Option<Role>,
+    file: &Path,
+    now: Timestamp,
+) -> Result<ApiToken, ServingError> {
     let mut tx = db.begin_write().await?;
     let token = insert(&mut tx, kind, name, role, now).await?;
     write(file, &token)?;
@@ -40,7 +47,13 @@ pub(crate) async fn make_token(db: &Db, kind: IdentityKind, name: &str, role: Op
     Ok(token)
 }
 
-async fn insert(tx: &mut Tx, kind: IdentityKind, name: &str, role: Option<Role>, now: Timestamp) -> Result<ApiToken, ServingError> {
+async fn insert(
+    tx: &mut Tx,
+    kind: IdentityKind,
+    name: &str,
+    role: Option<Role>,
+    now: Timestamp,
+) -> Result<ApiToken, ServingError> {
     let secret_kind = match kind {
         IdentityKind::User => TokenKind::User,
         IdentityKind::Worker => TokenKind::Worker,
