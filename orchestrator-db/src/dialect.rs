@@ -43,8 +43,10 @@ impl Sql {
 /// * `[for_update_of "t"]`, `[skip_locked_of "t"]`: the same for one table of a join;
 /// * `[in_ids "$1"]`, `[in_texts "$1"]`: membership in a bound [`Ids`](crate::lists::Ids) or [`Texts`](crate::lists::Texts);
 /// * `[in_open]` … `[in_close]`: `id = ANY(ARRAY(…))` on PostgreSQL, which keeps the sub-select's plan, `id IN (…)` on SQLite;
+/// * `[indexed_by "i"]`: the index that SQLite, which knows nothing of how many rows have which value, has to take;
 /// * `[like "$1"]`: a case-insensitive match with `\` as the escape;
 /// * `[only sqlite "…"]`, `[only postgres "…"]`: the one override where a statement has to differ;
+/// * `[text name]`: a text from a macro `name!` that is told the dialect, `sqlite` or `postgres`;
 /// * `[columns name]`: a column list, from a macro `name!` that expands to a literal.
 macro_rules! sql {
     ($($piece:tt)*) => {
@@ -71,6 +73,9 @@ macro_rules! sqlite_piece {
     ([skip_locked_of $table:literal]) => {
         ""
     };
+    ([indexed_by $index:literal]) => {
+        concat!(" INDEXED BY ", $index)
+    };
     ([in_ids $n:literal]) => {
         concat!(" IN (SELECT unhex(value) FROM json_each(", $n, "))")
     };
@@ -91,6 +96,9 @@ macro_rules! sqlite_piece {
     };
     ([only postgres $text:literal]) => {
         ""
+    };
+    ([text $name:ident]) => {
+        $name!(sqlite)
     };
     ([columns $name:ident]) => {
         $name!()
@@ -116,6 +124,9 @@ macro_rules! postgres_piece {
     ([skip_locked_of $table:literal]) => {
         concat!(" FOR UPDATE OF ", $table, " SKIP LOCKED")
     };
+    ([indexed_by $index:literal]) => {
+        ""
+    };
     ([in_ids $n:literal]) => {
         concat!(" = ANY(", $n, "::uuid[])")
     };
@@ -136,6 +147,9 @@ macro_rules! postgres_piece {
     };
     ([only postgres $text:literal]) => {
         $text
+    };
+    ([text $name:ident]) => {
+        $name!(postgres)
     };
     ([columns $name:ident]) => {
         $name!()

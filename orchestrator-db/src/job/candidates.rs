@@ -16,14 +16,13 @@ use crate::tx::Tx;
 // `$2` is the priority of the last candidate before, or greater than all: then the rest of the key does not matter.
 const JOB_CANDIDATES: Sql = sql![
     "SELECT id, trigger_id, is_blocking, reserved_worker, priority, type_rank, scheduled_at,
-        CAST(snapshot AS TEXT) AS snapshot FROM jobs
+        CAST(snapshot AS TEXT) AS snapshot FROM jobs" [indexed_by "jobs_queued"] "
      WHERE status = 'QUEUED' AND (not_before IS NULL OR not_before <= $1)
         AND priority <= $2 AND (priority < $2 OR (type_rank, scheduled_at, id) > ($3, $4, $5))
      ORDER BY priority DESC, type_rank, scheduled_at, id LIMIT $6"
 ];
 
-const JOB_NEXT_NOT_BEFORE: Sql =
-    sql!["SELECT MIN(not_before) FROM jobs WHERE status = 'QUEUED' AND not_before IS NOT NULL AND not_before > $1"];
+const JOB_NEXT_NOT_BEFORE: Sql = sql!["SELECT MIN(not_before) FROM jobs" [indexed_by "jobs_not_before"] " WHERE status = 'QUEUED' AND not_before IS NOT NULL AND not_before > $1"];
 
 const JOB_ANY_QUEUED: Sql = sql!["SELECT EXISTS (SELECT 1 FROM jobs WHERE status = 'QUEUED')"];
 

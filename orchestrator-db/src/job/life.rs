@@ -62,22 +62,23 @@ macro_rules! renewed_columns {
     };
 }
 
-// The sub-select locks in the order of ids, as everything does.
+// The sub-select locks in the order of ids, as everything does. `IS TRUE` keeps both databases on the primary
+// key: the ids are few, the jobs of a worker or a status may be many.
 const JOB_RENEW: Sql = sql!["UPDATE jobs SET lease_expires_at = $3 WHERE id" [in_open] "SELECT j.id FROM "
     [only sqlite "(SELECT unhex(value->>'job', '-') AS job, value->>'token' AS token FROM json_each($1)) v"]
     [only postgres "jsonb_to_recordset($1) AS v(job uuid, token bigint)"]
     " JOIN jobs j ON j.id = v.job AND j.lease_token = v.token
-        WHERE j.worker_name = $2 AND j.status IN ('ASSIGNED', 'RUNNING') ORDER BY j.id" [for_update_of "j"] [in_close]
-    " AND status IN ('ASSIGNED', 'RUNNING') RETURNING " [columns renewed_columns]];
+        WHERE (j.worker_name = $2) IS TRUE AND (j.status IN ('ASSIGNED', 'RUNNING')) IS TRUE ORDER BY j.id" [for_update_of "j"] [in_close]
+    " AND (status IN ('ASSIGNED', 'RUNNING')) IS TRUE RETURNING " [columns renewed_columns]];
 
 const JOB_REGAIN: Sql = sql!["UPDATE jobs SET status = 'RUNNING', lease_expires_at = $3, lost_since = NULL WHERE id"
     [in_open] "SELECT j.id FROM "
     [only sqlite "(SELECT unhex(value->>'job', '-') AS job, value->>'token' AS token FROM json_each($1)) v"]
     [only postgres "jsonb_to_recordset($1) AS v(job uuid, token bigint)"]
     " JOIN jobs j ON j.id = v.job AND j.lease_token = v.token
-        WHERE j.worker_name = $2 AND j.status = 'LOST' AND j.superseded_by IS NULL ORDER BY j.id"
+        WHERE (j.worker_name = $2) IS TRUE AND (j.status = 'LOST') IS TRUE AND j.superseded_by IS NULL ORDER BY j.id"
     [for_update_of "j"] [in_close]
-    " AND status = 'LOST' AND superseded_by IS NULL RETURNING " [columns renewed_columns]];
+    " AND (status = 'LOST') IS TRUE AND superseded_by IS NULL RETURNING " [columns renewed_columns]];
 
 impl Tx {
     /// Notes that the worker is about to start the robot. True when the lease still holds, and for a repetition of the same

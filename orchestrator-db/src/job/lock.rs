@@ -14,11 +14,14 @@ use crate::tx::Tx;
 const JOB_LOCK: Sql =
     sql!["SELECT " [columns job_columns] " FROM jobs WHERE id" [in_ids "$1"] " ORDER BY id" [for_update]];
 
-const JOB_HELD_BY: Sql = sql!["SELECT " [columns job_columns] " FROM jobs
+const JOB_HELD_BY: Sql = sql!["SELECT " [columns job_columns] " FROM jobs" [indexed_by "jobs_active_by_worker"] "
      WHERE worker_name = $1 AND status IN ('ASSIGNED', 'RUNNING', 'LOST') ORDER BY id" [for_update]];
 
+const JOB_IDS_HELD_BY: Sql =
+    sql!["SELECT id FROM jobs WHERE worker_name = $1 AND status IN ('ASSIGNED', 'RUNNING', 'LOST') ORDER BY id"];
+
 const JOB_STARTED_OF: Sql = sql![
-    "SELECT id FROM jobs
+    "SELECT id FROM jobs" [indexed_by "jobs_active_by_trigger"] "
      WHERE trigger_id = $1 AND status IN ('QUEUED', 'ASSIGNED', 'RUNNING', 'LOST') AND status <> 'QUEUED' ORDER BY id"
 ];
 
@@ -38,6 +41,12 @@ impl Tx {
     pub async fn job_held_by(&mut self, worker: &WorkerName) -> Result<Vec<LockedJob>, DbError> {
         let rows = fetch!(self, "job_held_by", JOB_HELD_BY, table "jobs" key "id" as JobRow, [worker.as_str()])?;
         Ok(Readable::collect(rows.into_iter().map(|row| row?.try_into())).rows)
+    }
+
+    /// The jobs that a worker holds: assigned, running or lost. Takes no lock, so that their triggers can be locked first.
+    pub async fn job_ids_held_by(&mut self, worker: &WorkerName) -> Result<Vec<JobId>, DbError> {
+        let ids = fetch_scalars!(self, "job_ids_held_by", JOB_IDS_HELD_BY, as uuid::Uuid, [worker.as_str()])?;
+        Ok(ids.into_iter().map(JobId::from_uuid).collect())
     }
 
     /// The jobs of a trigger that workers hold: assigned, running or lost. Takes no lock.

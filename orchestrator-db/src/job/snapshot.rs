@@ -10,12 +10,18 @@ use crate::error::DbError;
 use crate::rows::execute;
 use crate::tx::Tx;
 
-const JOB_REWRITE_SNAPSHOT: Sql = sql!["UPDATE jobs SET trigger_name = $3, process_name = $4, is_blocking = $5, priority = $6,
-        type_rank = $7, snapshot = CASE WHEN own_arguments THEN "
-    [only sqlite "json_set($2, '$.process.args', json(snapshot->'$.process.args'))"]
-    [only postgres "jsonb_set($2, '{process,args}', COALESCE(snapshot->'process'->'args', 'null'))"]
-    " ELSE $2 END
-     WHERE trigger_id = $1 AND status = 'QUEUED'"];
+// Who made a job and whose its arguments are is the job's own; everything else is the trigger's.
+const JOB_REWRITE_SNAPSHOT: Sql = sql!["UPDATE jobs" [indexed_by "jobs_active_by_trigger"] " SET trigger_name = $3, process_name = $4, is_blocking = $5, priority = $6,
+        type_rank = $7, snapshot = "
+    [only sqlite "json_set(CASE WHEN own_arguments
+            THEN json_set($2, '$.process.args', json(snapshot->'$.process.args')) ELSE $2 END,
+        '$.origin', COALESCE(snapshot->>'$.origin', 'TRIGGER'),
+        '$.own_args', json(COALESCE(snapshot->'$.own_args', 'false')))"]
+    [only postgres "jsonb_set(jsonb_set(CASE WHEN own_arguments
+            THEN jsonb_set($2, '{process,args}', COALESCE(snapshot->'process'->'args', 'null')) ELSE $2 END,
+        '{origin}', COALESCE(snapshot->'origin', '\"TRIGGER\"')),
+        '{own_args}', COALESCE(snapshot->'own_args', 'false'))"]
+    " WHERE trigger_id = $1 AND status IN ('QUEUED', 'ASSIGNED', 'RUNNING', 'LOST') AND status = 'QUEUED'"];
 
 impl Tx {
     /// Gives the queued jobs of a trigger what it runs now; how many. A job that was run with arguments of its own keeps

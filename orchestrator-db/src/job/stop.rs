@@ -23,7 +23,7 @@ pub enum CancelBy {
 }
 
 const JOB_KILLS_OF: Sql = sql![
-    "SELECT id, lease_token FROM jobs
+    "SELECT id, lease_token FROM jobs" [indexed_by "jobs_active_by_worker"] "
      WHERE worker_name = $1 AND status IN ('ASSIGNED', 'RUNNING', 'LOST') AND kill_requested ORDER BY id"
 ];
 
@@ -32,8 +32,9 @@ const JOB_REQUEST_KILL: Sql = sql!["UPDATE jobs SET kill_requested = TRUE
      RETURNING id, worker_name, lease_token"];
 
 const JOB_CANCEL_OF_TRIGGER: Sql = sql![
-    "UPDATE jobs SET status = 'CANCELLED', end_time = $3, reason = $2,
-        reserved_worker = NULL WHERE trigger_id = $1 AND status = 'QUEUED' RETURNING id"
+    "UPDATE jobs" [indexed_by "jobs_active_by_trigger"] " SET status = 'CANCELLED', end_time = $3,
+        reason = $2, reserved_worker = NULL
+     WHERE trigger_id = $1 AND status IN ('QUEUED', 'ASSIGNED', 'RUNNING', 'LOST') AND status = 'QUEUED' RETURNING id"
 ];
 
 const JOB_CANCEL: Sql = sql!["UPDATE jobs SET status = 'CANCELLED', end_time = $3, reason = $2, reserved_worker = NULL

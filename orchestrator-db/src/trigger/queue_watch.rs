@@ -18,7 +18,7 @@ const QUEUE_WATCHERS: Sql = sql!["SELECT t.id, q.queue_name, q.min_batch_size
      FROM queue_triggers q JOIN triggers t ON t.id = q.id
      WHERE t.deleted_at IS NULL AND t.hold = 'NONE' AND (t.due_at IS NULL OR t.due_at <= $1) AND t.id > $2
         AND ($3 OR q.queue_name" [in_texts "$4"] ")
-        AND EXISTS (SELECT 1 FROM queues e WHERE e.queue_name = q.queue_name AND e.ready)
+        AND EXISTS (SELECT 1 FROM queues e" [indexed_by "queues_ready"] " WHERE e.queue_name = q.queue_name AND e.ready)
      ORDER BY t.id LIMIT $5"];
 
 const QUEUE_WATCHERS_LOCK: Sql = sql!["SELECT id FROM triggers WHERE id" [in_ids "$1"]

@@ -14,29 +14,47 @@ use crate::tx::Tx;
 
 /// `shown_status` of the core as an expression; a test holds the two against each other.
 macro_rules! shown_status {
-    () => {
-        "CASE
-            WHEN EXISTS (SELECT 1 FROM jobs j WHERE j.trigger_id = triggers.id AND j.kill_requested
-                AND j.status IN ('QUEUED', 'ASSIGNED', 'RUNNING', 'LOST')) THEN 'KILLING'
-            WHEN EXISTS (SELECT 1 FROM jobs j WHERE j.trigger_id = triggers.id AND j.status <> 'QUEUED'
-                AND j.status IN ('QUEUED', 'ASSIGNED', 'RUNNING', 'LOST'))
-                THEN CASE WHEN triggers.hold = 'NONE' THEN 'RUNNING' ELSE 'PAUSING' END
-            WHEN EXISTS (SELECT 1 FROM jobs j WHERE j.trigger_id = triggers.id AND j.status = 'QUEUED'
-                AND j.status IN ('QUEUED', 'ASSIGNED', 'RUNNING', 'LOST')) THEN 'QUEUED'
-            WHEN triggers.hold = 'NONE' THEN 'IDLE'
-            ELSE triggers.hold END"
+    (sqlite) => {
+        shown_status!(" INDEXED BY jobs_active_by_trigger")
+    };
+    (postgres) => {
+        shown_status!("")
+    };
+    ($hint:literal) => {
+        concat!(
+            "CASE WHEN ",
+            active_job!($hint, "j.kill_requested"),
+            " THEN 'KILLING' WHEN ",
+            active_job!($hint, "j.status <> 'QUEUED'"),
+            " THEN CASE WHEN triggers.hold = 'NONE' THEN 'RUNNING' ELSE 'PAUSING' END WHEN ",
+            active_job!($hint, "j.status = 'QUEUED'"),
+            " THEN 'QUEUED' WHEN triggers.hold = 'NONE' THEN 'IDLE' ELSE triggers.hold END"
+        )
+    };
+}
+
+/// Whether the trigger has such an active job.
+macro_rules! active_job {
+    ($hint:literal, $such:literal) => {
+        concat!(
+            "EXISTS (SELECT 1 FROM jobs j",
+            $hint,
+            " WHERE j.trigger_id = triggers.id AND j.status IN ('QUEUED', 'ASSIGNED', 'RUNNING', 'LOST') AND ",
+            $such,
+            ")"
+        )
     };
 }
 
 // What would not change is not written: most starts and ends of parallel jobs change nothing that is seen.
-const TRIGGER_REFRESH_STATUS: Sql = sql!["UPDATE triggers SET process_status = " [columns shown_status]
-    " WHERE id" [in_ids "$1"] " AND process_status <> " [columns shown_status]];
+const TRIGGER_REFRESH_STATUS: Sql = sql!["UPDATE triggers SET process_status = " [text shown_status]
+    " WHERE id" [in_ids "$1"] " AND process_status <> " [text shown_status]];
 
 const TRIGGER_ACTIVE_JOBS: Sql = sql!["SELECT trigger_id,
         CAST(SUM(CASE WHEN status = 'QUEUED' THEN 1 ELSE 0 END) AS BIGINT),
         CAST(SUM(CASE WHEN status <> 'QUEUED' THEN 1 ELSE 0 END) AS BIGINT),
         CAST(SUM(CASE WHEN kill_requested THEN 1 ELSE 0 END) AS BIGINT)
-     FROM jobs WHERE trigger_id" [in_ids "$1"] " AND status IN ('QUEUED', 'ASSIGNED', 'RUNNING', 'LOST')
+     FROM jobs" [indexed_by "jobs_active_by_trigger"] " WHERE trigger_id" [in_ids "$1"] " AND status IN ('QUEUED', 'ASSIGNED', 'RUNNING', 'LOST')
      GROUP BY trigger_id"];
 
 impl Tx {

@@ -23,18 +23,18 @@ macro_rules! active_counts {
     () => {
         "SELECT worker_name, COUNT(*) AS active, \
             CAST(SUM(CASE WHEN is_blocking THEN 1 ELSE 0 END) AS BIGINT) AS active_blocking \
-         FROM jobs WHERE status IN ('ASSIGNED', 'RUNNING', 'LOST')"
+         FROM jobs"
     };
 }
 
 const WORKER_LOCK_ROWS: Sql = sql!["SELECT name FROM workers WHERE name" [in_texts "$1"] " ORDER BY name" [for_update]];
 
 const WORKER_READ_LOADS: Sql = sql!["SELECT " [columns load_columns] " FROM workers w LEFT JOIN (" [columns active_counts]
-    " AND worker_name" [in_texts "$1"] " GROUP BY worker_name) a ON a.worker_name = w.name
+    [indexed_by "jobs_active_by_worker"] " WHERE status IN ('ASSIGNED', 'RUNNING', 'LOST') AND worker_name" [in_texts "$1"] " GROUP BY worker_name) a ON a.worker_name = w.name
      WHERE w.name" [in_texts "$1"] " ORDER BY w.name"];
 
 const WORKER_LOADS: Sql = sql!["SELECT " [columns load_columns] " FROM workers w LEFT JOIN (" [columns active_counts]
-    " GROUP BY worker_name) a ON a.worker_name = w.name
+    [indexed_by "jobs_active_by_worker"] " WHERE status IN ('ASSIGNED', 'RUNNING', 'LOST') GROUP BY worker_name) a ON a.worker_name = w.name
      WHERE w.state IN ('UP', 'DRAINING') ORDER BY w.name"];
 
 impl Tx {

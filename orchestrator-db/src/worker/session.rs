@@ -20,8 +20,8 @@ const WORKER_LOCK: Sql = sql!["SELECT " [columns worker_columns] " FROM workers 
 const WORKER_STANDING: Sql = sql!["SELECT session_id, drain_requested FROM workers WHERE name = $1"];
 
 const WORKER_LIST: Sql = sql!["SELECT " [columns worker_columns] ", COALESCE(a.active, 0) AS active
-     FROM workers w LEFT JOIN (SELECT worker_name, COUNT(*) AS active FROM jobs
-        WHERE status IN ('ASSIGNED', 'RUNNING', 'LOST') GROUP BY worker_name) a ON a.worker_name = w.name
+     FROM workers w LEFT JOIN (SELECT worker_name, COUNT(*) AS active
+        FROM jobs" [indexed_by "jobs_active_by_worker"] " WHERE status IN ('ASSIGNED', 'RUNNING', 'LOST') GROUP BY worker_name) a ON a.worker_name = w.name
      ORDER BY w.name"];
 
 const WORKER_UPSERT: Sql = sql![
@@ -44,14 +44,13 @@ const WORKER_STOP: Sql = sql!["UPDATE workers SET state = 'STOPPED' WHERE name =
 
 const WORKER_REMOVE: Sql = sql![
     "DELETE FROM workers WHERE name = $1 AND state IN ('STOPPED', 'LOST')
-     AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.worker_name = $1 AND j.status IN ('ASSIGNED', 'RUNNING', 'LOST'))"
+     AND NOT EXISTS (SELECT 1 FROM jobs j" [indexed_by "jobs_active_by_worker"] " WHERE j.worker_name = $1 AND j.status IN ('ASSIGNED', 'RUNNING', 'LOST'))"
 ];
 
 const WORKER_STAMP_TRIGGER: Sql =
     sql!["UPDATE workers SET latest_trigger = $2, latest_trigger_time = $3 WHERE name = $1"];
 
-const WORKER_RELEASE_RESERVATIONS: Sql =
-    sql!["UPDATE jobs SET reserved_worker = NULL WHERE reserved_worker = $1 AND status = 'QUEUED'"];
+const WORKER_RELEASE_RESERVATIONS: Sql = sql!["UPDATE jobs" [indexed_by "jobs_reserved"] " SET reserved_worker = NULL WHERE reserved_worker = $1 AND status = 'QUEUED'"];
 
 impl Tx {
     /// A worker by name.
