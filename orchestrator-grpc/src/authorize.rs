@@ -214,6 +214,26 @@ mod tests {
     }
 
     #[test]
+    fn viewers_only_read_and_secrets_tokens_and_the_audit_trail_are_for_administrators() {
+        const READING: [&str; 7] = ["Get", "List", "Preview", "Read", "Watch", "Tail", "WhoAmI"];
+        for (path, rule) in RULES.iter() {
+            let method = path.rsplit('/').next().unwrap();
+            let reads = READING.iter().any(|verb| method.starts_with(verb));
+            assert!(*rule != VIEWER || reads, "{path}");
+        }
+        for path in [
+            "/orchestrator.v1.CredentialService/Reveal",
+            "/orchestrator.v1.AdminService/CreateToken",
+            "/orchestrator.v1.AdminService/ListTokens",
+            "/orchestrator.v1.AdminService/ListAudit",
+            "/orchestrator.v1.AdminService/RemoveWorker",
+            "/orchestrator.v1.TriggerService/Create",
+        ] {
+            assert_eq!(rule(path), Some(ADMIN), "{path}");
+        }
+    }
+
+    #[test]
     fn what_is_not_in_the_table_has_no_rule() {
         assert_eq!(rule("/orchestrator.v1.TriggerService/DropEverything"), None);
         assert_eq!(rule("orchestrator.v1.TriggerService/Create"), None);

@@ -1,0 +1,106 @@
+//! HTTP as plain as it gets: what is sent is exactly what a test says.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use crate::world::{Presents, World, world, world_with};
+
+/// An answer.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: String,
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
+    }
+
+    pub(crate) fn parse(text: &str) -> Self {
+        let (head, body) = text.split_once("\r\n\r\n").unwrap_or((text, ""));
+        let status = head.split(' ').nth(1).and_then(|code| code.parse().ok()).unwrap_or_default();
+        Self { status, head: head.to_ascii_lowercase(), body: body.to_owned() }
+    }
+}
+
+/// Sends bytes and reads until the server closes.
+pub(crate) async fn exchange(world: &World, bytes: &[u8]) -> Answer {
+    let mut stream = TcpStream::connect(world.address).await.unwrap();
+    // The server may answer and close before it has read everything.
+    let _ = stream.write_all(bytes).await;
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer).await;
+    Answer::parse(&String::from_utf8_lossy(&answer))
+}
+
+/// Posts JSON.
+pub(crate) async fn post(world: &World, path: &str, presents: &Presents, body: &str) -> Answer {
+    let mut head = format!(
+        "POST {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-type: application/json\r\n\
+         content-length: {}\r\n",
+        body.len()
+    );
+    if let Some(token) = &presents.bearer {
+        write!(head, "authorization: Bearer {token}\r\n").unwrap();
+    }
+    if let Some(token) = &presents.job {
+        write!(head, "x-orchestrator-job-token: {token}\r\n").unwrap();
+    }
+    exchange(world, format!("{head}\r\n{body}").as_bytes()).await
+}
+
+async fn get(world: &World, path: &str, host: &str) -> Answer {
+    exchange(world, format!("GET {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n").as_bytes()).await
+}
+
+#[tokio::test]
+async fn health_answers_whoever_asks_by_whatever_name() {
+    let world = world().await;
+    for path in ["/healthz", "/readyz"] {
+        let answer = get(&world, path, "balancer.example").await;
+        assert_eq!((answer.status, answer.body.as_str()), (200, "ok\n"), "{path}");
+    }
+    world.scheduler.db().close().await;
+    assert_eq!(get(&world, "/healthz", "localhost").await.status, 200);
+    assert_eq!(get(&world, "/readyz", "localhost").await.status, 503);
+}
+
+#[tokio::test]
+async fn a_host_that_is_not_allowed_is_refused_before_anything_else() {
+    let world = world_with(|options| options.allowed_hosts = vec!["robots.example".to_owned()]).await;
+    let port = world.address.port();
+    for host in ["localhost".to_owned(), format!("127.0.0.1:{port}"), format!("Robots.Example:{port}")] {
+        assert_eq!(get(&world, "/nothing", &host).await.status, 404, "{host}");
+    }
+    for host in ["evil.example", "localhost.evil.example", "192.0.2.1"] {
+        let answer = get(&world, "/nothing", host).await;
+        assert_eq!(answer.status, 421, "{host}");
+        assert_eq!(answer.json()["details"][0]["reason"], "HOST_NOT_ALLOWED");
+    }
+    let two = exchange(
+        &world,
+        b"GET /nothing HTTP/1.1\r\nhost: localhost\r\nhost: evil.example\r\nconnection: close\r\n\r\n",
+    );
+    assert!(matches!(two.await.status, 400 | 421));
+}
+
+#[tokio::test]
+async fn a_connection_that_says_nothing_or_dribbles_is_closed() {
+    let world = world_with(|options| {
+        options.handshake_timeout = Duration::from_millis(100);
+        options.header_timeout = Duration::from_millis(100);
+    })
+    .await;
+    for start in ["", "PRI * HTTP/2.0\r\n", "GET / HTTP/1.1\r\nhost: local"] {
+        let mut stream = TcpStream::connect(world.address).await.unwrap();
+        stream.write_all(start.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        let read = tokio::time::timeout(Duration::from_secs(20), stream.read_to_end(&mut answer)).await;
+        assert!(read.is_ok(), "'{start}' is still open");
+    }
+}

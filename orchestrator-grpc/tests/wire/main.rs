@@ -1,0 +1,13 @@
+//! The wire, tried on real servers on loopback.
+
+#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
+
+mod authorization;
+mod flow;
+mod http;
+mod json;
+mod limits;
+mod shutdown;
+mod tls;
+mod tokens;
+mod world;
