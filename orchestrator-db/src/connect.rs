@@ -19,6 +19,9 @@ use crate::tx::{Tx, TxInner};
 static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 
+/// Prepared statements that a connection keeps: more than there are, so that none is prepared twice.
+const STATEMENTS: usize = 500;
+
 /// Where the data is, and how careful to be with it.
 #[derive(Debug, Clone)]
 pub struct DbOptions {
@@ -148,7 +151,8 @@ impl Db {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
-            .busy_timeout(Duration::from_secs(5));
+            .busy_timeout(Duration::from_secs(5))
+            .statement_cache_capacity(STATEMENTS);
         let lock = lock_file(connect.get_filename())?;
         let write = SqlitePoolOptions::new()
             .min_connections(1)
@@ -169,8 +173,10 @@ impl Db {
     }
 
     async fn connect_postgres(options: &DbOptions) -> Result<Self, ConnectError> {
-        let connect =
-            PgConnectOptions::from_str(&options.url).map_err(ConnectError::Url)?.application_name("orchestrator");
+        let connect = PgConnectOptions::from_str(&options.url)
+            .map_err(ConnectError::Url)?
+            .application_name("orchestrator")
+            .statement_cache_capacity(STATEMENTS);
         let pool = PgPoolOptions::new()
             .max_connections(options.max_connections.max(2))
             .acquire_timeout(Duration::from_secs(10))

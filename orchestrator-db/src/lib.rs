@@ -4,13 +4,16 @@
 //! (`job_claim`, `trigger_list_due`), in one module per entity. Nothing here reads a clock: the instant is an argument.
 
 mod audit;
+mod clock;
 mod connect;
 mod constant;
 mod credential;
+mod decision;
 mod dialect;
 mod error;
 mod hint;
 mod id_part;
+mod job;
 mod lists;
 mod log;
 mod output;
@@ -19,13 +22,17 @@ mod queue;
 mod rows;
 mod setting;
 mod token;
+mod trigger;
 mod tx;
+mod worker;
 
 pub use audit::{AuditEntry, AuditFilter, AuditRow};
 pub use connect::{ConnectError, Db, DbOptions, MigrationStatus};
+pub use decision::{Decision, DecisionKind};
 pub use dialect::Dialect;
 pub use error::{Corrupt, DbError, Readable};
 pub use hint::{Heard, Hint, Listener};
+pub use job::{Assign, CancelBy, Candidate, Grant, JobCounts, JobFilter, LockedJob, NewJob, Rank, Renewed};
 pub use log::{LogFilter, LogPosition};
 pub use orchestrator_core::job::OutputChunk;
 pub use page::PageRequest;
@@ -34,4 +41,6 @@ pub use queue::{
     StatusBy, StatusChange, StatusError,
 };
 pub use token::{NewToken, StoredToken};
+pub use trigger::{StoredTrigger, TriggerCounts, TriggerFilter, TriggerProgress};
 pub use tx::Tx;
+pub use worker::{NewSession, StoredWorker, WorkerLoad, WorkerStanding};

@@ -96,10 +96,9 @@ const COUNTS_TAKE: Sql = sql!["DELETE FROM queue_counts WHERE id" [in_open] "SEL
              GROUP BY queue_name, status HAVING COUNT(*) > 1)
          ORDER BY queue_name, status, id LIMIT $1" [skip_locked] [in_close] "
      RETURNING queue_name, status, delta"];
-const READY_COUNT: Sql = sql![
-    "SELECT COUNT(*) FROM
-     (SELECT 1 FROM queues WHERE queue_name = $1 AND ready LIMIT $2) AS ready_elements"
-];
+// Without the hint SQLite walks the index of all elements, finished ones too.
+const READY_COUNT: Sql = sql!["SELECT COUNT(*) FROM (SELECT 1 FROM queues" [indexed_by "queues_ready"]
+     " WHERE queue_name = $1 AND ready LIMIT $2) AS ready_elements"];
 
 type Sum = (String, String, i64);
 
