@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use orchestrator_core::id::{RequestId, SessionId};
 use orchestrator_core::text::WorkerName;
-use orchestrator_db::{DbError, Grant, Hint};
+use orchestrator_db::{DbError, Grant};
 
 use crate::scheduler::Scheduler;
 use crate::transaction::Contended;
@@ -66,9 +66,10 @@ impl Scheduler {
             session: claim.session,
             free_slots: claim.free_slots,
             request: claim.request,
+            repeat: claim.repeat,
         };
         let (place, mut answer) = self.waiting().add(waiting);
-        self.wake(&[Hint::Jobs]);
+        self.signals().claim_came();
         match tokio::time::timeout(claim.wait.min(LONGEST_WAIT), &mut answer).await {
             Ok(Ok(answer)) => answer,
             // The server is shutting down.

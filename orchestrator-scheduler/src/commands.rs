@@ -9,6 +9,7 @@ use orchestrator_core::text::WorkerName;
 use orchestrator_db::{DbError, Hint};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::watch;
 
 use crate::scheduler::Scheduler;
 
@@ -32,6 +33,7 @@ pub struct Commands {
     worker: WorkerName,
     session: SessionId,
     changes: Receiver<Hint>,
+    losses: watch::Receiver<u64>,
     told: BTreeSet<(JobId, LeaseToken)>,
     draining: bool,
     first: bool,
@@ -45,6 +47,7 @@ impl Scheduler {
             worker,
             session,
             changes: self.changes(),
+            losses: self.signals().subscribe_to_losses(),
             told: BTreeSet::new(),
             draining: false,
             first: true,
@@ -70,7 +73,11 @@ impl Commands {
     /// Waits until something about this worker may have changed; false when there will be no more word.
     async fn word_for_us(&mut self) -> bool {
         loop {
-            match self.changes.recv().await {
+            let heard = tokio::select! {
+                heard = self.changes.recv() => heard,
+                lost = self.losses.changed() => return lost.is_ok(),
+            };
+            match heard {
                 Ok(Hint::Worker { name }) if name == self.worker.as_str() => return true,
                 Ok(_) => {}
                 // Word was lost: look.

@@ -13,6 +13,9 @@ const MISSED_MARGIN: chrono::Duration = chrono::Duration::seconds(1);
 /// The most instants of one trigger that are enumerated at once.
 const MOST_INSTANTS: usize = 1000;
 
+/// The smallest step between two instants of one trigger.
+const NEXT_INSTANT: chrono::Duration = chrono::Duration::microseconds(1);
+
 /// What evaluating one trigger comes to.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Verdict {
@@ -65,8 +68,12 @@ pub fn decide_due(stored: &StoredTrigger, at: Circumstances) -> Verdict {
 pub fn decide_queue(stored: &StoredTrigger, ready: u64, at: Circumstances) -> Verdict {
     let mut verdict = Verdict { run: Vec::new(), progress: progress_of(stored), decisions: Vec::new() };
     let TriggerKind::Queue { min_batch_size, max_parallel, .. } = &stored.trigger.kind else { return verdict };
-    let wanted = u64::from(*max_parallel).min(ready / u64::from((*min_batch_size).max(1)));
     verdict.progress.due_at = None;
+    // A back-off may end while the trigger is on hold.
+    let wanted = match stored.trigger.hold {
+        Hold::None => u64::from(*max_parallel).min(ready / u64::from((*min_batch_size).max(1))),
+        Hold::Paused | Hold::Failed | Hold::Killed | Hold::Done => 0,
+    };
     for _ in u64::from(at.active.total())..wanted {
         let instant = free_instant(at.now, verdict.progress.last_scheduled_at);
         verdict.progress.last_scheduled_at = Some(instant);
@@ -77,7 +84,14 @@ pub fn decide_queue(stored: &StoredTrigger, ready: u64, at: Circumstances) -> Ve
 
 /// The instant of a job that no clock asked for: now, or just after the trigger's latest one.
 pub(crate) fn free_instant(now: Timestamp, last: Option<Timestamp>) -> Timestamp {
-    last.map_or(now, |last| now.max(last + chrono::Duration::microseconds(1)))
+    last.map_or(now, |last| now.max(last + NEXT_INSTANT))
+}
+
+/// The instant of a job that a person asks for: a free one that the trigger's own schedule does not need either.
+pub(crate) fn manual_instant(now: Timestamp, stored: &StoredTrigger) -> Timestamp {
+    let instant = free_instant(now, stored.last_scheduled_at);
+    let taken = [stored.trigger.kind.next_run(), stored.buffered_at];
+    if taken.contains(&Some(instant)) { instant + NEXT_INSTANT } else { instant }
 }
 
 struct Deciding<'a> {
@@ -106,7 +120,10 @@ impl<'a> Deciding<'a> {
             self.verdict.progress.hold = Hold::Done;
             return;
         }
-        self.run_or_overlap(instant);
+        if !self.run_or_overlap(instant) {
+            // Its one instant is over.
+            self.verdict.progress.hold = Hold::Done;
+        }
     }
 
     fn scheduled(&mut self, cron: &CronExpr, zone: chrono_tz::Tz, next_run: Option<Timestamp>) {
@@ -186,19 +203,18 @@ impl<'a> Deciding<'a> {
                 format!("{} instants from {first} were missed while no server was running", dropped.len()),
             );
         }
-        let mut kept =
-            kept.iter().copied().filter(|instant| !self.is_too_late(*instant)).collect::<Vec<_>>().into_iter();
+        let (too_late, kept): (Vec<_>, Vec<_>) = kept.iter().copied().partition(|instant| self.is_too_late(*instant));
+        for instant in too_late {
+            self.decline(
+                instant,
+                DecisionKind::TooLate,
+                "no server was running when it was due, and it is now later than max_lateness".to_owned(),
+            );
+        }
+        let mut kept = kept.into_iter();
         let Missed::All { .. } = self.stored.trigger.policies.missed else {
-            match (kept.next(), missed.last()) {
-                (Some(instant), _) => self.run_or_overlap(instant),
-                (None, Some(last)) if dropped.len() < missed.len() => {
-                    self.decline(
-                        *last,
-                        DecisionKind::TooLate,
-                        "it was missed and is now later than max_lateness".to_owned(),
-                    );
-                }
-                _ => {}
+            if let Some(instant) = kept.next() {
+                self.run_or_overlap(instant);
             }
             return None;
         };
@@ -210,14 +226,15 @@ impl<'a> Deciding<'a> {
         kept.next()
     }
 
-    fn run_or_overlap(&mut self, instant: Timestamp) {
+    /// Whether the instant became a job, or waits to become one.
+    fn run_or_overlap(&mut self, instant: Timestamp) -> bool {
         let most = match self.stored.trigger.policies.overlap {
             Overlap::Allow { most } => most,
             Overlap::Skip | Overlap::BufferOne => 1,
         };
         if self.active < most {
             self.run(instant);
-            return;
+            return true;
         }
         if self.stored.trigger.policies.overlap == Overlap::BufferOne {
             if let Some(replaced) = self.verdict.progress.buffered_at.replace(instant) {
@@ -232,9 +249,10 @@ impl<'a> Deciding<'a> {
                 DecisionKind::Buffered,
                 "a job is still active: it runs when that one has ended".to_owned(),
             );
-            return;
+            return true;
         }
         self.decline(instant, DecisionKind::Overlap, format!("{} job(s) were still active", self.active));
+        false
     }
 
     fn run(&mut self, instant: Timestamp) {

@@ -1,17 +1,20 @@
 //! What follows the end of a job, in the transaction that ends it: its elements, its next attempt, its trigger's count
 //! of failures and hold, and the instant that waited for it.
 
+use std::collections::BTreeSet;
+
 use orchestrator_core::clock::Timestamp;
-use orchestrator_core::id::{JobId, LogId};
+use orchestrator_core::id::{DecisionId, JobId, LogId};
 use orchestrator_core::job::{JobOrigin, Outcome};
 use orchestrator_core::log::{LogLevel, LogLine};
 use orchestrator_core::policy::backoff_after;
+use orchestrator_core::queue::{ElementStatus, QueueElement};
 use orchestrator_core::text::LogMessage;
 use orchestrator_core::trigger::{Hold, TriggerKind, TriggerType};
-use orchestrator_db::{DbError, Hint, LockedJob, NewJob, StoredTrigger, TriggerProgress, Tx};
+use orchestrator_db::{DbError, Decision, DecisionKind, Hint, LockedJob, NewJob, StoredTrigger, TriggerProgress, Tx};
 
 use crate::decide::progress_of;
-use crate::engine::new_job;
+use crate::evaluate::new_job;
 
 /// A job whose row has just been ended, with its locked trigger.
 #[derive(Debug)]
@@ -21,23 +24,32 @@ pub(crate) struct Ended<'a> {
     pub(crate) outcome: Outcome,
     pub(crate) reason: Option<&'a str>,
     pub(crate) now: Timestamp,
+    /// Nobody knows whether its robot still runs: it is not started again beside it.
+    pub(crate) robot_unknown: bool,
+}
+
+/// Whether the job may be started, or started again, in spite of what happened to its trigger meanwhile. What a person
+/// asked for by hand runs on a held trigger, too.
+pub(crate) fn may_run_again(trigger: &StoredTrigger, job: &LockedJob) -> bool {
+    let wanted = trigger.trigger.hold == Hold::None || job.job.snapshot.origin == JobOrigin::Manual;
+    wanted && !trigger.deleted && !job.job.kill_requested
 }
 
 impl Ended<'_> {
     /// Writes everything that follows. The caller has written the job's own row.
     pub(crate) async fn settle(self, tx: &mut Tx) -> Result<Vec<Hint>, DbError> {
         let id = self.job.job.id;
-        tx.element_release_of_job(&[id], self.now).await?;
+        let mut hints = released(tx, id, self.now).await?;
         self.log(tx).await?;
         let retried = self.retry(tx).await?;
         let mut progress = progress_of(self.trigger);
-        if !retried && self.job.job.snapshot.origin == JobOrigin::Trigger && self.outcome != Outcome::Cancelled {
+        if !retried && self.job.job.snapshot.origin == JobOrigin::Trigger {
             self.count(tx, &mut progress).await?;
         }
         let buffered = if retried { false } else { self.go_on(tx, &mut progress).await? };
         tx.trigger_save_progress(std::slice::from_ref(&progress)).await?;
         tx.trigger_refresh_status(&[self.trigger.trigger.id]).await?;
-        let mut hints = vec![Hint::Job { id }, Hint::Triggers];
+        hints.extend([Hint::Job { id }, Hint::Triggers]);
         if retried || buffered || self.job.job.worker_name.is_some() {
             // A slot is free, or a job is new.
             hints.push(Hint::Jobs);
@@ -75,8 +87,8 @@ impl Ended<'_> {
     async fn retry(&self, tx: &mut Tx) -> Result<bool, DbError> {
         let job = &self.job.job;
         let policies = &job.snapshot.policies;
-        let wanted = self.outcome.is_failure() && !job.kill_requested && job.attempt < policies.max_attempts;
-        if !wanted || self.trigger.deleted {
+        let wanted = self.outcome.is_failure() && !self.robot_unknown && job.attempt < policies.max_attempts;
+        if !wanted || !may_run_again(self.trigger, self.job) {
             return Ok(false);
         }
         let inserted = tx.job_insert(&[next_attempt(self.job, self.now)], self.now).await?;
@@ -91,17 +103,21 @@ impl Ended<'_> {
         } else if self.outcome == Outcome::Done {
             progress.consecutive_failures = 0;
         }
-        let single = trigger.kind.trigger_type() == TriggerType::Single;
         if progress.hold == Hold::None {
-            if self.outcome.is_failure()
-                && (single || progress.consecutive_failures >= trigger.policies.max_consecutive_failures)
-            {
-                progress.hold = Hold::Failed;
-            } else if single {
-                progress.hold = Hold::Done;
+            let is_failure = self.outcome.is_failure();
+            match &trigger.kind {
+                // One that was given another instant meanwhile has that still to come.
+                TriggerKind::Single { next_run } if next_run.is_some() || progress.buffered_at.is_some() => {}
+                TriggerKind::Single { .. } => progress.hold = if is_failure { Hold::Failed } else { Hold::Done },
+                TriggerKind::Scheduled { .. } | TriggerKind::Queue { .. } => {
+                    if is_failure && progress.consecutive_failures >= trigger.policies.max_consecutive_failures {
+                        progress.hold = Hold::Failed;
+                    }
+                }
             }
         }
-        if trigger.kind.trigger_type() == TriggerType::Queue && progress.hold == Hold::None {
+        let counts = is_counted(self.outcome);
+        if counts && trigger.kind.trigger_type() == TriggerType::Queue && progress.hold == Hold::None {
             progress.due_at = self.back_off(tx, progress.consecutive_failures).await?;
         }
         Ok(())
@@ -125,7 +141,7 @@ impl Ended<'_> {
             return Ok(false);
         }
         if progress.hold != Hold::None {
-            progress.buffered_at = None;
+            drop_buffered(tx, progress, self.now).await?;
         }
         if matches!(trigger.kind, TriggerKind::Scheduled { .. }) && progress.due_at.is_none() {
             progress.due_at = progress.next_run;
@@ -140,6 +156,41 @@ impl Ended<'_> {
         let inserted: Vec<JobId> = tx.job_insert(&[new_job(trigger, instant)], self.now).await?;
         Ok(!inserted.is_empty())
     }
+}
+
+/// Kills and cancellations say nothing about the robot.
+fn is_counted(outcome: Outcome) -> bool {
+    match outcome {
+        Outcome::Done | Outcome::Failed | Outcome::TimedOut => true,
+        Outcome::Killed | Outcome::Cancelled => false,
+    }
+}
+
+/// Takes back what a job holds; the queues that have something new again may have triggers.
+pub(crate) async fn released(tx: &mut Tx, job: JobId, now: Timestamp) -> Result<Vec<Hint>, DbError> {
+    let elements = tx.element_release_of_job(&[job], now).await?;
+    Ok(hints_of_new(&elements))
+}
+
+/// Word of queues that have something new.
+pub(crate) fn hints_of_new(elements: &[QueueElement]) -> Vec<Hint> {
+    let new = elements.iter().filter(|element| element.status == ElementStatus::New);
+    let queues: BTreeSet<&str> = new.map(|element| element.queue_name.as_str()).collect();
+    queues.into_iter().map(|name| Hint::Queue { name: name.to_owned() }).collect()
+}
+
+/// Forgets the instant that waits for the end of the active job, and says so: its trigger is on hold.
+pub(crate) async fn drop_buffered(tx: &mut Tx, progress: &mut TriggerProgress, now: Timestamp) -> Result<(), DbError> {
+    let Some(instant) = progress.buffered_at.take() else { return Ok(()) };
+    let decision = Decision {
+        id: DecisionId::generate(),
+        trigger_id: progress.id,
+        scheduled_at: instant,
+        decided_at: now,
+        decision: DecisionKind::OnHold,
+        reason: format!("it waited for the end of the active job when the trigger was put on hold ({})", progress.hold),
+    };
+    tx.decision_insert(&[decision]).await
 }
 
 /// The attempt after a job, for the same instant.

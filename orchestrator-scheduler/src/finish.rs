@@ -1,5 +1,7 @@
 //! A worker tells the end of a job, or hands it back.
 
+use std::collections::BTreeSet;
+
 use orchestrator_core::clock::Timestamp;
 use orchestrator_core::id::JobId;
 use orchestrator_core::job::{JobStatus, Outcome};
@@ -7,7 +9,8 @@ use orchestrator_core::lease::LeaseToken;
 use orchestrator_core::text::{Reason, WorkerName};
 use orchestrator_db::{DbError, Hint, LockedJob, StoredTrigger, Tx};
 
-use crate::end::Ended;
+use crate::end::{Ended, may_run_again};
+use crate::rescue::was_overtime;
 use crate::scheduler::Scheduler;
 use crate::transaction::{Contended, in_transaction};
 
@@ -77,6 +80,18 @@ pub(crate) async fn lock_with_trigger(tx: &mut Tx, job: JobId) -> Result<(Stored
     Ok((trigger, locked))
 }
 
+/// Locks jobs and, before them, their triggers, in the order that everyone keeps. Locks that are held already cost
+/// nothing, so that each can then be looked at with [`lock_with_trigger`].
+pub(crate) async fn lock_all_with_triggers(tx: &mut Tx, jobs: &[JobId]) -> Result<(), DbError> {
+    let mut triggers = BTreeSet::new();
+    for job in jobs {
+        triggers.insert(tx.job_get(*job).await?.trigger_id);
+    }
+    tx.trigger_lock(&triggers.into_iter().collect::<Vec<_>>()).await?;
+    tx.job_lock(jobs).await?;
+    Ok(())
+}
+
 impl Scheduler {
     /// Records the end of a job once; the same word again gets the same answer, a different one is refused.
     pub async fn finish_job(&self, request: FinishRequest) -> Result<JobStatus, FinishError> {
@@ -113,16 +128,22 @@ async fn end(
     now: Timestamp,
 ) -> Result<Outcomes, FinishError> {
     let status = job.job.state.status();
+    if job.job.superseded_by.is_some() {
+        return Err(FinishError::LeaseLost(request.job));
+    }
+    // A worker's clock may be off; an end before the start or in the future would confuse every report.
+    let earliest = job.job.start_time.unwrap_or(job.job.queued_at);
+    let ended_at = request.ended_at.unwrap_or(now).clamp(earliest.min(now), now);
+    // The server itself asks for the kill of a robot whose worker does not end it in time.
+    let overtime = outcome == Outcome::Killed && was_overtime(job, job.job.end_time.unwrap_or(ended_at));
+    let outcome = if overtime { Outcome::TimedOut } else { outcome };
     if !status.is_active() {
-        return if status == outcome.status() && job.job.superseded_by.is_none() {
+        return if status == outcome.status() {
             Ok((status, Vec::new()))
         } else {
             Err(FinishError::AlreadyEnded { job: request.job, status })
         };
     }
-    // A worker's clock may be off; an end before the start or in the future would confuse every report.
-    let earliest = job.job.start_time.unwrap_or(job.job.queued_at);
-    let ended_at = request.ended_at.unwrap_or(now).clamp(earliest.min(now), now);
     let written = tx
         .job_finish(request.job, request.token, outcome, request.exit_code, request.reason.as_ref(), ended_at)
         .await?;
@@ -130,7 +151,7 @@ async fn end(
         return Err(FinishError::LeaseLost(request.job));
     }
     let reason = request.reason.as_ref().map(Reason::as_str);
-    let hints = Ended { trigger, job, outcome, reason, now }.settle(tx).await?;
+    let hints = Ended { trigger, job, outcome, reason, now, robot_unknown: false }.settle(tx).await?;
     Ok((outcome.status(), hints))
 }
 
@@ -141,23 +162,36 @@ async fn hand_back(
     request: &FinishRequest,
     now: Timestamp,
 ) -> Result<Outcomes, FinishError> {
-    let status = job.job.state.status();
-    if !matches!(status, JobStatus::Assigned | JobStatus::Running | JobStatus::Lost) {
-        return Err(FinishError::AlreadyEnded { job: request.job, status });
-    }
-    if job.job.kill_requested {
-        return end(tx, trigger, job, Outcome::Killed, request, now).await;
-    }
-    if trigger.deleted {
-        return end(tx, trigger, job, Outcome::Cancelled, request, now).await;
-    }
-    if job.hand_back_count + 1 >= MOST_HAND_BACKS {
-        return end(tx, trigger, job, Outcome::Failed, request, now).await;
-    }
-    let reason = request.reason.clone().unwrap_or_else(|| Reason::cut("handed back"));
-    if !tx.job_hand_back(request.job, request.token, &reason, None).await? {
+    if job.job.superseded_by.is_some() {
         return Err(FinishError::LeaseLost(request.job));
     }
-    tx.trigger_refresh_status(&[trigger.trigger.id]).await?;
-    Ok((JobStatus::Queued, vec![Hint::Job { id: request.job }, Hint::Jobs, Hint::Triggers]))
+    let status = job.job.state.status();
+    let end_instead = end_of_hand_back(trigger, job);
+    match (status, end_instead) {
+        (JobStatus::Assigned | JobStatus::Running | JobStatus::Lost, Some(outcome)) => {
+            end(tx, trigger, job, outcome, request, now).await
+        }
+        (JobStatus::Assigned | JobStatus::Running | JobStatus::Lost, None) => {
+            let reason = request.reason.clone().unwrap_or_else(|| Reason::cut("handed back"));
+            if !tx.job_hand_back(request.job, request.token, &reason, None).await? {
+                return Err(FinishError::LeaseLost(request.job));
+            }
+            tx.trigger_refresh_status(&[trigger.trigger.id]).await?;
+            Ok((JobStatus::Queued, vec![Hint::Job { id: request.job }, Hint::Jobs, Hint::Triggers]))
+        }
+        // The same word again, after it ended the job.
+        (_, Some(outcome)) if outcome.status() == status => Ok((status, Vec::new())),
+        _ => Err(FinishError::AlreadyEnded { job: request.job, status }),
+    }
+}
+
+/// How a job ends that comes back without having been started, where it may not go back to the queue.
+pub(crate) fn end_of_hand_back(trigger: &StoredTrigger, job: &LockedJob) -> Option<Outcome> {
+    if job.job.kill_requested {
+        return Some(Outcome::Killed);
+    }
+    if !may_run_again(trigger, job) {
+        return Some(Outcome::Cancelled);
+    }
+    (job.hand_back_count + 1 >= MOST_HAND_BACKS).then_some(Outcome::Failed)
 }

@@ -5,14 +5,17 @@
 //! their `tick` methods with a clock of their own. Any number of servers may do all of this on one PostgreSQL: the
 //! database is the only truth, and what is kept in memory here are hints.
 
+mod assign;
 mod audit;
 mod beats;
 mod claim;
 mod commands;
 mod decide;
 mod discipline;
+mod duty;
 mod end;
 mod engine;
+mod evaluate;
 mod finish;
 mod heartbeat;
 mod job;

@@ -47,7 +47,7 @@ impl Scheduler {
                 Some(end) => self.now() < end + AFTER_END,
                 None => status != JobStatus::Queued,
             };
-            if !holder || !open {
+            if !holder || !open || locked.job.superseded_by.is_some() {
                 return Err(OutputError::LeaseLost(job));
             }
             tx.output_append(job, chunks).await?;

@@ -35,6 +35,7 @@ pub struct Placement {
 struct Room {
     exclusive: bool,
     takes_jobs: bool,
+    slots: u32,
     active: u32,
     blocked: bool,
     /// A higher-ranked blocking job waits for this worker.
@@ -46,6 +47,7 @@ impl Room {
         Self {
             exclusive: load.exclusive,
             takes_jobs: load.state == WorkerState::Up && !load.drain_requested,
+            slots: load.slots,
             active: load.active,
             blocked: load.active_blocking > 0,
             reserved: false,
@@ -55,87 +57,120 @@ impl Room {
     fn may_run(&self, name: &WorkerName, job: &Candidate) -> bool {
         self.takes_jobs && if job.whitelist.is_empty() { !self.exclusive } else { job.whitelist.contains(name) }
     }
+
+    /// Whether anything more fits. Counted from what the worker holds, whatever it believes to have free: an earlier
+    /// grant whose answer got lost takes a slot until it expires.
+    fn is_open(&self) -> bool {
+        self.takes_jobs && !self.blocked && !self.reserved && self.active < self.slots
+    }
 }
 
 /// Distributes candidates, given in claim order, over the asks. `fleet` are all live workers, the asking ones among
 /// them; their locked loads win over what `fleet` says.
 pub fn place(asks: &[Ask], asking: &[WorkerLoad], fleet: &[WorkerLoad], candidates: &[Candidate]) -> Placement {
-    let mut rooms: BTreeMap<&WorkerName, Room> = fleet.iter().map(|load| (&load.name, Room::of(load))).collect();
-    rooms.extend(asking.iter().map(|load| (&load.name, Room::of(load))));
-    let mut free: Vec<u32> = asks.iter().map(|ask| ask.free_slots).collect();
-    let mut placement = Placement::default();
+    let mut placer = Placer::new(asks, asking);
+    placer.know(fleet);
     for job in candidates {
+        placer.place(job);
+    }
+    placer.placement
+}
+
+/// Places candidates as they are read, page by page.
+#[derive(Debug)]
+pub(crate) struct Placer<'a> {
+    asks: &'a [Ask],
+    rooms: BTreeMap<WorkerName, Room>,
+    free: Vec<u32>,
+    pub(crate) placement: Placement,
+}
+
+impl<'a> Placer<'a> {
+    pub(crate) fn new(asks: &'a [Ask], asking: &[WorkerLoad]) -> Self {
+        Self {
+            asks,
+            rooms: asking.iter().map(|load| (load.name.clone(), Room::of(load))).collect(),
+            free: asks.iter().map(|ask| ask.free_slots).collect(),
+            placement: Placement::default(),
+        }
+    }
+
+    /// Adds the workers that do not ask: a blocking job may reserve one of them.
+    pub(crate) fn know(&mut self, fleet: &[WorkerLoad]) {
+        for load in fleet {
+            self.rooms.entry(load.name.clone()).or_insert_with(|| Room::of(load));
+        }
+    }
+
+    /// Whether any ask can still be answered. What ranks lower need not be looked at when none can.
+    pub(crate) fn is_open(&self) -> bool {
+        (0..self.asks.len()).any(|index| self.has_room(index))
+    }
+
+    /// Looks at the next candidate in claim order.
+    pub(crate) fn place(&mut self, job: &Candidate) {
         if job.is_blocking {
-            place_blocking(job, asks, &mut free, &mut rooms, &mut placement);
+            self.place_blocking(job);
         } else {
-            place_shared(job, asks, &mut free, &mut rooms, &mut placement);
+            self.place_shared(job);
         }
     }
-    placement
-}
 
-fn place_shared(
-    job: &Candidate,
-    asks: &[Ask],
-    free: &mut [u32],
-    rooms: &mut BTreeMap<&WorkerName, Room>,
-    placement: &mut Placement,
-) {
-    let fits = |index: &usize| {
-        free[*index] > 0
-            && rooms
-                .get(&asks[*index].worker)
-                .is_some_and(|room| !room.blocked && !room.reserved && room.may_run(&asks[*index].worker, job))
-    };
-    let Some(index) = (0..asks.len()).filter(fits).max_by_key(|index| (free[*index], std::cmp::Reverse(*index))) else {
-        return;
-    };
-    free[index] -= 1;
-    if let Some(room) = rooms.get_mut(&asks[index].worker) {
-        room.active += 1;
+    fn room(&self, index: usize) -> Option<&Room> {
+        self.rooms.get(&self.asks[index].worker)
     }
-    placement.assignments.push((job.id, index));
-}
 
-fn place_blocking(
-    job: &Candidate,
-    asks: &[Ask],
-    free: &mut [u32],
-    rooms: &mut BTreeMap<&WorkerName, Room>,
-    placement: &mut Placement,
-) {
-    let idle = |index: &usize| {
-        let name = &asks[*index].worker;
-        free[*index] > 0
-            && rooms.get(name).is_some_and(|room| room.active == 0 && !room.reserved && room.may_run(name, job))
-    };
-    let kept = |index: &usize| job.reserved_worker.as_ref() == Some(&asks[*index].worker);
-    let idle: Vec<usize> = (0..asks.len()).filter(idle).collect();
-    if let Some(index) = idle.iter().copied().find(kept).or_else(|| idle.first().copied()) {
-        free[index] -= 1;
-        if let Some(room) = rooms.get_mut(&asks[index].worker) {
+    fn has_room(&self, index: usize) -> bool {
+        self.free[index] > 0 && self.room(index).is_some_and(Room::is_open)
+    }
+
+    fn fits(&self, index: usize, job: &Candidate) -> bool {
+        self.has_room(index) && self.room(index).is_some_and(|room| room.may_run(&self.asks[index].worker, job))
+    }
+
+    fn place_shared(&mut self, job: &Candidate) {
+        let fitting = (0..self.asks.len()).filter(|index| self.fits(*index, job));
+        if let Some(index) = fitting.max_by_key(|index| (self.free[*index], std::cmp::Reverse(*index))) {
+            self.assign(job, index);
+        }
+    }
+
+    fn place_blocking(&mut self, job: &Candidate) {
+        let idle = |index: &usize| self.fits(*index, job) && self.room(*index).is_some_and(|room| room.active == 0);
+        let kept = |index: &usize| job.reserved_worker.as_ref() == Some(&self.asks[*index].worker);
+        let idle: Vec<usize> = (0..self.asks.len()).filter(idle).collect();
+        if let Some(index) = idle.iter().copied().find(kept).or_else(|| idle.first().copied()) {
+            self.assign(job, index);
+            return;
+        }
+        let chosen = self.reservation(job);
+        if let Some(room) = chosen.as_ref().and_then(|name| self.rooms.get_mut(name)) {
+            room.reserved = true;
+        }
+        if chosen != job.reserved_worker {
+            self.placement.reservations.push((job.id, chosen));
+        }
+    }
+
+    fn assign(&mut self, job: &Candidate, index: usize) {
+        self.free[index] -= 1;
+        if let Some(room) = self.rooms.get_mut(&self.asks[index].worker) {
             room.active += 1;
-            room.blocked = true;
+            room.blocked |= job.is_blocking;
         }
-        placement.assignments.push((job.id, index));
-        return;
+        self.placement.assignments.push((job.id, index));
     }
-    let chosen = reservation(job, rooms);
-    if let Some(room) = chosen.as_ref().and_then(|name| rooms.get_mut(name)) {
-        room.reserved = true;
-    }
-    if chosen != job.reserved_worker {
-        placement.reservations.push((job.id, chosen));
-    }
-}
 
-/// The worker that a blocking job waits for: the one it has, while that still fits, else the one with the fewest jobs.
-fn reservation(job: &Candidate, rooms: &BTreeMap<&WorkerName, Room>) -> Option<WorkerName> {
-    let eligible: BTreeSet<(u32, &WorkerName)> = rooms
-        .iter()
-        .filter(|(name, room)| !room.reserved && room.may_run(name, job))
-        .map(|(name, room)| (room.active, *name))
-        .collect();
-    let kept = job.reserved_worker.as_ref().filter(|kept| eligible.iter().any(|(_, name)| name == kept));
-    kept.or_else(|| eligible.first().map(|(_, name)| *name)).cloned()
+    /// The worker that a blocking job waits for: the one it has, while that still fits, else the one with the fewest
+    /// jobs.
+    fn reservation(&self, job: &Candidate) -> Option<WorkerName> {
+        let eligible: BTreeSet<(u32, &WorkerName)> = self
+            .rooms
+            .iter()
+            .filter(|(name, room)| !room.reserved && room.may_run(name, job))
+            .map(|(name, room)| (room.active, name))
+            .collect();
+        let kept = job.reserved_worker.as_ref().filter(|kept| eligible.iter().any(|(_, name)| name == kept));
+        kept.or_else(|| eligible.first().map(|(_, name)| *name)).cloned()
+    }
 }

@@ -8,10 +8,11 @@ use orchestrator_core::job::{JobStatus, Outcome};
 use orchestrator_core::lease::{LEASE, LeaseToken};
 use orchestrator_core::text::{Reason, WorkerName};
 use orchestrator_core::worker::WorkerState;
-use orchestrator_db::{DbError, Hint, LockedJob, NewSession, Tx};
+use orchestrator_db::{DbError, Hint, LockedJob, NewSession, StoredTrigger, Tx};
 
 use crate::beats::Beat;
-use crate::finish::lock_with_trigger;
+use crate::end::Ended;
+use crate::finish::{end_of_hand_back, lock_all_with_triggers, lock_with_trigger};
 use crate::scheduler::Scheduler;
 use crate::transaction::{Contended, in_transaction};
 
@@ -104,9 +105,12 @@ impl Scheduler {
         };
         tx.worker_upsert(&new, now).await?;
         let mut hints = vec![Hint::Worker { name: name.as_str().to_owned() }, Hint::Jobs];
-        for job in tx.job_held_by(name).await? {
+        let held = tx.job_ids_held_by(name).await?;
+        lock_all_with_triggers(tx, &held).await?;
+        for job in held {
+            let (trigger, job) = lock_with_trigger(tx, job).await?;
             if !registration.held.contains(&(job.job.id, job.lease_token)) {
-                hints.extend(self.give_up(tx, &job, now).await?);
+                hints.extend(give_up(tx, &trigger, &job, now).await?);
             }
         }
         let renewed = tx.job_renew(name, &registration.held, now + LEASE).await?;
@@ -116,49 +120,55 @@ impl Scheduler {
         Ok(((Registered { session, gone }, previous), hints))
     }
 
-    /// Ends what an agent no longer has: what was not started goes back to the queue, what may have run is over.
-    async fn give_up(&self, tx: &mut Tx, held: &LockedJob, now: Timestamp) -> Result<Vec<Hint>, DbError> {
-        let (trigger, job) = lock_with_trigger(tx, held.job.id).await?;
-        let outcome = match job.job.state.status() {
-            JobStatus::Assigned if !job.job.kill_requested && !trigger.deleted => {
-                let reason = Reason::cut("the worker started anew before it had started the job");
-                tx.job_hand_back(job.job.id, job.lease_token, &reason, None).await?;
-                tx.trigger_refresh_status(&[trigger.trigger.id]).await?;
-                return Ok(vec![Hint::Job { id: job.job.id }, Hint::Jobs]);
-            }
-            JobStatus::Assigned if trigger.deleted => Outcome::Cancelled,
-            JobStatus::Assigned | JobStatus::Running | JobStatus::Lost if job.job.kill_requested => Outcome::Killed,
-            JobStatus::Assigned | JobStatus::Running | JobStatus::Lost => Outcome::Failed,
-            JobStatus::Queued
-            | JobStatus::Done
-            | JobStatus::Failed
-            | JobStatus::Killed
-            | JobStatus::TimedOut
-            | JobStatus::Cancelled => {
-                return Ok(Vec::new());
-            }
-        };
-        let reason = Reason::cut("the worker was restarted while the robot ran; what was left of the robot was killed");
-        tx.job_finish(job.job.id, job.lease_token, outcome, None, Some(&reason), now).await?;
-        crate::end::Ended { trigger: &trigger, job: &job, outcome, reason: Some(reason.as_str()), now }.settle(tx).await
-    }
-
     /// Ends a session in good order.
     pub async fn leave(&self, worker: &WorkerName, session: SessionId) -> Result<(), DbError> {
         self.flush_beats().await?;
         in_transaction!(self, |tx| {
             let mut hints = vec![Hint::Jobs];
-            // A grant whose answer the agent did not wait for any more.
-            for job in tx.job_held_by(worker).await? {
+            tx.worker_lock(worker).await?;
+            let held = tx.job_ids_held_by(worker).await?;
+            lock_all_with_triggers(tx, &held).await?;
+            for job in held {
+                let (trigger, job) = lock_with_trigger(tx, job).await?;
+                // A grant whose answer the agent did not wait for any more.
                 if job.session_id == Some(session) && job.job.state.status() == JobStatus::Assigned {
-                    hints.extend(self.give_up(tx, &job, self.now()).await?);
+                    hints.extend(give_up(tx, &trigger, &job, self.now()).await?);
                 }
             }
-            tx.worker_stop(worker, session).await?;
-            tx.worker_release_reservations(worker).await?;
+            if tx.worker_stop(worker, session).await? {
+                tx.worker_release_reservations(worker).await?;
+            }
             Ok::<_, DbError>(((), hints))
         })
     }
+}
+
+/// Ends what an agent no longer has: what was not started goes back to the queue, what may have run is over.
+async fn give_up(tx: &mut Tx, trigger: &StoredTrigger, job: &LockedJob, now: Timestamp) -> Result<Vec<Hint>, DbError> {
+    let (outcome, reason) = match job.job.state.status() {
+        JobStatus::Assigned => {
+            let reason = Reason::cut("the worker ended or started anew before it had started the job");
+            let Some(outcome) = end_of_hand_back(trigger, job) else {
+                tx.job_hand_back(job.job.id, job.lease_token, &reason, None).await?;
+                tx.trigger_refresh_status(&[trigger.trigger.id]).await?;
+                return Ok(vec![Hint::Job { id: job.job.id }, Hint::Jobs]);
+            };
+            (outcome, reason)
+        }
+        JobStatus::Running | JobStatus::Lost => {
+            let reason = "the worker was restarted while the robot ran; what was left of the robot was killed";
+            (if job.job.kill_requested { Outcome::Killed } else { Outcome::Failed }, Reason::cut(reason))
+        }
+        JobStatus::Queued
+        | JobStatus::Done
+        | JobStatus::Failed
+        | JobStatus::Killed
+        | JobStatus::TimedOut
+        | JobStatus::Cancelled => return Ok(Vec::new()),
+    };
+    tx.job_finish(job.job.id, job.lease_token, outcome, None, Some(&reason), now).await?;
+    let reason = Some(reason.as_str());
+    Ended { trigger, job, outcome, reason, now, robot_unknown: false }.settle(tx).await
 }
 
 fn refuse_second_instance(

@@ -1,8 +1,6 @@
 //! What was lost is found: leases that ran out, lost jobs that nobody answers for, robots that run too long, workers that
 //! fell silent, claims of elements that expired.
 
-use std::collections::BTreeSet;
-
 use orchestrator_core::clock::Timestamp;
 use orchestrator_core::id::{JobId, LogId};
 use orchestrator_core::job::{JobState, JobStatus, Outcome};
@@ -11,7 +9,7 @@ use orchestrator_core::log::{LogLevel, LogLine};
 use orchestrator_core::text::{LogMessage, Reason};
 use orchestrator_db::{DbError, Hint, LockedJob, StoredTrigger, Tx};
 
-use crate::end::{Ended, next_attempt};
+use crate::end::{Ended, hints_of_new, may_run_again, next_attempt, released};
 use crate::finish::lock_with_trigger;
 use crate::scheduler::Scheduler;
 use crate::transaction::in_transaction;
@@ -22,6 +20,9 @@ const OVERTIME_MARGIN: std::time::Duration = std::time::Duration::from_secs(30);
 
 /// Jobs that one look takes on at most.
 const BATCH: u32 = 200;
+
+/// Lost jobs that one look looks at. They are few, and most of them only wait.
+const MOST_LOST: u32 = 5_000;
 
 /// What one look found and did.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -45,19 +46,22 @@ impl Scheduler {
     /// renewed by then.
     pub async fn rescue(&self, now: Timestamp) -> Result<RescueSummary, DbError> {
         let mut summary = RescueSummary::default();
-        if !self.may_rescue(now) {
+        if !self.duty().may_rescue(now) {
             return Ok(summary);
         }
         self.flush_beats().await?;
         let (expired, lost, overtime) = self.look(now).await?;
         for job in expired {
-            self.rescue_expired(job, now, &mut summary).await?;
+            let done = self.rescue_expired(job, now, &mut summary).await;
+            pass_over_bad(job, done)?;
         }
         for job in lost {
-            self.resolve_lost(job, now, &mut summary).await?;
+            let done = self.resolve_lost(job, now, &mut summary).await;
+            pass_over_bad(job, done)?;
         }
         for job in overtime {
-            self.stop_overtime(job, now, &mut summary).await?;
+            let done = self.stop_overtime(job, now, &mut summary).await;
+            pass_over_bad(job, done)?;
         }
         summary.silent_workers = self.mark_silent_workers(now).await?;
         Ok(summary)
@@ -68,7 +72,8 @@ impl Scheduler {
         let mut tx = self.db().begin_write().await?;
         let ids = |jobs: Vec<LockedJob>| jobs.into_iter().map(|job| job.job.id).collect::<Vec<_>>();
         let expired = ids(tx.job_lock_expired(now, BATCH).await?);
-        let lost = ids(tx.job_lock_lost(BATCH).await?);
+        let lost = tx.job_lock_lost(MOST_LOST).await?;
+        let lost = ids(lost.into_iter().filter(|job| may_be_resolved(job, now)).collect());
         let overtime = ids(tx.job_lock_overtime(now, BATCH).await?);
         tx.rollback().await?;
         Ok((expired, lost, overtime))
@@ -99,13 +104,12 @@ impl Scheduler {
                 let hints = supersede(tx, &trigger, &job, now).await?;
                 return Ok(((false, true), hints));
             }
-            let patience =
-                chrono::Duration::from_std(job.job.snapshot.policies.lost_after).unwrap_or(chrono::Duration::MAX);
-            if now - since < patience {
+            if now - since < patience(&job) {
                 return Ok(((false, false), Vec::new()));
             }
             let reason = Reason::cut("its worker was lost and did not answer in time (lost_after)");
-            let hints = end_lost(tx, &trigger, &job, outcome_of_lost(&job), &reason, now).await?;
+            let end = EndOfLost { outcome: outcome_of_lost(&job), reason: &reason, robot_unknown: true };
+            let hints = end_lost(tx, &trigger, &job, end, now).await?;
             Ok::<_, DbError>(((true, false), hints))
         })?;
         summary.ended += usize::from(done.0);
@@ -134,8 +138,10 @@ impl Scheduler {
             for worker in &silent {
                 tx.worker_release_reservations(worker).await?;
             }
-            tx.element_expire_claims(now, BATCH).await?;
-            let hints = if silent.is_empty() { Vec::new() } else { vec![Hint::Jobs] };
+            let mut hints = hints_of_new(&tx.element_expire_claims(now, BATCH).await?);
+            if !silent.is_empty() {
+                hints.push(Hint::Jobs);
+            }
             Ok::<_, DbError>((silent.len(), hints))
         })?;
         Ok(silent)
@@ -146,10 +152,11 @@ async fn expire(tx: &mut Tx, trigger: &StoredTrigger, job: &LockedJob, now: Time
     let id = job.job.id;
     let mut hints = vec![Hint::Job { id }, Hint::Triggers];
     match job.job.state.status() {
-        JobStatus::Assigned if job.job.kill_requested || trigger.deleted => {
+        JobStatus::Assigned if !may_run_again(trigger, job) => {
             let outcome = if job.job.kill_requested { Outcome::Killed } else { Outcome::Cancelled };
             tx.job_finish(id, job.lease_token, outcome, None, None, now).await?;
-            hints.extend(Ended { trigger, job, outcome, reason: None, now }.settle(tx).await?);
+            let ended = Ended { trigger, job, outcome, reason: None, now, robot_unknown: false };
+            hints.extend(ended.settle(tx).await?);
         }
         JobStatus::Assigned => {
             tx.job_requeue_expired(&[id]).await?;
@@ -172,6 +179,17 @@ async fn expire(tx: &mut Tx, trigger: &StoredTrigger, job: &LockedJob, now: Time
     Ok(hints)
 }
 
+/// One job that cannot be dealt with must not keep the others from being rescued.
+fn pass_over_bad(job: JobId, done: Result<(), DbError>) -> Result<(), DbError> {
+    match done {
+        Err(error) if !error.is_transient() => {
+            tracing::error!(%job, %error, "a job cannot be rescued");
+            Ok(())
+        }
+        done => done,
+    }
+}
+
 async fn log_loss(tx: &mut Tx, job: &LockedJob, now: Timestamp) -> Result<(), DbError> {
     let worker = job.job.worker_name.as_ref().map_or("its worker", |name| name.as_str());
     let text = format!(
@@ -188,9 +206,29 @@ async fn log_loss(tx: &mut Tx, job: &LockedJob, now: Timestamp) -> Result<(), Db
     tx.log_insert(&[line]).await
 }
 
-/// A lost job that somebody wanted killed is KILLED, any other FAILED.
+/// A lost job that somebody wanted killed is KILLED, one that ran too long TIMED_OUT, any other FAILED.
 pub(crate) fn outcome_of_lost(job: &LockedJob) -> Outcome {
-    if job.job.kill_requested { Outcome::Killed } else { Outcome::Failed }
+    match (job.job.kill_requested, job.lost_since) {
+        (true, Some(since)) if was_overtime(job, since) => Outcome::TimedOut,
+        (true, _) => Outcome::Killed,
+        (false, _) => Outcome::Failed,
+    }
+}
+
+/// How a lost job ends without its worker's word.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct EndOfLost<'a> {
+    pub(crate) outcome: Outcome,
+    pub(crate) reason: &'a Reason,
+    /// Nobody knows whether its robot still runs.
+    pub(crate) robot_unknown: bool,
+}
+
+impl<'a> EndOfLost<'a> {
+    /// On somebody's word.
+    pub(crate) fn killed(reason: &'a Reason) -> Self {
+        Self { outcome: Outcome::Killed, reason, robot_unknown: true }
+    }
 }
 
 /// Ends a lost job without its worker's word.
@@ -198,26 +236,36 @@ pub(crate) async fn end_lost(
     tx: &mut Tx,
     trigger: &StoredTrigger,
     job: &LockedJob,
-    outcome: Outcome,
-    reason: &Reason,
+    end: EndOfLost<'_>,
     now: Timestamp,
 ) -> Result<Vec<Hint>, DbError> {
-    let ended: BTreeSet<JobId> = tx.job_end_lost(&[job.job.id], outcome, reason, now).await?.into_iter().collect();
-    if !ended.contains(&job.job.id) {
+    let EndOfLost { outcome, reason, robot_unknown } = end;
+    if tx.job_end_lost(&[job.job.id], outcome, reason, now).await?.is_empty() {
         return Ok(Vec::new());
     }
-    Ended { trigger, job, outcome, reason: Some(reason.as_str()), now }.settle(tx).await
+    Ended { trigger, job, outcome, reason: Some(reason.as_str()), now, robot_unknown }.settle(tx).await
+}
+
+fn patience(job: &LockedJob) -> chrono::Duration {
+    chrono::Duration::from_std(job.job.snapshot.policies.lost_after).unwrap_or(chrono::Duration::MAX)
+}
+
+/// Whether a closer look, under locks, is worth while.
+fn may_be_resolved(job: &LockedJob, now: Timestamp) -> bool {
+    job.lost_since.is_some_and(|since| now - since >= patience(job) || is_stopped(job, since, now))
 }
 
 /// A robot that stops when lost has stopped one lease and one grace after its worker's last word at the latest.
-fn may_supersede(trigger: &StoredTrigger, job: &LockedJob, since: Timestamp, now: Timestamp) -> bool {
+fn is_stopped(job: &LockedJob, since: Timestamp, now: Timestamp) -> bool {
     let policies = &job.job.snapshot.policies;
     policies.retry_lost
         && policies.stop_on_lost
-        && !trigger.deleted
-        && !job.job.kill_requested
         && job.job.attempt < policies.max_attempts
         && now >= since + LEASE + policies.stop_grace
+}
+
+fn may_supersede(trigger: &StoredTrigger, job: &LockedJob, since: Timestamp, now: Timestamp) -> bool {
+    is_stopped(job, since, now) && may_run_again(trigger, job)
 }
 
 async fn supersede(
@@ -232,13 +280,23 @@ async fn supersede(
     {
         return Ok(Vec::new());
     }
-    tx.element_release_of_job(&[job.job.id], now).await?;
+    let mut hints = released(tx, job.job.id, now).await?;
     tx.trigger_refresh_status(&[trigger.trigger.id]).await?;
-    Ok(vec![Hint::Job { id: job.job.id }, Hint::Jobs, Hint::Triggers])
+    hints.extend([Hint::Job { id: job.job.id }, Hint::Jobs, Hint::Triggers]);
+    Ok(hints)
 }
 
 fn is_overtime(job: &LockedJob, now: Timestamp) -> bool {
+    matches!(job.job.state, JobState::Running { .. }) && is_past_backstop(job, now)
+}
+
+/// Whether the server had asked for the kill by `at`, because the robot ran too long.
+pub(crate) fn was_overtime(job: &LockedJob, at: Timestamp) -> bool {
+    job.job.kill_requested && is_past_backstop(job, at)
+}
+
+fn is_past_backstop(job: &LockedJob, at: Timestamp) -> bool {
     let policies = &job.job.snapshot.policies;
-    let (JobState::Running { started_at, .. }, Some(timeout)) = (job.job.state, policies.timeout) else { return false };
-    now >= started_at + timeout + policies.stop_grace + OVERTIME_MARGIN
+    let (Some(started_at), Some(timeout)) = (job.job.start_time, policies.timeout) else { return false };
+    at >= started_at + timeout + policies.stop_grace + OVERTIME_MARGIN
 }

@@ -1,9 +1,7 @@
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 
 use chrono_tz::Tz;
 use orchestrator_core::clock::{Clock, Timestamp};
-use orchestrator_core::lease::LEASE;
 use orchestrator_core::secret::KeyRing;
 use orchestrator_core::text::Limits;
 use orchestrator_db::{Db, DbError, Hint, Tx};
@@ -11,6 +9,7 @@ use tokio::sync::broadcast;
 
 use crate::beats::Beats;
 use crate::discipline::DisciplinedClock;
+use crate::duty::Duty;
 use crate::waiting::Waiting;
 use crate::wake::Wake;
 
@@ -64,8 +63,7 @@ struct Inner {
     waiting: Waiting,
     beats: Beats,
     started_at: Timestamp,
-    /// Microseconds since the epoch.
-    on_duty_since: AtomicI64,
+    duty: Duty,
 }
 
 impl Scheduler {
@@ -83,7 +81,7 @@ impl Scheduler {
                 waiting: Waiting::default(),
                 beats: Beats::default(),
                 started_at,
-                on_duty_since: AtomicI64::new(started_at.timestamp_micros()),
+                duty: Duty::begun_at(started_at),
             }),
         }
     }
@@ -141,18 +139,11 @@ impl Scheduler {
     /// Since when this server has been able to decide. What was due before was missed by all servers, and no lease that
     /// was granted before is taken for expired within one lease of it.
     pub fn on_duty_since(&self) -> Timestamp {
-        Timestamp::from_timestamp_micros(self.inner.on_duty_since.load(Ordering::Acquire))
-            .unwrap_or(self.inner.started_at)
+        self.inner.duty.since()
     }
 
-    /// Begins duty anew, after the database was away or the clock stepped.
-    pub(crate) fn resume_duty(&self, now: Timestamp) {
-        self.inner.on_duty_since.store(now.timestamp_micros(), Ordering::Release);
-    }
-
-    /// Whether a lease has been on watch long enough that its expiry means something.
-    pub(crate) fn may_rescue(&self, now: Timestamp) -> bool {
-        now >= self.on_duty_since() + LEASE
+    pub(crate) fn duty(&self) -> &Duty {
+        &self.inner.duty
     }
 
     /// Tells this server's waiters what changed.

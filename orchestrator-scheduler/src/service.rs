@@ -2,17 +2,17 @@
 //! again. A loop's error is told once and the loop goes on; a database that went away begins the duty anew when it is
 //! back.
 
-use std::sync::Arc;
+use std::pin::Pin;
 use std::time::Duration;
 
 use orchestrator_core::clock::Timestamp;
-use orchestrator_core::lease::LEASE;
 use orchestrator_db::{DbError, Heard};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 
-use crate::discipline::DisciplinedClock;
+use crate::engine::TickSummary;
 use crate::scheduler::Scheduler;
 use crate::wake::Marks;
 
@@ -31,109 +31,119 @@ const DECISIONS_KEPT: chrono::Duration = chrono::Duration::days(30);
 /// Rows that one round of upkeep takes on.
 const UPKEEP_BATCH: u32 = 5_000;
 
+/// The shortest wait after ticks that came to nothing.
+const FRUITLESS_WAIT: Duration = Duration::from_millis(4);
+
 /// Starts the loops on a tracker; they end when the token is cancelled.
 pub fn run(scheduler: &Scheduler, tasks: &TaskTracker, stop: &CancellationToken) {
-    let spawn = |name: &'static str, work: futures::BoxedLoop| {
-        let stop = stop.clone();
-        let guarded = async move {
-            tokio::select! { () = stop.cancelled() => {}, () = work => {} }
-        };
-        tasks.spawn(guarded.instrument(tracing::info_span!("loop", name)));
+    let spawn = |name: &'static str, work: fn(Scheduler, CancellationToken) -> BoxedLoop| {
+        let looping = keep_going(name, work, scheduler.clone(), tasks.clone(), stop.clone());
+        tasks.spawn(looping.instrument(tracing::info_span!("loop", name)));
     };
-    spawn("engine", Box::pin(engine(scheduler.clone())));
-    spawn("rescue", Box::pin(rescue(scheduler.clone())));
-    spawn("listen", Box::pin(listen(scheduler.clone())));
-    spawn("upkeep", Box::pin(upkeep(scheduler.clone())));
-    if let Some(clock) = scheduler.disciplined_clock() {
-        spawn("clock", Box::pin(discipline(scheduler.clone(), clock)));
+    // A tick is not cut off: what it grants is told to the workers.
+    spawn("engine", |scheduler, stop| Box::pin(engine(scheduler, stop)));
+    spawn("rescue", |scheduler, stop| Box::pin(until_stopped(stop, rescue(scheduler))));
+    spawn("listen", |scheduler, stop| Box::pin(until_stopped(stop, listen(scheduler))));
+    spawn("upkeep", |scheduler, stop| Box::pin(until_stopped(stop, upkeep(scheduler))));
+    if scheduler.disciplined_clock().is_some() {
+        spawn("clock", |scheduler, stop| Box::pin(until_stopped(stop, discipline(scheduler))));
     }
 }
 
-mod futures {
-    use std::pin::Pin;
+type BoxedLoop = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-    pub(super) type BoxedLoop = Pin<Box<dyn Future<Output = ()> + Send>>;
+/// Begins a loop anew when it panics: a server whose engine is dead would look alive and do nothing.
+async fn keep_going(
+    name: &'static str,
+    work: fn(Scheduler, CancellationToken) -> BoxedLoop,
+    scheduler: Scheduler,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+) {
+    loop {
+        let round = tasks.spawn(work(scheduler.clone(), stop.clone()).in_current_span());
+        match round.await {
+            Err(error) if error.is_panic() => tracing::error!(name, "a loop panicked; it begins anew"),
+            _ => return,
+        }
+        tokio::time::sleep(POLL).await;
+    }
+}
+
+async fn until_stopped(stop: CancellationToken, work: impl Future<Output = ()>) {
+    tokio::select! { () = stop.cancelled() => {}, () = work => {} }
 }
 
 /// Evaluates and assigns, as soon as something is due or has changed.
-async fn engine(scheduler: Scheduler) {
+async fn engine(scheduler: Scheduler, stop: CancellationToken) {
     let mut marks = Marks { everything: true, ..Marks::default() };
-    let mut duty = Duty::default();
-    loop {
+    let mut next_poll = Instant::now() + POLL;
+    let mut pace = Pace::default();
+    while !stop.is_cancelled() {
         let now = scheduler.now();
-        duty.observe(&scheduler, now);
-        if !scheduler.is_fit_for_duty() {
-            marks = wait_for_work(&scheduler, POLL).await;
-            continue;
-        }
-        let wait = match scheduler.tick_marked(now, &marks).await {
-            Ok(summary) => {
-                duty.succeeded(&scheduler, now);
-                if summary.more { Duration::ZERO } else { until(summary.next_due, scheduler.now()) }
+        scheduler.duty().observe(now, std::time::Instant::now());
+        let wait = if scheduler.is_fit_for_duty() {
+            match round(&scheduler, &marks).await {
+                Ok(summary) => pace.wait(&summary, scheduler.now()),
+                Err(error) => {
+                    if error.is_transient() && scheduler.duty().failed() {
+                        tracing::error!(error = %Chain(&error), "the database does not answer; trying again every second");
+                    } else {
+                        tracing::debug!(error = %Chain(&error), "a tick failed");
+                    }
+                    POLL
+                }
             }
-            Err(error) => {
-                duty.failed(&error);
-                POLL
-            }
+        } else {
+            POLL
         };
-        marks = wait_for_work(&scheduler, wait).await;
-    }
-}
-
-/// Waits for word, for the next due instant, or for the poll; returns what to look at.
-async fn wait_for_work(scheduler: &Scheduler, wait: Duration) -> Marks {
-    let polled = wait >= POLL;
-    tokio::select! {
-        () = scheduler.signals().for_engine() => scheduler.signals().take(),
-        () = tokio::time::sleep(wait.min(POLL)) => {
-            let mut marks = scheduler.signals().take();
-            marks.everything |= polled;
-            marks
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = scheduler.signals().for_engine() => {}
+            () = tokio::time::sleep_until(next_poll.min(Instant::now() + wait)) => {}
+        }
+        marks = scheduler.signals().take();
+        // However busy the server is: once a second it looks at everything.
+        if Instant::now() >= next_poll {
+            marks.everything = true;
+            next_poll = Instant::now() + POLL;
         }
     }
 }
 
-fn until(due: Option<Timestamp>, now: Timestamp) -> Duration {
-    // The clock counts microseconds, the timer milliseconds: waking a moment late beats waking twice.
-    due.map_or(POLL, |due| (due - now).to_std().unwrap_or(Duration::ZERO))
+/// One tick. After an outage, duty begins anew before anything is decided.
+async fn round(scheduler: &Scheduler, marks: &Marks) -> Result<TickSummary, DbError> {
+    if scheduler.duty().is_away() {
+        scheduler.db().begin_read().await?.job_any_queued().await?;
+        scheduler.duty().answered(scheduler.now(), Duration::ZERO);
+    }
+    let began = Instant::now();
+    let summary = scheduler.tick_marked(scheduler.now(), marks).await?;
+    scheduler.duty().answered(scheduler.now(), began.elapsed());
+    Ok(summary)
 }
 
-/// Knows when the server's duty was interrupted: the database away, or the clock stepped.
+/// How long to wait for the next tick.
 #[derive(Debug, Default)]
-struct Duty {
-    away: bool,
-    last: Option<(Timestamp, std::time::Instant)>,
+struct Pace {
+    fruitless: u32,
 }
 
-impl Duty {
-    /// A clock that has moved more than a second differently from the monotonic one has been stepped (or the machine
-    /// slept).
-    fn observe(&mut self, scheduler: &Scheduler, now: Timestamp) {
-        let instant = std::time::Instant::now();
-        if let Some((then, at)) = self.last.replace((now, instant)) {
-            let wall = now - then;
-            let real = chrono::Duration::from_std(instant - at).unwrap_or(chrono::Duration::MAX);
-            if (wall - real).abs() > chrono::Duration::seconds(1) {
-                tracing::warn!(
-                    step.seconds = (wall - real).num_seconds(),
-                    "the clock stepped; nothing is rescued for one lease"
-                );
-                scheduler.resume_duty(now);
-            }
+impl Pace {
+    /// Until the next due instant. Where that has come and ticks come to nothing (a row that is locked or cannot be
+    /// read), each waits twice as long as the one before.
+    fn wait(&mut self, summary: &TickSummary, now: Timestamp) -> Duration {
+        let due = summary.next_due.map_or(POLL, |due| (due - now).to_std().unwrap_or(Duration::ZERO));
+        let wait = if summary.more { Duration::ZERO } else { due };
+        if !summary.is_fruitless() || wait >= FRUITLESS_WAIT {
+            self.fruitless = 0;
+            return wait;
         }
-    }
-
-    fn succeeded(&mut self, scheduler: &Scheduler, now: Timestamp) {
-        if std::mem::take(&mut self.away) {
-            tracing::info!("the database is back; nothing is rescued for one lease");
-            scheduler.resume_duty(now);
+        self.fruitless += 1;
+        if self.fruitless == 1 {
+            return wait;
         }
-    }
-
-    fn failed(&mut self, error: &DbError) {
-        if !std::mem::replace(&mut self.away, true) {
-            tracing::error!(error = %Chain(error), "the database does not answer; trying again every second");
-        }
+        FRUITLESS_WAIT.saturating_mul(1 << (self.fruitless - 2).min(8)).min(POLL)
     }
 }
 
@@ -157,14 +167,22 @@ async fn rescue(scheduler: Scheduler) {
     loop {
         tokio::time::sleep(POLL).await;
         let now = scheduler.now();
-        if let Err(error) = scheduler.flush_beats().await {
-            tracing::debug!(error = %Chain(&error), "heartbeats were not written");
-            continue;
-        }
-        match scheduler.rescue(now).await {
+        scheduler.duty().observe(now, std::time::Instant::now());
+        let outcome = async {
+            scheduler.flush_beats().await?;
+            scheduler.rescue(now).await
+        };
+        match outcome.await {
             Ok(summary) if summary != crate::RescueSummary::default() => tracing::warn!(?summary, "rescued"),
             Ok(_) => {}
-            Err(error) => tracing::debug!(error = %Chain(&error), "rescue failed"),
+            Err(error) => {
+                // The engine begins the duty anew when the database is back.
+                if error.is_transient() && scheduler.duty().failed() {
+                    tracing::error!(error = %Chain(&error), "the database does not answer; trying again every second");
+                } else {
+                    tracing::debug!(error = %Chain(&error), "rescue failed");
+                }
+            }
         }
     }
 }
@@ -191,7 +209,8 @@ async fn listen(scheduler: Scheduler) {
 }
 
 /// Keeps the server's clock with the database's.
-async fn discipline(scheduler: Scheduler, clock: Arc<DisciplinedClock>) {
+async fn discipline(scheduler: Scheduler) {
+    let Some(clock) = scheduler.disciplined_clock() else { return };
     loop {
         tokio::time::sleep(DISCIPLINE).await;
         if let Err(error) = clock.discipline(scheduler.db()).await {
@@ -213,12 +232,38 @@ async fn upkeep(scheduler: Scheduler) {
 impl Scheduler {
     /// One round of upkeep: old decisions go, counts per queue are folded.
     pub async fn upkeep(&self, now: Timestamp) -> Result<(), DbError> {
-        debug_assert!(DECISIONS_KEPT > chrono::Duration::from_std(LEASE).unwrap_or_default());
         let mut tx = self.db().begin_write().await?;
         tx.decision_prune(now - DECISIONS_KEPT, UPKEEP_BATCH).await?;
         tx.commit().await?;
         let mut tx = self.db().begin_write().await?;
         tx.queue_counts_fold(UPKEEP_BATCH).await?;
         tx.commit().await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::{TimeZone as _, Utc};
+
+    use super::*;
+
+    #[test]
+    fn what_is_due_and_comes_to_nothing_does_not_make_the_engine_spin() {
+        let now = Utc.timestamp_opt(1_800_000_000, 0).unwrap();
+        let stuck = TickSummary { next_due: Some(now - Duration::from_secs(5)), ..TickSummary::default() };
+        let mut pace = Pace::default();
+        let waits: Vec<u128> = (0..12).map(|_| pace.wait(&stuck, now).as_millis()).collect();
+        assert_eq!(waits, [0, 4, 8, 16, 32, 64, 128, 256, 512, 1000, 1000, 1000]);
+        let busy = TickSummary { created: 1, more: true, ..TickSummary::default() };
+        assert_eq!(pace.wait(&busy, now), Duration::ZERO);
+        assert_eq!(pace.wait(&stuck, now), Duration::ZERO);
+    }
+
+    #[test]
+    fn the_engine_sleeps_until_the_next_due_instant() {
+        let now = Utc.timestamp_opt(1_800_000_000, 0).unwrap();
+        let soon = TickSummary { next_due: Some(now + Duration::from_millis(300)), ..TickSummary::default() };
+        assert_eq!(Pace::default().wait(&soon, now), Duration::from_millis(300));
+        assert_eq!(Pace::default().wait(&TickSummary::default(), now), POLL);
     }
 }

@@ -46,6 +46,8 @@ impl Scheduler {
         in_transaction!(self, |tx| {
             let now = self.now();
             let found = tx.job_get(job).await?;
+            // The worker's row comes before the trigger's, as everywhere; what is refused below undoes it.
+            tx.worker_stamp_trigger(worker, &found.trigger_name, now).await?;
             tx.trigger_lock(&[found.trigger_id]).await?;
             let locked = tx.job_lock(&[job]).await?.into_iter().next().ok_or(StartError::LeaseLost(job))?;
             if locked.session_id != Some(session) || locked.job.worker_name.as_ref() != Some(worker) {
@@ -54,11 +56,12 @@ impl Scheduler {
             if !tx.job_start(job, token, token_hash, commit, now, now + LEASE).await? {
                 return Err(StartError::LeaseLost(job));
             }
-            tx.trigger_stamp_last_run(found.trigger_id, now).await?;
-            tx.worker_stamp_trigger(worker, &found.trigger_name, now).await?;
+            if locked.job.start_time.is_none() {
+                tx.trigger_stamp_last_run(found.trigger_id, now).await?;
+            }
             tx.trigger_refresh_status(&[found.trigger_id]).await?;
             let started = Started { kill_requested: locked.job.kill_requested };
-            Ok((started, vec![Hint::Job { id: job }, Hint::Triggers]))
+            Ok((started, vec![Hint::Job { id: job }]))
         })
     }
 }

@@ -18,6 +18,8 @@ pub(crate) struct WaitingClaim {
     pub(crate) session: SessionId,
     pub(crate) free_slots: u32,
     pub(crate) request: RequestId,
+    /// The caller lost the answer of the same call.
+    pub(crate) repeat: bool,
 }
 
 type Answer = Result<Vec<Grant>, ClaimError>;
@@ -58,11 +60,12 @@ impl Waiting {
         (Place { waiting: self, key }, receiver)
     }
 
-    /// The claims that wait now, for a transaction that decides about them; [`Self::settle`] ends that.
-    pub(crate) fn take_stock(&self) -> Vec<(u64, WaitingClaim)> {
+    /// The claims that wait now, for a transaction that decides about them until the stock is dropped.
+    pub(crate) fn take_stock(&self) -> Stock<'_> {
         let mut entries = self.lock();
         entries.by_key.values_mut().for_each(|entry| entry.in_flight = true);
-        entries.by_key.iter().map(|(key, entry)| (*key, entry.claim.clone())).collect()
+        let claims = entries.by_key.iter().map(|(key, entry)| (*key, entry.claim.clone())).collect();
+        Stock { waiting: self, claims }
     }
 
     /// Answers a claim. A caller that has left meanwhile finds its grant by repeating the call, or lets it expire.
@@ -74,9 +77,28 @@ impl Waiting {
     }
 
     /// The transaction is over; claims without an answer wait on.
-    pub(crate) fn settle(&self) {
+    fn settle(&self) {
         self.lock().by_key.values_mut().for_each(|entry| entry.in_flight = false);
         self.settled.notify_waiters();
+    }
+}
+
+/// Claims that a transaction decides about.
+#[derive(Debug)]
+pub(crate) struct Stock<'a> {
+    waiting: &'a Waiting,
+    claims: Vec<(u64, WaitingClaim)>,
+}
+
+impl Stock<'_> {
+    pub(crate) fn claims(&self) -> &[(u64, WaitingClaim)] {
+        &self.claims
+    }
+}
+
+impl Drop for Stock<'_> {
+    fn drop(&mut self) {
+        self.waiting.settle();
     }
 }
 

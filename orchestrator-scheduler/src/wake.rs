@@ -1,80 +1,117 @@
 //! Word within this server that something changed.
 
 use std::collections::BTreeSet;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use orchestrator_core::text::QueueName;
 use orchestrator_db::Hint;
-use tokio::sync::{Notify, broadcast};
+use tokio::sync::{Notify, broadcast, watch};
 
 /// What the engine is to look at, gathered until it does.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Marks {
-    /// Triggers may be due earlier than thought.
-    pub(crate) triggers: bool,
-    /// Jobs may be claimable.
-    pub(crate) jobs: bool,
+    /// Something may be due or claimable.
+    pub(crate) changed: bool,
     /// Queues that got elements.
     pub(crate) queues: BTreeSet<QueueName>,
     /// Look at everything: a poll, or word that was lost.
     pub(crate) everything: bool,
 }
 
+#[derive(Debug, Default)]
+struct State {
+    marks: Marks,
+    /// The engine has seen that nothing is queued, and has heard of no change since: a claim need not wake it.
+    quiet: bool,
+}
+
 /// Gathers hints for the engine and hands them on to streams.
 #[derive(Debug)]
 pub(crate) struct Wake {
-    marks: Mutex<Marks>,
+    state: Mutex<State>,
     engine: Notify,
     changes: broadcast::Sender<Hint>,
+    /// Counts how often word was lost.
+    lost: watch::Sender<u64>,
 }
 
 impl Wake {
     pub(crate) fn new() -> Self {
         let (changes, _) = broadcast::channel(4096);
-        Self { marks: Mutex::default(), engine: Notify::new(), changes }
+        let (lost, _) = watch::channel(0);
+        Self { state: Mutex::default(), engine: Notify::new(), changes, lost }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Marks what changed, wakes the engine where it matters to it, and tells the streams.
     pub(crate) fn wake(&self, hints: &[Hint]) {
         let mut for_engine = false;
         {
-            let mut marks = self.marks.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut state = self.state();
             for hint in hints {
                 for_engine |= match hint {
-                    Hint::Triggers => {
-                        marks.triggers = true;
-                        true
-                    }
-                    Hint::Jobs => {
-                        marks.jobs = true;
-                        true
-                    }
+                    Hint::Triggers | Hint::Jobs => true,
                     Hint::Queue { name } => {
-                        marks.queues.insert(QueueName::from_stored(name.clone()));
+                        state.marks.queues.insert(QueueName::from_stored(name.clone()));
                         true
                     }
                     Hint::Worker { .. } | Hint::Job { .. } | Hint::Logs | Hint::Tokens => false,
                 };
             }
+            state.marks.changed |= for_engine;
+            state.quiet &= !for_engine;
         }
         if for_engine {
             self.engine.notify_one();
         }
+        self.tell(hints);
+    }
+
+    /// Tells the streams only.
+    pub(crate) fn tell(&self, hints: &[Hint]) {
         for hint in hints {
             // Nobody listening is fine.
             let _ = self.changes.send(hint.clone());
         }
     }
 
-    /// Marks everything, for polls and after lost word.
-    pub(crate) fn wake_all(&self) {
-        self.marks.lock().unwrap_or_else(PoisonError::into_inner).everything = true;
+    /// Wakes the engine for a new claim, unless it is known that there is nothing to claim.
+    pub(crate) fn claim_came(&self) {
+        {
+            let mut state = self.state();
+            if state.quiet {
+                return;
+            }
+            state.marks.changed = true;
+        }
         self.engine.notify_one();
+    }
+
+    /// Notes that the engine saw nothing queued, unless word came while it looked.
+    pub(crate) fn be_quiet(&self) {
+        let mut state = self.state();
+        state.quiet = state.marks == Marks::default();
+    }
+
+    /// Marks everything, after lost word, for the engine and for the streams.
+    pub(crate) fn wake_all(&self) {
+        {
+            let mut state = self.state();
+            state.marks.everything = true;
+            state.quiet = false;
+        }
+        self.engine.notify_one();
+        self.lost.send_modify(|count| *count += 1);
     }
 
     /// Takes the marks, leaving none.
     pub(crate) fn take(&self) -> Marks {
-        std::mem::take(&mut *self.marks.lock().unwrap_or_else(PoisonError::into_inner))
+        let mut state = self.state();
+        state.quiet = false;
+        std::mem::take(&mut state.marks)
     }
 
     /// Waits for the next wake-up of the engine. A wake-up before the call is not lost.
@@ -85,5 +122,59 @@ impl Wake {
     /// Hears every hint from now on.
     pub(crate) fn subscribe(&self) -> broadcast::Receiver<Hint> {
         self.changes.subscribe()
+    }
+
+    /// Hears when word was lost from now on.
+    pub(crate) fn subscribe_to_losses(&self) -> watch::Receiver<u64> {
+        self.lost.subscribe()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_claim_wakes_nobody_while_nothing_is_queued_and_nothing_changed() {
+        let wake = Wake::new();
+        wake.take();
+        wake.be_quiet();
+        wake.claim_came();
+        assert_eq!(wake.take(), Marks::default());
+    }
+
+    #[test]
+    fn any_word_ends_the_quiet() {
+        for hint in [Hint::Jobs, Hint::Triggers, Hint::Queue { name: "q".to_owned() }] {
+            let wake = Wake::new();
+            wake.be_quiet();
+            wake.wake(&[hint]);
+            wake.take();
+            wake.claim_came();
+            assert!(wake.take().changed);
+        }
+        let wake = Wake::new();
+        wake.be_quiet();
+        wake.wake_all();
+        wake.claim_came();
+        assert!(wake.take().changed);
+    }
+
+    #[test]
+    fn word_that_came_while_the_engine_looked_forbids_the_quiet() {
+        let wake = Wake::new();
+        wake.wake(&[Hint::Jobs]);
+        wake.be_quiet();
+        wake.claim_came();
+        assert!(wake.take().changed);
+    }
+
+    #[test]
+    fn a_claim_that_came_while_the_engine_looked_is_looked_at() {
+        let wake = Wake::new();
+        wake.take();
+        wake.claim_came();
+        wake.be_quiet();
+        assert!(wake.take().changed);
     }
 }

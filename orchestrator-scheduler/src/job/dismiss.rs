@@ -7,7 +7,7 @@ use serde_json::json;
 use super::JobError;
 use crate::audit::of_job;
 use crate::finish::lock_with_trigger;
-use crate::rescue::{end_lost, outcome_of_lost};
+use crate::rescue::{EndOfLost, end_lost, outcome_of_lost};
 use crate::scheduler::Scheduler;
 use crate::transaction::in_transaction;
 
@@ -22,9 +22,12 @@ impl Scheduler {
                 return Err(JobError::NotLost { job: id, status });
             }
             let reason = Reason::cut(&format!("dismissed by {} while its worker was lost", actor.name));
-            let hints = end_lost(tx, &trigger, &job, outcome_of_lost(&job), &reason, now).await?;
-            tx.audit_insert(&[of_job(actor, "job.dismiss", id, Some(json!({ "status": status })), None)], now).await?;
-            Ok((tx.job_get(id).await?, hints))
+            let end = EndOfLost { outcome: outcome_of_lost(&job), reason: &reason, robot_unknown: false };
+            let hints = end_lost(tx, &trigger, &job, end, now).await?;
+            let ended = tx.job_get(id).await?;
+            let (before, after) = (json!({ "status": status }), json!({ "status": ended.state.status() }));
+            tx.audit_insert(&[of_job(actor, "job.dismiss", id, Some(before), Some(after))], now).await?;
+            Ok((ended, hints))
         })
     }
 }

@@ -7,8 +7,9 @@ use serde_json::json;
 
 use super::JobError;
 use crate::audit::of_job;
+use crate::end::Ended;
 use crate::finish::lock_with_trigger;
-use crate::rescue::end_lost;
+use crate::rescue::{EndOfLost, end_lost};
 use crate::scheduler::Scheduler;
 use crate::transaction::in_transaction;
 
@@ -25,15 +26,13 @@ impl Scheduler {
                     let reason = Reason::cut("killed before it was claimed");
                     tx.job_cancel_queued(&CancelBy::Jobs(vec![id]), &reason, now).await?;
                     let outcome = Outcome::Cancelled;
-                    hints.extend(
-                        crate::end::Ended { trigger: &trigger, job: &job, outcome, reason: None, now }
-                            .settle(tx)
-                            .await?,
-                    );
+                    let ended =
+                        Ended { trigger: &trigger, job: &job, outcome, reason: None, now, robot_unknown: false };
+                    hints.extend(ended.settle(tx).await?);
                 }
                 JobStatus::Lost => {
                     let reason = Reason::cut("killed while its worker was lost");
-                    hints.extend(end_lost(tx, &trigger, &job, Outcome::Killed, &reason, now).await?);
+                    hints.extend(end_lost(tx, &trigger, &job, EndOfLost::killed(&reason), now).await?);
                 }
                 JobStatus::Assigned | JobStatus::Running => {
                     let told = tx.job_request_kill(&[id]).await?;
@@ -48,8 +47,11 @@ impl Scheduler {
                 }
             }
             tx.trigger_refresh_status(&[trigger.trigger.id]).await?;
-            tx.audit_insert(&[of_job(actor, "job.kill", id, Some(json!({ "status": status })), None)], now).await?;
-            Ok((tx.job_get(id).await?, hints))
+            let killed = tx.job_get(id).await?;
+            let after = json!({ "status": killed.state.status(), "kill_requested": killed.kill_requested });
+            let audit = of_job(actor, "job.kill", id, Some(json!({ "status": status })), Some(after));
+            tx.audit_insert(&[audit], now).await?;
+            Ok((killed, hints))
         })
     }
 }

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::JobError;
 use crate::audit::of_job;
-use crate::decide::{free_instant, progress_of};
+use crate::decide::{manual_instant, progress_of};
 use crate::finish::lock_with_trigger;
 use crate::scheduler::Scheduler;
 use crate::transaction::in_transaction;
@@ -27,7 +27,7 @@ impl Scheduler {
             if trigger.deleted {
                 return Err(JobError::TriggerDeleted(id));
             }
-            let scheduled_at = free_instant(now, trigger.last_scheduled_at);
+            let scheduled_at = manual_instant(now, &trigger);
             let mut progress = progress_of(&trigger);
             progress.last_scheduled_at = Some(scheduled_at);
             tx.trigger_save_progress(&[progress]).await?;

@@ -1,5 +1,5 @@
-use orchestrator_core::clock::Timestamp;
 use orchestrator_core::job::{Job, JobState};
+use orchestrator_core::text::WorkerName;
 use orchestrator_core::worker::WorkerState;
 use orchestrator_db::{DbError, Tx, WorkerLoad};
 
@@ -14,11 +14,11 @@ impl Scheduler {
             return Ok(Some(format!("the next attempt waits until {}", not_before.to_rfc3339())));
         }
         let fleet = tx.worker_loads().await?;
-        Ok(Some(explain(job, &fleet, now)))
+        Ok(Some(explain(job, &fleet)))
     }
 }
 
-fn explain(job: &Job, fleet: &[WorkerLoad], _now: Timestamp) -> String {
+fn explain(job: &Job, fleet: &[WorkerLoad]) -> String {
     let live: Vec<&WorkerLoad> = fleet.iter().filter(|load| load.state == WorkerState::Up).collect();
     if live.is_empty() {
         return "no worker is connected".to_owned();
@@ -29,7 +29,7 @@ fn explain(job: &Job, fleet: &[WorkerLoad], _now: Timestamp) -> String {
         return if job.snapshot.worker_whitelist.is_empty() {
             "every connected worker takes only jobs that name it (exclusive)".to_owned()
         } else {
-            let names: Vec<&str> = job.snapshot.worker_whitelist.iter().map(|name| name.as_str()).collect();
+            let names: Vec<&str> = job.snapshot.worker_whitelist.iter().map(WorkerName::as_str).collect();
             format!("none of its workers is connected: {}", names.join(", "))
         };
     }

@@ -3,11 +3,12 @@ use orchestrator_core::clock::Timestamp;
 use orchestrator_core::id::TriggerId;
 use orchestrator_core::job::JobSnapshot;
 use orchestrator_core::text::Reason;
-use orchestrator_core::trigger::{Hold, Trigger, TriggerDraft, TriggerKind};
+use orchestrator_core::trigger::{DraftError, Hold, Trigger, TriggerDraft, TriggerKind};
 use orchestrator_db::{CancelBy, DbError, Hint, StoredTrigger, Tx};
 
 use super::TriggerError;
 use crate::audit::{draft_document, of_trigger, trigger_document};
+use crate::decide::free_instant;
 use crate::scheduler::Scheduler;
 use crate::transaction::in_transaction;
 
@@ -82,7 +83,7 @@ impl Scheduler {
             let now = self.now();
             let stored = lock_live(tx, id).await?;
             refuse_stale(&stored.trigger, &draft, read_at)?;
-            let draft = keep_schedule(draft.clone(), &stored.trigger).checked(now)?;
+            let draft = keep_schedule(draft.clone(), &stored, now)?;
             let due_at = match &draft.kind {
                 TriggerKind::Queue { .. } => stored.due_at,
                 kind => due_at(kind, stored.trigger.hold),
@@ -142,17 +143,27 @@ fn refuse_stale(stored: &Trigger, draft: &TriggerDraft, read_at: Option<Timestam
 }
 
 /// An edit that leaves the expression and zone alone leaves the next run alone, too. A single trigger that has fired
-/// fires again only by being enabled.
-fn keep_schedule(mut draft: TriggerDraft, stored: &Trigger) -> TriggerDraft {
-    match (&mut draft.kind, &stored.kind) {
-        (TriggerKind::Single { next_run }, TriggerKind::Single { next_run: old }) if next_run.is_none() => {
-            *next_run = *old
-        }
+/// fires again only by being enabled, or at a time that is given.
+fn keep_schedule(mut draft: TriggerDraft, stored: &StoredTrigger, now: Timestamp) -> Result<TriggerDraft, DraftError> {
+    let mut has_fired = false;
+    match (&mut draft.kind, &stored.trigger.kind) {
+        (TriggerKind::Single { next_run }, TriggerKind::Single { next_run: old }) => match next_run {
+            None => {
+                *next_run = *old;
+                has_fired = old.is_none();
+            }
+            // An instant that was a job already would be none again.
+            Some(given) => *given = free_instant(*given, stored.last_scheduled_at),
+        },
         (
             TriggerKind::Scheduled { cron, zone, next_run },
             TriggerKind::Scheduled { cron: old_cron, zone: old_zone, next_run: old },
         ) if next_run.is_none() && cron == old_cron && zone == old_zone => *next_run = *old,
         _ => {}
     }
-    draft
+    let mut draft = draft.checked(now)?;
+    if has_fired && let TriggerKind::Single { next_run } = &mut draft.kind {
+        *next_run = None;
+    }
+    Ok(draft)
 }

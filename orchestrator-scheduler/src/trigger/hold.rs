@@ -9,7 +9,8 @@ use serde_json::json;
 use super::TriggerError;
 use super::edit::{hints_of, lock_live};
 use crate::audit::of_trigger;
-use crate::decide::progress_of;
+use crate::decide::{free_instant, progress_of};
+use crate::end::drop_buffered;
 use crate::scheduler::Scheduler;
 use crate::transaction::in_transaction;
 
@@ -43,7 +44,10 @@ impl Scheduler {
                     // One that waits for its instant, or whose job still runs, is left alone.
                     let active = tx.trigger_active_jobs(&[id]).await?;
                     let busy = active.get(&id).is_some_and(|active| active.total() > 0);
-                    progress.next_run = next_run.or(*old).or_else(|| (!busy).then_some(now));
+                    // A time that came while it was on hold is now.
+                    let old = old.map(|old| if before == Hold::None { old } else { old.max(now) });
+                    let next = next_run.or(old).or_else(|| (!busy).then_some(now));
+                    progress.next_run = next.map(|next| free_instant(next, stored.last_scheduled_at));
                     progress.due_at = progress.next_run;
                 }
                 TriggerKind::Scheduled { cron, zone, .. } => {
@@ -80,8 +84,8 @@ impl Scheduler {
             let cancelled = tx.job_cancel_queued(&CancelBy::Trigger(id), &reason, now).await?;
             let mut progress = progress_of(&stored);
             progress.hold = Hold::Paused;
-            progress.buffered_at = None;
-            if matches!(stored.trigger.kind, TriggerKind::Single { .. }) {
+            drop_buffered(tx, &mut progress, now).await?;
+            if !matches!(stored.trigger.kind, TriggerKind::Scheduled { .. }) {
                 progress.due_at = None;
             }
             tx.trigger_save_progress(&[progress]).await?;
@@ -90,7 +94,7 @@ impl Scheduler {
             let audit = of_trigger(actor, "trigger.disable", id, Some(before), Some(json!({ "hold": Hold::Paused })));
             tx.audit_insert(&[audit], now).await?;
             let trigger = tx.trigger_get(id).await?.trigger;
-            let hints = cancelled.iter().map(|id| Hint::Job { id: *id }).chain([Hint::Triggers]).collect();
+            let hints = cancelled.iter().map(|id| Hint::Job { id: *id }).chain([Hint::Triggers, Hint::Jobs]).collect();
             Ok((Disabled { trigger, cancelled: cancelled.len() }, hints))
         })
     }

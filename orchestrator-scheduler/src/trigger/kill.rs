@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use orchestrator_core::actor::Actor;
 use orchestrator_core::id::TriggerId;
-use orchestrator_core::job::{JobStatus, Outcome};
+use orchestrator_core::job::JobStatus;
 use orchestrator_core::text::Reason;
 use orchestrator_core::trigger::{Hold, Trigger, TriggerKind};
 use orchestrator_db::{CancelBy, Hint};
@@ -12,7 +12,8 @@ use super::TriggerError;
 use super::edit::lock_live;
 use crate::audit::of_trigger;
 use crate::decide::progress_of;
-use crate::rescue::end_lost;
+use crate::end::drop_buffered;
+use crate::rescue::{EndOfLost, end_lost};
 use crate::scheduler::Scheduler;
 use crate::transaction::in_transaction;
 
@@ -37,20 +38,21 @@ impl Scheduler {
             let cancelled = tx.job_cancel_queued(&CancelBy::Trigger(id), &reason, now).await?;
             let mut progress = progress_of(&stored);
             progress.hold = Hold::Killed;
-            progress.buffered_at = None;
-            if matches!(stored.trigger.kind, TriggerKind::Single { .. }) {
+            drop_buffered(tx, &mut progress, now).await?;
+            if !matches!(stored.trigger.kind, TriggerKind::Scheduled { .. }) {
                 progress.due_at = None;
             }
             tx.trigger_save_progress(&[progress]).await?;
             let active = tx.job_started_of(id).await?;
+            let jobs = tx.job_lock(&active).await?;
             let killed = tx.job_request_kill(&active).await?;
             let mut hints: BTreeSet<String> = BTreeSet::new();
             let mut more = vec![Hint::Triggers, Hint::Jobs];
-            let held = lock_live(tx, id).await?;
-            for job in tx.job_lock(&active).await? {
+            for job in &jobs {
                 if job.job.state.status() == JobStatus::Lost {
+                    let held = lock_live(tx, id).await?;
                     let reason = Reason::cut("killed while its worker was lost");
-                    more.extend(end_lost(tx, &held, &job, Outcome::Killed, &reason, now).await?);
+                    more.extend(end_lost(tx, &held, job, EndOfLost::killed(&reason), now).await?);
                 }
                 more.push(Hint::Job { id: job.job.id });
             }

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::TriggerError;
 use super::edit::lock_live;
 use crate::audit::of_trigger;
-use crate::decide::{free_instant, progress_of};
+use crate::decide::{manual_instant, progress_of};
 use crate::scheduler::Scheduler;
 use crate::transaction::in_transaction;
 
@@ -35,7 +35,7 @@ impl Scheduler {
             if args.is_some() {
                 snapshot.process.args.clone_from(&args);
             }
-            let scheduled_at = free_instant(now, stored.last_scheduled_at);
+            let scheduled_at = manual_instant(now, &stored);
             let mut progress = progress_of(&stored);
             progress.last_scheduled_at = Some(scheduled_at);
             tx.trigger_save_progress(&[progress]).await?;

@@ -1,0 +1,145 @@
+//! Waiting jobs go to waiting workers.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use orchestrator_core::clock::Timestamp;
+use orchestrator_core::id::{JobId, TriggerId};
+use orchestrator_core::lease::LEASE;
+use orchestrator_core::text::WorkerName;
+use orchestrator_db::{Assign, Candidate, DbError, Grant, Tx, WorkerLoad};
+
+use crate::claim::ClaimError;
+use crate::engine::{Tick, Written};
+use crate::placement::{Ask, Placement, Placer};
+use crate::scheduler::Scheduler;
+use crate::waiting::WaitingClaim;
+
+type Answers = Vec<(u64, Result<Vec<Grant>, ClaimError>)>;
+type Asking<'a> = Vec<(u64, &'a WaitingClaim)>;
+
+impl Scheduler {
+    /// Places jobs under the locks of the workers that ask.
+    pub(crate) async fn assign(
+        &self,
+        tx: &mut Tx,
+        tick: &mut Tick<'_>,
+        loads: &[WorkerLoad],
+        written: &mut Written,
+    ) -> Result<(), DbError> {
+        let asking = split_by_session(tick.claims, loads, &mut written.answers);
+        let asking = answer_repeats(tx, asking, &mut written.answers).await?;
+        if asking.is_empty() || tick.tried.as_ref().is_some_and(|tried| tried.chosen) {
+            return Ok(());
+        }
+        let asks: Vec<Ask> = asking
+            .iter()
+            .map(|(_, claim)| Ask { worker: claim.worker.clone(), free_slots: claim.free_slots })
+            .collect();
+        let (mut placement, triggers) = plan(tx, tick.now, &asks, loads).await?;
+        keep_one(tick, &mut placement);
+        // A trigger that another transaction holds would make us wait, or worse, for each other: its jobs come next time.
+        let wanted: BTreeSet<TriggerId> =
+            placement.assignments.iter().filter_map(|(job, _)| triggers.get(job)).copied().collect();
+        let free = tx.trigger_try_lock(&wanted.into_iter().collect::<Vec<_>>()).await?;
+        let assigns: Vec<Assign> = placement
+            .assignments
+            .iter()
+            .filter(|(job, _)| triggers.get(job).is_some_and(|trigger| free.contains(trigger)))
+            .map(|(job, ask)| Assign {
+                job: *job,
+                worker: asking[*ask].1.worker.clone(),
+                session: asking[*ask].1.session,
+                request: asking[*ask].1.request,
+            })
+            .collect();
+        tx.job_reserve(&placement.reservations).await?;
+        let grants =
+            if assigns.is_empty() { Vec::new() } else { tx.job_assign(&assigns, tick.now, tick.now + LEASE).await? };
+        written.summary.assigned = grants.len();
+        written.summary.more |= grants.len() < placement.assignments.len();
+        written.touched.extend(grants.iter().map(|grant| grant.job.trigger_id));
+        written.granted = grants.iter().map(|grant| grant.job.id).collect();
+        written.answers.extend(share_out(&asking, &assigns, grants));
+        Ok(())
+    }
+}
+
+/// Claims of the workers' current sessions; the others are over.
+fn split_by_session<'a>(claims: &'a [(u64, WaitingClaim)], loads: &[WorkerLoad], answers: &mut Answers) -> Asking<'a> {
+    let current: HashMap<&WorkerName, _> = loads.iter().map(|load| (&load.name, load.session_id)).collect();
+    let (asking, over): (Vec<_>, Vec<_>) =
+        claims.iter().partition(|(_, claim)| current.get(&claim.worker) == Some(&claim.session));
+    answers.extend(over.into_iter().map(|(key, _)| (*key, Err(ClaimError::SessionOver))));
+    asking.into_iter().map(|(key, claim)| (*key, claim)).collect()
+}
+
+/// Under the worker's lock every earlier grant is seen: a repeated call gets it, and nothing beside it.
+async fn answer_repeats<'a>(tx: &mut Tx, asking: Asking<'a>, answers: &mut Answers) -> Result<Asking<'a>, DbError> {
+    let mut left = Vec::with_capacity(asking.len());
+    for (key, claim) in asking {
+        let granted =
+            if claim.repeat { tx.job_grants_of_request(&claim.worker, claim.request).await? } else { Vec::new() };
+        if granted.is_empty() {
+            left.push((key, claim));
+        } else {
+            answers.push((key, Ok(granted)));
+        }
+    }
+    Ok(left)
+}
+
+/// Reads candidates page by page until nobody who asks can take more, or there are no more.
+async fn plan(
+    tx: &mut Tx,
+    now: Timestamp,
+    asks: &[Ask],
+    loads: &[WorkerLoad],
+) -> Result<(Placement, BTreeMap<JobId, TriggerId>), DbError> {
+    let wanted: u32 = asks.iter().map(|ask| ask.free_slots).fold(0, u32::saturating_add);
+    let limit = wanted.saturating_mul(2).clamp(64, 1000);
+    let mut placer = Placer::new(asks, loads);
+    let mut triggers = BTreeMap::new();
+    let mut knows_fleet = false;
+    let mut last: Option<Candidate> = None;
+    while placer.is_open() {
+        let page = tx.job_candidates(now, last.as_ref().map(|last| &last.rank), limit).await?;
+        if !knows_fleet && page.iter().any(|job| job.is_blocking) {
+            placer.know(&tx.worker_loads().await?);
+            knows_fleet = true;
+        }
+        for job in &page {
+            placer.place(job);
+            triggers.insert(job.id, job.trigger_id);
+        }
+        if page.len() < limit as usize {
+            break;
+        }
+        last = page.into_iter().next_back();
+    }
+    Ok((placer.placement, triggers))
+}
+
+/// Leaves the first placed job that was not tried, where only one thing may be taken on.
+fn keep_one(tick: &mut Tick<'_>, placement: &mut Placement) {
+    let Some(tried) = tick.tried.as_deref_mut() else { return };
+    placement.assignments.retain(|(job, _)| !tried.jobs.contains(job));
+    placement.assignments.truncate(1);
+    if let Some((job, _)) = placement.assignments.first() {
+        tried.jobs.insert(*job);
+    }
+}
+
+/// Sorts grants by the ask that they answer. Asks that got nothing go on waiting.
+fn share_out(asking: &Asking<'_>, assigns: &[Assign], grants: Vec<Grant>) -> Answers {
+    let requests: HashMap<JobId, _> = assigns.iter().map(|assign| (assign.job, assign.request)).collect();
+    let mut by_request: HashMap<_, Vec<Grant>> = HashMap::new();
+    for grant in grants {
+        if let Some(request) = requests.get(&grant.job.id) {
+            by_request.entry(*request).or_default().push(grant);
+        }
+    }
+    asking
+        .iter()
+        .filter_map(|(key, claim)| by_request.remove(&claim.request).map(|grants| (*key, Ok(grants))))
+        .collect()
+}

@@ -1,0 +1,142 @@
+//! Since when this server has been able to decide. Its duty begins anew when the database was away or the clock stepped:
+//! what was due before was missed by all, and what seems to have expired may only not have been renewed.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use orchestrator_core::clock::Timestamp;
+use orchestrator_core::lease::{HEARTBEAT, LEASE};
+
+/// A clock that has moved so much differently from the monotonic one has been stepped, or the machine slept.
+const MOST_STEP: chrono::Duration = chrono::Duration::seconds(1);
+
+#[derive(Debug)]
+struct State {
+    since: Timestamp,
+    /// The database failed, and nothing has succeeded since.
+    away: bool,
+    last: Option<(Timestamp, Instant)>,
+}
+
+/// Shared by all loops: whichever notices first speaks for all.
+#[derive(Debug)]
+pub(crate) struct Duty(Mutex<State>);
+
+impl Duty {
+    pub(crate) fn begun_at(now: Timestamp) -> Self {
+        Self(Mutex::new(State { since: now, away: false, last: None }))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn since(&self) -> Timestamp {
+        self.state().since
+    }
+
+    /// Whether leases have been on watch long enough that their expiry means something.
+    pub(crate) fn may_rescue(&self, now: Timestamp) -> bool {
+        let state = self.state();
+        !state.away && now >= state.since + LEASE
+    }
+
+    /// Compares the clock with the monotonic one. Called by every loop before it acts.
+    pub(crate) fn observe(&self, now: Timestamp, instant: Instant) {
+        let mut state = self.state();
+        let Some((then, at)) = state.last.replace((now, instant)) else { return };
+        let wall = now - then;
+        // Two loops may come in either order.
+        let real = match instant.checked_duration_since(at) {
+            Some(real) => chrono::Duration::from_std(real).unwrap_or(chrono::Duration::MAX),
+            None => -chrono::Duration::from_std(at - instant).unwrap_or(chrono::Duration::MAX),
+        };
+        let step = wall - real;
+        if step.abs() > MOST_STEP {
+            tracing::warn!(step.seconds = step.num_seconds(), "the clock stepped; nothing is rescued for one lease");
+            state.since = now;
+        }
+    }
+
+    /// Whether the database failed when it was asked last.
+    pub(crate) fn is_away(&self) -> bool {
+        self.state().away
+    }
+
+    /// The database answered, after so long.
+    pub(crate) fn answered(&self, now: Timestamp, took: std::time::Duration) {
+        let mut state = self.state();
+        if std::mem::take(&mut state.away) {
+            tracing::info!("the database is back; nothing is rescued for one lease");
+            state.since = now;
+        } else if took > HEARTBEAT {
+            tracing::warn!(took.seconds = took.as_secs(), "the database was stuck; nothing is rescued for one lease");
+            state.since = now;
+        }
+    }
+
+    /// The database did not answer. True when it is the first time.
+    pub(crate) fn failed(&self) -> bool {
+        !std::mem::replace(&mut self.state().away, true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use chrono::{TimeZone as _, Utc};
+
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Utc.timestamp_opt(1_800_000_000 + second, 0).unwrap()
+    }
+
+    #[test]
+    fn nothing_is_rescued_within_one_lease_of_the_start() {
+        let duty = Duty::begun_at(at(0));
+        assert!(!duty.may_rescue(at(14)));
+        assert!(duty.may_rescue(at(15)));
+    }
+
+    #[test]
+    fn a_clock_that_goes_with_the_monotonic_one_interrupts_nothing() {
+        let (duty, start) = (Duty::begun_at(at(0)), Instant::now());
+        duty.observe(at(0), start);
+        duty.observe(at(100), start + Duration::from_millis(99_500));
+        // The other loop was faster.
+        duty.observe(at(99), start + Duration::from_millis(98_600));
+        assert_eq!(duty.since(), at(0));
+    }
+
+    #[test]
+    fn a_step_of_the_clock_begins_the_duty_anew() {
+        for (seen, real) in [(3600, 1), (-3600, 1), (10, 3610)] {
+            let (duty, start) = (Duty::begun_at(at(0)), Instant::now());
+            duty.observe(at(0), start);
+            duty.observe(at(seen), start + Duration::from_secs(real));
+            assert_eq!(duty.since(), at(seen), "{seen} s by the clock, {real} s in truth");
+        }
+    }
+
+    #[test]
+    fn a_database_that_was_away_begins_the_duty_anew_and_is_told_once() {
+        let duty = Duty::begun_at(at(0));
+        assert!(duty.failed());
+        assert!(!duty.failed());
+        assert!(!duty.may_rescue(at(100)), "an outage that is not over yet");
+        duty.answered(at(100), Duration::ZERO);
+        assert_eq!(duty.since(), at(100));
+        assert!(!duty.may_rescue(at(114)));
+        duty.answered(at(200), Duration::ZERO);
+        assert_eq!(duty.since(), at(100));
+    }
+
+    #[test]
+    fn a_database_that_was_stuck_begins_the_duty_anew() {
+        let duty = Duty::begun_at(at(0));
+        duty.answered(at(60), Duration::from_secs(20));
+        assert_eq!(duty.since(), at(60));
+    }
+}

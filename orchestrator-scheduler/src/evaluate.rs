@@ -1,0 +1,152 @@
+//! Due triggers become jobs, or decisions not to run.
+
+use std::collections::HashMap;
+
+use orchestrator_core::clock::Timestamp;
+use orchestrator_core::id::{JobId, TriggerId};
+use orchestrator_core::job::JobSnapshot;
+use orchestrator_core::text::QueueName;
+use orchestrator_core::trigger::{ActiveJobs, Trigger, TriggerKind};
+use orchestrator_db::{DbError, NewJob, StoredTrigger, Tx};
+
+use crate::decide::{Circumstances, Verdict, decide_due, decide_queue, progress_of};
+use crate::engine::{Tick, Written};
+use crate::scheduler::Scheduler;
+
+/// Triggers that one transaction evaluates at most.
+const BATCH: u32 = 500;
+
+impl Scheduler {
+    pub(crate) async fn evaluate(
+        &self,
+        tx: &mut Tx,
+        tick: &mut Tick<'_>,
+        written: &mut Written,
+    ) -> Result<(), DbError> {
+        let mut stored = tx.trigger_lock_due(tick.now, BATCH).await?.rows;
+        written.summary.more |= stored.len() >= BATCH as usize;
+        let watchers = watchers(tx, tick, &stored).await?;
+        stored.extend(watchers);
+        keep_one(tick, &mut stored);
+        if stored.is_empty() {
+            return Ok(());
+        }
+        let ids: Vec<TriggerId> = stored.iter().map(|stored| stored.trigger.id).collect();
+        let active = tx.trigger_active_jobs(&ids).await?;
+        let mut ready = HashMap::new();
+        for stored in &stored {
+            count_ready(tx, &stored.trigger, &mut ready).await?;
+        }
+        // A queue trigger that has as many jobs as it may have is looked at again and again: nothing of it is written.
+        let verdicts: Vec<(StoredTrigger, Verdict)> = stored
+            .into_iter()
+            .map(|stored| {
+                let verdict = self.verdict(&stored, tick.now, &active, &ready);
+                (stored, verdict)
+            })
+            .filter(|(stored, verdict)| changes(stored, verdict))
+            .collect();
+        written.created = write_verdicts(tx, &verdicts, tick.now).await?;
+        written.summary.created = written.created.len();
+        written.summary.declined = verdicts.iter().map(|(_, verdict)| verdict.decisions.len()).sum();
+        written.touched.extend(verdicts.iter().map(|(stored, _)| stored.trigger.id));
+        Ok(())
+    }
+
+    fn verdict(
+        &self,
+        stored: &StoredTrigger,
+        now: Timestamp,
+        active: &HashMap<TriggerId, ActiveJobs>,
+        ready: &HashMap<QueueName, u64>,
+    ) -> Verdict {
+        let active = active.get(&stored.trigger.id).copied().unwrap_or_default();
+        let at = Circumstances { now, on_duty_since: self.on_duty_since(), active };
+        match &stored.trigger.kind {
+            TriggerKind::Queue { queue_name, .. } => {
+                decide_queue(stored, ready.get(queue_name).copied().unwrap_or_default(), at)
+            }
+            TriggerKind::Single { .. } | TriggerKind::Scheduled { .. } => decide_due(stored, at),
+        }
+    }
+}
+
+fn changes(stored: &StoredTrigger, verdict: &Verdict) -> bool {
+    !verdict.run.is_empty() || !verdict.decisions.is_empty() || verdict.progress != progress_of(stored)
+}
+
+/// Queue triggers that see enough elements: of the queues that were named, or of all at a poll.
+async fn watchers(tx: &mut Tx, tick: &Tick<'_>, due: &[StoredTrigger]) -> Result<Vec<StoredTrigger>, DbError> {
+    let queues: Vec<QueueName> = tick.marks.queues.iter().cloned().collect();
+    let named = match (tick.marks.everything, queues.is_empty()) {
+        (true, _) => None,
+        (false, false) => Some(queues.as_slice()),
+        (false, true) => return Ok(Vec::new()),
+    };
+    let mut watchers = Vec::new();
+    loop {
+        // Those that have all their jobs stay what they are: without going on behind them they would hide the others.
+        let after = watchers.last().map(|last: &StoredTrigger| last.trigger.id);
+        let page = tx.trigger_lock_queue_watchers(named, tick.now, after, BATCH).await?.rows;
+        let is_last = page.len() < BATCH as usize;
+        watchers.extend(page);
+        if is_last {
+            break;
+        }
+    }
+    watchers.retain(|watcher| !due.iter().any(|due| due.trigger.id == watcher.trigger.id));
+    Ok(watchers)
+}
+
+/// Leaves the first trigger that was not tried, where only one thing may be taken on.
+fn keep_one(tick: &mut Tick<'_>, stored: &mut Vec<StoredTrigger>) {
+    let Some(tried) = tick.tried.as_deref_mut() else { return };
+    stored.retain(|stored| !tried.triggers.contains(&stored.trigger.id));
+    stored.truncate(1);
+    if let Some(chosen) = stored.first() {
+        tried.triggers.insert(chosen.trigger.id);
+        tried.chosen = true;
+    }
+}
+
+async fn count_ready(tx: &mut Tx, trigger: &Trigger, ready: &mut HashMap<QueueName, u64>) -> Result<(), DbError> {
+    let TriggerKind::Queue { queue_name, min_batch_size, max_parallel } = &trigger.kind else { return Ok(()) };
+    let most = u64::from(*min_batch_size) * u64::from(*max_parallel);
+    let known = ready.get(queue_name).copied().unwrap_or_default();
+    if known < most {
+        ready.insert(queue_name.clone(), tx.queue_ready_count(queue_name, most).await?);
+    }
+    Ok(())
+}
+
+async fn write_verdicts(
+    tx: &mut Tx,
+    verdicts: &[(StoredTrigger, Verdict)],
+    now: Timestamp,
+) -> Result<Vec<JobId>, DbError> {
+    let jobs: Vec<NewJob> = verdicts
+        .iter()
+        .flat_map(|(stored, verdict)| verdict.run.iter().map(|instant| new_job(&stored.trigger, *instant)))
+        .collect();
+    let created = if jobs.is_empty() { Vec::new() } else { tx.job_insert(&jobs, now).await? };
+    let progress: Vec<_> = verdicts.iter().map(|(_, verdict)| verdict.progress.clone()).collect();
+    tx.trigger_save_progress(&progress).await?;
+    let decisions: Vec<_> = verdicts.iter().flat_map(|(_, verdict)| verdict.decisions.iter().cloned()).collect();
+    if !decisions.is_empty() {
+        tx.decision_insert(&decisions).await?;
+    }
+    Ok(created)
+}
+
+/// The first attempt of a trigger's instant.
+pub(crate) fn new_job(trigger: &Trigger, scheduled_at: Timestamp) -> NewJob {
+    NewJob {
+        id: JobId::generate(),
+        trigger_id: trigger.id,
+        scheduled_at,
+        attempt: 1,
+        not_before: None,
+        origin_request: None,
+        snapshot: JobSnapshot::of(trigger),
+    }
+}
