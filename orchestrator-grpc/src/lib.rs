@@ -7,13 +7,22 @@
 //! * a refusal carries a stable code ([`status::reason`]), and nothing of the server's inside leaves it;
 //! * no open stream and no slow peer keeps the server from stopping in time.
 
+mod admin_service;
+mod audit;
 pub mod auth;
 pub mod authorize;
+mod constant_service;
+mod credential_service;
+mod elements;
 mod health;
 mod host;
 mod job_service;
 mod json;
+mod log_service;
 mod page;
+mod queue_service;
+mod robot_service;
+mod secret;
 mod serve;
 mod services;
 pub mod status;

@@ -3,7 +3,13 @@
 use std::sync::Arc;
 
 use orchestrator_core::clock::Clock;
+use orchestrator_proto::v1::admin_service_server::AdminServiceServer;
+use orchestrator_proto::v1::constant_service_server::ConstantServiceServer;
+use orchestrator_proto::v1::credential_service_server::CredentialServiceServer;
 use orchestrator_proto::v1::job_service_server::JobServiceServer;
+use orchestrator_proto::v1::log_service_server::LogServiceServer;
+use orchestrator_proto::v1::queue_service_server::QueueServiceServer;
+use orchestrator_proto::v1::robot_service_server::RobotServiceServer;
 use orchestrator_proto::v1::trigger_service_server::TriggerServiceServer;
 use orchestrator_proto::v1::worker_service_server::WorkerServiceServer;
 use orchestrator_scheduler::Scheduler;
@@ -11,8 +17,14 @@ use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 use tonic_health::pb::health_server::HealthServer;
 
+use crate::admin_service::Admin;
+use crate::constant_service::Constants;
+use crate::credential_service::Credentials;
 use crate::health::HealthService;
 use crate::job_service::Jobs;
+use crate::log_service::Logs;
+use crate::queue_service::Queues;
+use crate::robot_service::Robots;
 use crate::serve::ServeError;
 use crate::trigger_service::Triggers;
 use crate::worker_service::Workers;
@@ -50,11 +62,23 @@ impl Services {
             .map_err(|error| ServeError::Descriptors(Box::new(error)))?;
         let triggers = TriggerServiceServer::new(Triggers::new(self.scheduler.clone()));
         let jobs = JobServiceServer::new(Jobs::new(self.scheduler.clone()));
+        let queues = QueueServiceServer::new(Queues::new(self.scheduler.clone()));
+        let logs = LogServiceServer::new(Logs::new(self.scheduler.clone()));
+        let constants = ConstantServiceServer::new(Constants::new(self.scheduler.clone()));
+        let credentials = CredentialServiceServer::new(Credentials::new(self.scheduler.clone()));
+        let admin = AdminServiceServer::new(Admin::new(self.scheduler.clone()));
+        let robots = RobotServiceServer::new(Robots::new(self.scheduler.clone()));
         let workers = WorkerServiceServer::new(Workers::new(self.scheduler, stop));
         Ok(Routes::new(HealthServer::new(health))
             .add_service(reflection)
             .add_service(triggers.max_decoding_message_size(limits.usual))
             .add_service(jobs.max_decoding_message_size(limits.usual))
+            .add_service(queues.max_decoding_message_size(limits.bulk))
+            .add_service(logs.max_decoding_message_size(limits.usual))
+            .add_service(constants.max_decoding_message_size(limits.usual))
+            .add_service(credentials.max_decoding_message_size(limits.usual))
+            .add_service(admin.max_decoding_message_size(limits.usual))
+            .add_service(robots.max_decoding_message_size(limits.bulk))
             .add_service(workers.max_decoding_message_size(limits.usual)))
     }
 }

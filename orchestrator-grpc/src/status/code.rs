@@ -32,6 +32,12 @@ pub mod reason {
     pub const CHANGED_MEANWHILE: &str = "CHANGED_MEANWHILE";
     /// The lease token is stale: someone else may hold the job or element.
     pub const LEASE_LOST: &str = "LEASE_LOST";
+    /// Another job that still runs holds the element.
+    pub const ELEMENT_HELD: &str = "ELEMENT_HELD";
+    /// The job that asks does not run any more.
+    pub const JOB_ENDED: &str = "JOB_ENDED";
+    /// The stored password cannot be decrypted with the server's keys.
+    pub const SECRET_UNREADABLE: &str = "SECRET_UNREADABLE";
     /// The worker's session has ended; it must register again.
     pub const SESSION_OVER: &str = "SESSION_OVER";
     /// A live worker has this name.

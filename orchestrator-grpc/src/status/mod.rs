@@ -6,12 +6,16 @@
 
 mod code;
 mod db;
+mod elements;
+mod names;
 mod refusal;
 mod request;
 mod verbs;
 
 pub use code::reason;
 pub use db::{db, internal};
+pub(crate) use elements::{element, element_claim};
+pub(crate) use names::{created, name_exists};
 pub use refusal::Refusal;
 pub use request::decode;
 pub(crate) use verbs::{claim, finish, heartbeat, job, output, register, start, trigger};

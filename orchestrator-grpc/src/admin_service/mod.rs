@@ -1,0 +1,128 @@
+//! Tokens, workers, the audit trail and the server's own state.
+
+mod show;
+mod status_report;
+mod tokens;
+mod workers;
+
+use orchestrator_db::AuditFilter;
+use orchestrator_proto::v1;
+use orchestrator_proto::v1::admin_service_server::AdminService;
+use orchestrator_scheduler::Scheduler;
+use tonic::{Request, Response, Status};
+
+use crate::auth::{Identity, identity};
+use crate::page::{given, page};
+use crate::status;
+
+/// The service.
+#[derive(Debug, Clone)]
+pub(crate) struct Admin {
+    scheduler: Scheduler,
+}
+
+impl Admin {
+    pub(crate) fn new(scheduler: Scheduler) -> Self {
+        Self { scheduler }
+    }
+}
+
+#[tonic::async_trait]
+impl AdminService for Admin {
+    async fn create_token(
+        &self,
+        request: Request<v1::CreateTokenRequest>,
+    ) -> Result<Response<v1::CreateTokenResponse>, Status> {
+        let actor = identity(&request)?.actor();
+        let wanted = tokens::Wanted::read(request.get_ref()).map_err(status::decode)?;
+        Ok(Response::new(tokens::create(&self.scheduler, &actor, wanted).await?))
+    }
+
+    async fn list_tokens(
+        &self,
+        request: Request<v1::ListTokensRequest>,
+    ) -> Result<Response<v1::ListTokensResponse>, Status> {
+        let mut tx = self.scheduler.db().begin_read().await.map_err(status::db)?;
+        let listed = tx.token_list(request.get_ref().include_ended, self.scheduler.now()).await.map_err(status::db)?;
+        Ok(Response::new(v1::ListTokensResponse { tokens: listed.rows.iter().map(show::token).collect() }))
+    }
+
+    async fn revoke_token(
+        &self,
+        request: Request<v1::RevokeTokenRequest>,
+    ) -> Result<Response<v1::RevokeTokenResponse>, Status> {
+        let actor = identity(&request)?.actor();
+        let token = tokens::revoke(&self.scheduler, &actor, &request.get_ref().token).await?;
+        Ok(Response::new(v1::RevokeTokenResponse { token: Some(token) }))
+    }
+
+    async fn list_audit(
+        &self,
+        request: Request<v1::ListAuditRequest>,
+    ) -> Result<Response<v1::ListAuditResponse>, Status> {
+        let message = request.into_inner();
+        let page = page(message.page).map_err(status::decode)?;
+        let filter =
+            AuditFilter { actor: given(message.actor), action: given(message.action), subject: given(message.subject) };
+        let mut tx = self.scheduler.db().begin_read().await.map_err(status::db)?;
+        let (entries, next) = tx.audit_list(&filter, &page).await.map_err(status::db)?;
+        Ok(Response::new(v1::ListAuditResponse {
+            entries: entries.rows.into_iter().map(show::audit_entry).collect(),
+            next_cursor: next.unwrap_or_default(),
+        }))
+    }
+
+    async fn get_status(
+        &self,
+        _request: Request<v1::GetStatusRequest>,
+    ) -> Result<Response<v1::GetStatusResponse>, Status> {
+        Ok(Response::new(status_report::of(&self.scheduler).await.map_err(status::db)?))
+    }
+
+    async fn who_am_i(&self, request: Request<v1::WhoAmIRequest>) -> Result<Response<v1::WhoAmIResponse>, Status> {
+        let caller = identity(&request)?;
+        let role = match caller {
+            Identity::User(user) => user.role.to_string(),
+            Identity::Worker(_) | Identity::Job(_) => String::new(),
+        };
+        let (kind, name) = (caller.kind().to_string(), caller.name().to_owned());
+        Ok(Response::new(v1::WhoAmIResponse { kind, name, role }))
+    }
+
+    async fn list_workers(
+        &self,
+        _request: Request<v1::ListWorkersRequest>,
+    ) -> Result<Response<v1::ListWorkersResponse>, Status> {
+        let mut tx = self.scheduler.db().begin_read().await.map_err(status::db)?;
+        let listed = tx.worker_list().await.map_err(status::db)?;
+        let workers = listed.iter().map(|(worker, active)| show::worker(worker, *active)).collect();
+        Ok(Response::new(v1::ListWorkersResponse { workers }))
+    }
+
+    async fn drain_worker(
+        &self,
+        request: Request<v1::DrainWorkerRequest>,
+    ) -> Result<Response<v1::DrainWorkerResponse>, Status> {
+        let actor = identity(&request)?.actor();
+        let worker = workers::set_drain(&self.scheduler, &actor, &request.get_ref().name, true).await?;
+        Ok(Response::new(v1::DrainWorkerResponse { worker: Some(worker) }))
+    }
+
+    async fn resume_worker(
+        &self,
+        request: Request<v1::ResumeWorkerRequest>,
+    ) -> Result<Response<v1::ResumeWorkerResponse>, Status> {
+        let actor = identity(&request)?.actor();
+        let worker = workers::set_drain(&self.scheduler, &actor, &request.get_ref().name, false).await?;
+        Ok(Response::new(v1::ResumeWorkerResponse { worker: Some(worker) }))
+    }
+
+    async fn remove_worker(
+        &self,
+        request: Request<v1::RemoveWorkerRequest>,
+    ) -> Result<Response<v1::RemoveWorkerResponse>, Status> {
+        let actor = identity(&request)?.actor();
+        workers::remove(&self.scheduler, &actor, &request.get_ref().name).await?;
+        Ok(Response::new(v1::RemoveWorkerResponse {}))
+    }
+}

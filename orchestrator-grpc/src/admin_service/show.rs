@@ -1,0 +1,51 @@
+//! What storage holds, as messages carry it.
+
+use orchestrator_core::worker::Worker;
+use orchestrator_db::{AuditEntry, StoredToken};
+use orchestrator_proto::convert::timestamp;
+use orchestrator_proto::v1;
+
+pub(super) fn token(token: &StoredToken) -> v1::Token {
+    v1::Token {
+        id: token.id.to_string(),
+        kind: token.kind.to_string(),
+        name: token.name.as_str().to_owned(),
+        role: token.role.map(|role| role.to_string()).unwrap_or_default(),
+        prefix: token.prefix.clone(),
+        created_at: Some(timestamp(token.created_at)),
+        created_by: token.created_by.as_ref().map(ToString::to_string).unwrap_or_default(),
+        expires_at: token.expires_at.map(timestamp),
+        revoked_at: token.revoked_at.map(timestamp),
+        last_used_at: token.last_used_at.map(timestamp),
+    }
+}
+
+pub(super) fn audit_entry(entry: AuditEntry) -> v1::AuditEntry {
+    let document = |value: Option<serde_json::Value>| value.map(|value| value.to_string()).unwrap_or_default();
+    v1::AuditEntry {
+        id: entry.id.to_string(),
+        at: Some(timestamp(entry.at)),
+        actor_kind: entry.actor.kind.to_string(),
+        actor: entry.actor.name.into_string(),
+        action: entry.action,
+        subject_kind: entry.subject_kind,
+        subject: entry.subject,
+        before: document(entry.before),
+        after: document(entry.after),
+    }
+}
+
+pub(super) fn worker(worker: &Worker, active_jobs: u32) -> v1::Worker {
+    v1::Worker {
+        name: worker.name.as_str().to_owned(),
+        state: worker.state.to_string(),
+        last_heartbeat: Some(timestamp(worker.last_heartbeat)),
+        slots: worker.slots,
+        exclusive: worker.exclusive,
+        version: worker.version.clone(),
+        active_jobs,
+        latest_trigger: worker.latest_trigger.clone().unwrap_or_default(),
+        latest_trigger_time: worker.latest_trigger_time.map(timestamp),
+        registered_at: Some(timestamp(worker.registered_at)),
+    }
+}

@@ -1,0 +1,61 @@
+//! What administrators do with workers.
+
+use orchestrator_core::actor::Actor;
+use orchestrator_core::text::WorkerName;
+use orchestrator_db::{DbError, Hint, Tx};
+use orchestrator_proto::v1;
+use orchestrator_scheduler::Scheduler;
+use serde_json::json;
+use tonic::Status;
+
+use super::show;
+use crate::{audit, status};
+
+/// Asks a worker to take nothing new, or to take jobs again.
+pub(super) async fn set_drain(
+    scheduler: &Scheduler,
+    actor: &Actor,
+    name: &str,
+    drain: bool,
+) -> Result<v1::Worker, Status> {
+    let name = parse(name)?;
+    let mut tx = scheduler.db().begin_write().await.map_err(status::db)?;
+    if !tx.worker_set_drain(&name, drain).await.map_err(status::db)? {
+        return Err(unknown(&name));
+    }
+    let action = if drain { "worker.drain" } else { "worker.resume" };
+    let row = audit::row(actor, action, "worker", &name, (None, Some(json!({ "drain": drain }))));
+    tx.audit_insert(&[row], scheduler.now()).await.map_err(status::db)?;
+    let worker = find(&mut tx, &name).await?;
+    let hints = [Hint::Worker { name: name.into_string() }, Hint::Jobs];
+    scheduler.commit(tx, &hints).await.map_err(status::db)?;
+    Ok(worker)
+}
+
+/// Forgets a worker that is stopped or lost and holds no job.
+pub(super) async fn remove(scheduler: &Scheduler, actor: &Actor, name: &str) -> Result<(), Status> {
+    let name = parse(name)?;
+    let mut tx = scheduler.db().begin_write().await.map_err(status::db)?;
+    let before = tx.worker_get(&name).await.map_err(status::db)?.ok_or_else(|| unknown(&name))?;
+    if !tx.worker_remove(&name).await.map_err(status::db)? {
+        return Err(status::db(DbError::not_updated("worker", &name)));
+    }
+    let document = json!({ "state": before.state, "slots": before.slots, "version": before.version });
+    let row = audit::row(actor, "worker.remove", "worker", &name, (Some(document), None));
+    tx.audit_insert(&[row], scheduler.now()).await.map_err(status::db)?;
+    scheduler.commit(tx, &[Hint::Worker { name: name.into_string() }]).await.map_err(status::db)
+}
+
+async fn find(tx: &mut Tx, name: &WorkerName) -> Result<v1::Worker, Status> {
+    let listed = tx.worker_list().await.map_err(status::db)?;
+    let found = listed.iter().find(|(worker, _)| worker.name == *name);
+    found.map(|(worker, active)| show::worker(worker, *active)).ok_or_else(|| unknown(name))
+}
+
+fn parse(name: &str) -> Result<WorkerName, Status> {
+    WorkerName::parse_as("name", name).map_err(|error| status::decode(error.into()))
+}
+
+fn unknown(name: &WorkerName) -> Status {
+    status::db(DbError::not_found("worker", name))
+}

@@ -1,0 +1,135 @@
+//! Administration of credentials. A password leaves by `Reveal` only, and the audit tells so.
+
+use orchestrator_core::credential::Credential;
+use orchestrator_core::text::{CredentialName, Username};
+use orchestrator_db::DbError;
+use orchestrator_proto::convert;
+use orchestrator_proto::v1;
+use orchestrator_proto::v1::credential_service_server::CredentialService;
+use orchestrator_scheduler::Scheduler;
+use serde_json::{Value, json};
+use tonic::{Request, Response, Status};
+
+use crate::audit;
+use crate::auth::identity;
+use crate::page::page;
+use crate::{secret, status};
+
+/// The service.
+#[derive(Debug, Clone)]
+pub(crate) struct Credentials {
+    scheduler: Scheduler,
+}
+
+impl Credentials {
+    pub(crate) fn new(scheduler: Scheduler) -> Self {
+        Self { scheduler }
+    }
+}
+
+#[tonic::async_trait]
+impl CredentialService for Credentials {
+    async fn list(
+        &self,
+        request: Request<v1::ListCredentialsRequest>,
+    ) -> Result<Response<v1::ListCredentialsResponse>, Status> {
+        let page = page(request.into_inner().page).map_err(status::decode)?;
+        let mut tx = self.scheduler.db().begin_read().await.map_err(status::db)?;
+        let (credentials, next) = tx.credential_list(&page).await.map_err(status::db)?;
+        Ok(Response::new(v1::ListCredentialsResponse {
+            credentials: credentials.rows.iter().map(convert::credential).collect(),
+            next_cursor: next.unwrap_or_default(),
+        }))
+    }
+
+    async fn get(
+        &self,
+        request: Request<v1::GetCredentialRequest>,
+    ) -> Result<Response<v1::GetCredentialResponse>, Status> {
+        let name = name(&request.get_ref().name)?;
+        let mut tx = self.scheduler.db().begin_read().await.map_err(status::db)?;
+        let credential = tx.credential_get(&name).await.map_err(status::db)?;
+        Ok(Response::new(v1::GetCredentialResponse { credential: Some(convert::credential(&credential)) }))
+    }
+
+    async fn reveal(
+        &self,
+        request: Request<v1::RevealCredentialRequest>,
+    ) -> Result<Response<v1::RevealCredentialResponse>, Status> {
+        let actor = identity(&request)?.actor();
+        let name = name(&request.get_ref().name)?;
+        let mut tx = self.scheduler.db().begin_write().await.map_err(status::db)?;
+        let credential = tx.credential_get(&name).await.map_err(status::db)?;
+        let password = secret::open(self.scheduler.keys(), &credential)?;
+        let row = audit::row(&actor, "credential.reveal", "credential", &name, (None, None));
+        tx.audit_insert(&[row], self.scheduler.now()).await.map_err(status::db)?;
+        // Nothing leaves before the trail of it is durable.
+        self.scheduler.commit(tx, &[]).await.map_err(status::db)?;
+        Ok(Response::new(v1::RevealCredentialResponse {
+            credential: Some(convert::credential(&credential)),
+            password: password.expose().to_owned(),
+        }))
+    }
+
+    async fn set(
+        &self,
+        request: Request<v1::SetCredentialRequest>,
+    ) -> Result<Response<v1::SetCredentialResponse>, Status> {
+        let actor = identity(&request)?.actor();
+        let v1::SetCredentialRequest { name: text, username, password, create_only } = request.into_inner();
+        let name = name(&text)?;
+        let username = self::username(&username)?;
+        let sealed_password = secret::seal(self.scheduler.keys(), &name, password)?;
+        let now = self.scheduler.now();
+        let credential =
+            Credential { name, username, sealed_password, changed_at: now, changed_by: Some(actor.name.clone()) };
+        let mut tx = self.scheduler.db().begin_write().await.map_err(status::db)?;
+        let before = match tx.credential_get(&credential.name).await {
+            Ok(_) if create_only => return Err(status::name_exists("credential", credential.name.as_str())),
+            Ok(before) => Some(document(&before)),
+            Err(DbError::NotFound { .. }) => None,
+            Err(error) => return Err(status::db(error)),
+        };
+        if create_only {
+            let created = tx.credential_create(&credential).await;
+            created.map_err(|error| status::created("credential", &credential.name, error))?;
+        } else {
+            tx.credential_set(&credential).await.map_err(status::db)?;
+        }
+        let documents = (before, Some(document(&credential)));
+        let row = audit::row(&actor, "credential.set", "credential", &credential.name, documents);
+        tx.audit_insert(&[row], now).await.map_err(status::db)?;
+        self.scheduler.commit(tx, &[]).await.map_err(status::db)?;
+        Ok(Response::new(v1::SetCredentialResponse { credential: Some(convert::credential(&credential)) }))
+    }
+
+    async fn delete(
+        &self,
+        request: Request<v1::DeleteCredentialRequest>,
+    ) -> Result<Response<v1::DeleteCredentialResponse>, Status> {
+        let actor = identity(&request)?.actor();
+        let name = name(&request.get_ref().name)?;
+        let mut tx = self.scheduler.db().begin_write().await.map_err(status::db)?;
+        let before = tx.credential_get(&name).await.map_err(status::db)?;
+        tx.credential_delete(&name).await.map_err(status::db)?;
+        let row = audit::row(&actor, "credential.delete", "credential", &name, (Some(document(&before)), None));
+        tx.audit_insert(&[row], self.scheduler.now()).await.map_err(status::db)?;
+        self.scheduler.commit(tx, &[]).await.map_err(status::db)?;
+        Ok(Response::new(v1::DeleteCredentialResponse {}))
+    }
+}
+
+/// Reads the name of a credential.
+pub(crate) fn name(text: &str) -> Result<CredentialName, Status> {
+    CredentialName::parse(text).map_err(|error| status::decode(error.into()))
+}
+
+/// Reads a user name.
+pub(crate) fn username(text: &str) -> Result<Username, Status> {
+    Username::parse(text, Username::DEFAULT_LIMIT).map_err(|error| status::decode(error.into()))
+}
+
+/// A credential as the audit keeps it: nothing of the password, sealed or not.
+pub(crate) fn document(credential: &Credential) -> Value {
+    json!({ "username": credential.username, "password": "***" })
+}

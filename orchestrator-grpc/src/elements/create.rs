@@ -1,0 +1,156 @@
+use orchestrator_core::queue::QueueElement;
+use orchestrator_core::text::{Limits, QueueName};
+use orchestrator_db::{DbError, Hint, NewElement, Tx};
+use orchestrator_proto::convert::{self, DecodeError};
+use orchestrator_proto::v1;
+use prost::Message as _;
+use serde_json::json;
+use tokio_stream::{Stream, StreamExt as _};
+use tonic::{Code, Status};
+
+use super::Elements;
+use crate::audit;
+use crate::status::{self, Refusal, reason};
+
+/// The most elements of one streamed call.
+const MOST: usize = 100_000;
+/// The most bytes of one streamed call.
+const MOST_BYTES: usize = 256 << 20;
+/// The most elements of one call of a robot.
+pub(crate) const MOST_OF_ROBOT: usize = 10_000;
+
+/// Elements to create in one queue, all or none.
+#[derive(Debug)]
+pub(crate) struct NewElements {
+    queue: QueueName,
+    elements: Vec<NewElement>,
+    repeat: bool,
+}
+
+impl NewElements {
+    fn begin(queue: &str, repeat: bool) -> Result<Self, DecodeError> {
+        Ok(Self { queue: QueueName::parse(queue)?, elements: Vec::new(), repeat })
+    }
+
+    /// Reads what one message carries.
+    pub(crate) fn read(
+        queue: &str,
+        elements: &[v1::NewElement],
+        repeat: bool,
+        limits: Limits,
+        most: usize,
+    ) -> Result<Self, DecodeError> {
+        let mut new = Self::begin(queue, repeat)?;
+        new.add(elements, limits, most)?;
+        Ok(new)
+    }
+
+    fn add(&mut self, elements: &[v1::NewElement], limits: Limits, most: usize) -> Result<(), DecodeError> {
+        let count = self.elements.len() + elements.len();
+        if count > most {
+            let (value, most) = (count as i128, most as i128);
+            return Err(DecodeError::OutOfRange { field: "elements", value, least: 0, most });
+        }
+        for message in elements {
+            if self.repeat && message.id.is_empty() {
+                return Err(DecodeError::Missing { field: "id" });
+            }
+            let new = convert::new_element(message, limits)?;
+            self.elements.push(NewElement {
+                id: new.id,
+                queue_name: self.queue.clone(),
+                reference: new.reference,
+                data: new.data,
+                created_by: new.created_by,
+            });
+        }
+        Ok(())
+    }
+
+    fn hint(&self) -> Hint {
+        Hint::Queue { name: self.queue.as_str().to_owned() }
+    }
+}
+
+/// Receives a streamed upload whole, bounded in elements and bytes: nothing is written before all of it is here.
+pub(crate) async fn receive(
+    mut messages: impl Stream<Item = Result<v1::BulkCreateRequest, Status>> + Unpin,
+    limits: Limits,
+) -> Result<NewElements, Status> {
+    let mut new: Option<NewElements> = None;
+    let mut bytes = 0;
+    while let Some(message) = messages.next().await {
+        let message = message?;
+        bytes += message.encoded_len();
+        if bytes > MOST_BYTES {
+            return Err(too_many_bytes());
+        }
+        let new = match &mut new {
+            Some(new) => new,
+            empty @ None => {
+                empty.insert(NewElements::begin(&message.queue_name, message.repeat).map_err(status::decode)?)
+            }
+        };
+        new.add(&message.elements, limits, MOST).map_err(status::decode)?;
+    }
+    new.ok_or_else(|| status::decode(DecodeError::Missing { field: "queue_name" }))
+}
+
+fn too_many_bytes() -> Status {
+    let message = format!("the upload is larger than {MOST_BYTES} bytes; nothing of it was stored");
+    Refusal::new(Code::ResourceExhausted, reason::MESSAGE_TOO_LARGE, message).with("limit", &MOST_BYTES).status()
+}
+
+impl Elements<'_> {
+    /// Creates elements, all or none, and wakes the triggers of their queue. How many there are now: a repeated call
+    /// creates only those that are not there yet.
+    pub(crate) async fn create(&self, new: NewElements) -> Result<i64, Status> {
+        let mut tx = self.begin_write().await?;
+        self.store(&mut tx, &new).await?;
+        self.commit(tx, &[new.hint()]).await?;
+        Ok(i64::try_from(new.elements.len()).unwrap_or(i64::MAX))
+    }
+
+    /// Creates one element, and gives it as it is stored.
+    pub(crate) async fn create_one(&self, message: &v1::CreateElementRequest) -> Result<QueueElement, Status> {
+        let element = message.element.clone().unwrap_or_default();
+        let limits = self.scheduler.limits();
+        let new =
+            NewElements::read(&message.queue_name, &[element], message.repeat, limits, 1).map_err(status::decode)?;
+        let mut tx = self.begin_write().await?;
+        self.store(&mut tx, &new).await?;
+        let missing = || status::decode(DecodeError::Missing { field: "element" });
+        let id = new.elements.first().ok_or_else(missing)?.id;
+        let stored = tx.element_get(id).await.map_err(status::db)?;
+        self.commit(tx, &[new.hint()]).await?;
+        Ok(stored)
+    }
+
+    async fn store(&self, tx: &mut Tx, new: &NewElements) -> Result<(), Status> {
+        let created = tx.element_insert(&new.elements, new.repeat, self.scheduler.now()).await.map_err(refuse)?;
+        if created == 0 {
+            return Ok(());
+        }
+        self.audit(tx, |actor| {
+            let after = json!({ "queue": new.queue, "count": created });
+            let subject = match new.elements.as_slice() {
+                [one] => one.id.to_string(),
+                _ => new.queue.to_string(),
+            };
+            vec![audit::row(actor, "element.create", audit::ELEMENT, &subject, (None, Some(after)))]
+        })
+        .await
+    }
+}
+
+fn refuse(error: DbError) -> Status {
+    match error {
+        DbError::Conflict { .. } => Refusal::new(
+            Code::AlreadyExists,
+            reason::CONFLICT,
+            "an element with one of these ids exists; to repeat a call whose answer was lost, set repeat",
+        )
+        .status(),
+        other => status::db(other),
+    }
+}

@@ -1,0 +1,36 @@
+use orchestrator_core::text::QueueName;
+use orchestrator_db::ElementFilter;
+use orchestrator_proto::convert::{self, DecodeError};
+use orchestrator_proto::v1;
+use tonic::Status;
+
+use super::Elements;
+use crate::page::{given, page};
+use crate::status;
+
+impl Elements<'_> {
+    /// A page of a queue's elements.
+    pub(crate) async fn list(&self, message: v1::ListElementsRequest) -> Result<v1::ListElementsResponse, Status> {
+        let page = page(message.page.clone()).map_err(status::decode)?;
+        let filter = filter(message).map_err(status::decode)?;
+        let (elements, next) = self.begin_read().await?.element_list(&filter, &page).await.map_err(status::db)?;
+        Ok(v1::ListElementsResponse {
+            elements: elements.rows.iter().map(convert::element).collect(),
+            next_cursor: next.unwrap_or_default(),
+        })
+    }
+}
+
+fn filter(message: v1::ListElementsRequest) -> Result<ElementFilter, DecodeError> {
+    let statuses: Result<_, DecodeError> =
+        message.statuses.iter().map(|text| convert::name("statuses", text)).collect();
+    Ok(ElementFilter {
+        queue: QueueName::parse(&message.queue_name)?,
+        reference: convert::reference(message.reference.as_deref())?,
+        statuses: statuses?,
+        created_from: convert::optional_instant("created_from", message.created_from)?,
+        created_to: convert::optional_instant("created_to", message.created_to)?,
+        search: given(message.search),
+        newest_first: message.newest_first,
+    })
+}

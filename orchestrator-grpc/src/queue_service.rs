@@ -1,0 +1,156 @@
+//! Work data, for people and integrations.
+
+use orchestrator_core::text::QueueName;
+use orchestrator_db::{QueueSettings, QueueSummary};
+use orchestrator_proto::convert::{self, DecodeError};
+use orchestrator_proto::v1;
+use orchestrator_proto::v1::queue_service_server::QueueService;
+use orchestrator_scheduler::Scheduler;
+use serde_json::json;
+use tonic::{Request, Response, Status, Streaming};
+
+use crate::audit;
+use crate::auth::identity;
+use crate::elements::{Claim, Elements, receive};
+use crate::status;
+
+/// The service.
+#[derive(Debug, Clone)]
+pub(crate) struct Queues {
+    scheduler: Scheduler,
+}
+
+impl Queues {
+    pub(crate) fn new(scheduler: Scheduler) -> Self {
+        Self { scheduler }
+    }
+
+    /// Elements, as the user who calls may treat them.
+    fn elements<T>(&self, request: &Request<T>) -> Result<Elements<'_>, Status> {
+        Ok(Elements::of_user(&self.scheduler, identity(request)?.user()?))
+    }
+}
+
+#[tonic::async_trait]
+impl QueueService for Queues {
+    async fn list_queues(
+        &self,
+        _request: Request<v1::ListQueuesRequest>,
+    ) -> Result<Response<v1::ListQueuesResponse>, Status> {
+        let mut tx = self.scheduler.db().begin_read().await.map_err(status::db)?;
+        let queues = tx.queue_list().await.map_err(status::db)?;
+        Ok(Response::new(v1::ListQueuesResponse { queues: queues.iter().map(queue).collect() }))
+    }
+
+    async fn create(
+        &self,
+        request: Request<v1::CreateElementRequest>,
+    ) -> Result<Response<v1::CreateElementResponse>, Status> {
+        let element = self.elements(&request)?.create_one(request.get_ref()).await?;
+        Ok(Response::new(v1::CreateElementResponse { element: Some(convert::element(&element)) }))
+    }
+
+    async fn bulk_create(
+        &self,
+        request: Request<Streaming<v1::BulkCreateRequest>>,
+    ) -> Result<Response<v1::BulkCreateResponse>, Status> {
+        let elements = self.elements(&request)?;
+        let new = receive(request.into_inner(), self.scheduler.limits()).await?;
+        Ok(Response::new(v1::BulkCreateResponse { created_count: elements.create(new).await? }))
+    }
+
+    async fn claim(
+        &self,
+        request: Request<v1::ClaimElementsRequest>,
+    ) -> Result<Response<v1::ClaimElementsResponse>, Status> {
+        let elements = self.elements(&request)?;
+        let claim = Claim::read(request.into_inner()).map_err(status::decode)?;
+        let taken = elements.claim(claim).await?;
+        Ok(Response::new(v1::ClaimElementsResponse { elements: taken.iter().map(convert::element).collect() }))
+    }
+
+    async fn set_status(
+        &self,
+        request: Request<v1::SetElementStatusRequest>,
+    ) -> Result<Response<v1::SetElementStatusResponse>, Status> {
+        let after = self.elements(&request)?.set_status(request.get_ref()).await?;
+        Ok(Response::new(v1::SetElementStatusResponse { element: Some(convert::element(&after)) }))
+    }
+
+    async fn list(
+        &self,
+        request: Request<v1::ListElementsRequest>,
+    ) -> Result<Response<v1::ListElementsResponse>, Status> {
+        let elements = self.elements(&request)?;
+        Ok(Response::new(elements.list(request.into_inner()).await?))
+    }
+
+    async fn get(&self, request: Request<v1::GetElementRequest>) -> Result<Response<v1::GetElementResponse>, Status> {
+        let element = self.elements(&request)?.get(&request.get_ref().element).await?;
+        Ok(Response::new(v1::GetElementResponse { element: Some(convert::element(&element)) }))
+    }
+
+    async fn update(
+        &self,
+        request: Request<v1::UpdateElementRequest>,
+    ) -> Result<Response<v1::UpdateElementResponse>, Status> {
+        let after = self.elements(&request)?.update(request.get_ref()).await?;
+        Ok(Response::new(v1::UpdateElementResponse { element: Some(convert::element(&after)) }))
+    }
+
+    async fn delete(
+        &self,
+        request: Request<v1::DeleteElementRequest>,
+    ) -> Result<Response<v1::DeleteElementResponse>, Status> {
+        self.elements(&request)?.delete(&request.get_ref().element).await?;
+        Ok(Response::new(v1::DeleteElementResponse {}))
+    }
+
+    async fn retry(
+        &self,
+        request: Request<v1::RetryElementsRequest>,
+    ) -> Result<Response<v1::RetryElementsResponse>, Status> {
+        let retried = self.elements(&request)?.retry(&request.get_ref().elements).await?;
+        Ok(Response::new(v1::RetryElementsResponse { retried_count: i64::try_from(retried).unwrap_or(i64::MAX) }))
+    }
+
+    async fn update_settings(
+        &self,
+        request: Request<v1::UpdateQueueSettingsRequest>,
+    ) -> Result<Response<v1::UpdateQueueSettingsResponse>, Status> {
+        let actor = identity(&request)?.actor();
+        let (name, settings) = settings(request.get_ref()).map_err(status::decode)?;
+        let now = self.scheduler.now();
+        let mut tx = self.scheduler.db().begin_write().await.map_err(status::db)?;
+        let before = tx.queue_settings_get(&name).await.map_err(status::db)?;
+        tx.queue_settings_set(&name, settings, &actor, now).await.map_err(status::db)?;
+        let document = |settings: QueueSettings| json!({ "max_attempts": settings.max_attempts });
+        let documents = (before.map(document), Some(document(settings)));
+        let row = audit::row(&actor, "queue.update_settings", "queue", &name, documents);
+        tx.audit_insert(&[row], now).await.map_err(status::db)?;
+        let summary = tx.queue_get(&name).await.map_err(status::db)?;
+        self.scheduler.commit(tx, &[]).await.map_err(status::db)?;
+        Ok(Response::new(v1::UpdateQueueSettingsResponse { queue: Some(queue(&summary)) }))
+    }
+}
+
+fn settings(message: &v1::UpdateQueueSettingsRequest) -> Result<(QueueName, QueueSettings), DecodeError> {
+    let name = QueueName::parse(&message.queue_name)?;
+    let max_attempts = message.max_attempts;
+    if !(1..=100).contains(&max_attempts) {
+        return Err(DecodeError::OutOfRange { field: "max_attempts", value: max_attempts.into(), least: 1, most: 100 });
+    }
+    Ok((name, QueueSettings { max_attempts }))
+}
+
+fn queue(queue: &QueueSummary) -> v1::Queue {
+    v1::Queue {
+        queue_name: queue.name.as_str().to_owned(),
+        new_count: queue.counts.new,
+        in_progress_count: queue.counts.in_progress,
+        done_count: queue.counts.done,
+        failed_count: queue.counts.failed,
+        abandoned_count: queue.counts.abandoned,
+        max_attempts: queue.settings.max_attempts,
+    }
+}

@@ -1,0 +1,245 @@
+//! What one running job may do. Everything is done in its name; whose it is was found before the handler runs.
+
+use orchestrator_core::actor::Actor;
+use orchestrator_core::constant::Constant;
+use orchestrator_core::credential::Credential;
+use orchestrator_core::text::ConstantValue;
+use orchestrator_core::trigger::Hold;
+use orchestrator_db::{Hint, Tx};
+use orchestrator_proto::convert::{self, DecodeError};
+use orchestrator_proto::v1;
+use orchestrator_proto::v1::robot_service_server::RobotService;
+use orchestrator_scheduler::Scheduler;
+use serde_json::Value;
+use tonic::{Request, Response, Status};
+
+use crate::auth::{JobIdentity, identity};
+use crate::elements::{Claim, Elements, MOST_OF_ROBOT, NewElements};
+use crate::{audit, constant_service, credential_service, secret, status};
+
+/// The service.
+#[derive(Debug, Clone)]
+pub(crate) struct Robots {
+    scheduler: Scheduler,
+}
+
+/// The job that calls, and who the audit names for it.
+fn caller<T>(request: &Request<T>) -> Result<(&JobIdentity, Actor), Status> {
+    let identity = identity(request)?;
+    Ok((identity.job()?, identity.actor()))
+}
+
+/// What an audit row says was done: the documents before and after, with the robot beside the latter.
+fn documents(job: &JobIdentity, before: Option<Value>, after: Option<Value>) -> (Option<Value>, Option<Value>) {
+    let mut document = after.unwrap_or_else(|| Value::Object(serde_json::Map::default()));
+    if let Value::Object(fields) = &mut document {
+        fields.insert("by".to_owned(), audit::robot(job));
+    }
+    (before, Some(document))
+}
+
+impl Robots {
+    pub(crate) fn new(scheduler: Scheduler) -> Self {
+        Self { scheduler }
+    }
+
+    fn elements<T>(&self, request: &Request<T>) -> Result<Elements<'_>, Status> {
+        Ok(Elements::of_job(&self.scheduler, identity(request)?.job()?))
+    }
+
+    async fn begin_write(&self) -> Result<Tx, Status> {
+        self.scheduler.db().begin_write().await.map_err(status::db)
+    }
+
+    async fn begin_read(&self) -> Result<Tx, Status> {
+        self.scheduler.db().begin_read().await.map_err(status::db)
+    }
+
+    async fn commit(&self, tx: Tx) -> Result<(), Status> {
+        self.scheduler.commit(tx, &[]).await.map_err(status::db)
+    }
+}
+
+#[tonic::async_trait]
+impl RobotService for Robots {
+    async fn get_context(
+        &self,
+        request: Request<v1::GetContextRequest>,
+    ) -> Result<Response<v1::GetContextResponse>, Status> {
+        let (caller, _) = caller(&request)?;
+        let job = self.begin_read().await?.job_get(caller.job_id).await.map_err(status::db)?;
+        let args = &job.snapshot.process.args;
+        Ok(Response::new(v1::GetContextResponse {
+            job_id: job.id.to_string(),
+            trigger_id: job.trigger_id.to_string(),
+            trigger_name: job.trigger_name.as_str().to_owned(),
+            process_name: job.process_name.as_str().to_owned(),
+            process_args: args.as_ref().map(|args| args.as_str().to_owned()).unwrap_or_default(),
+            worker_name: caller.worker_name.as_str().to_owned(),
+        }))
+    }
+
+    async fn log(&self, request: Request<v1::LogRequest>) -> Result<Response<v1::LogResponse>, Status> {
+        let (job, _) = caller(&request)?;
+        let now = self.scheduler.now();
+        let new = |message| convert::new_log(message, &job.process_name, job.job_id, now);
+        let lines: Result<Vec<_>, DecodeError> = request.get_ref().logs.iter().map(new).collect();
+        let mut tx = self.begin_write().await?;
+        tx.log_insert(&lines.map_err(status::decode)?).await.map_err(status::db)?;
+        // Followers on other servers look every second: a notification for every line would slow every commit.
+        tx.commit().await.map_err(status::db)?;
+        self.scheduler.wake(&[Hint::Logs]);
+        Ok(Response::new(v1::LogResponse {}))
+    }
+
+    async fn get_constant(
+        &self,
+        request: Request<v1::RobotGetConstantRequest>,
+    ) -> Result<Response<v1::RobotGetConstantResponse>, Status> {
+        let (job, actor) = caller(&request)?;
+        let name = constant_service::name(&request.get_ref().name)?;
+        let mut tx = self.begin_write().await?;
+        let constant = tx.constant_get(&name).await.map_err(status::db)?;
+        let row = audit::row(&actor, "constant.read", "constant", &name, documents(job, None, None));
+        tx.audit_insert(&[row], self.scheduler.now()).await.map_err(status::db)?;
+        self.commit(tx).await?;
+        Ok(Response::new(v1::RobotGetConstantResponse { constant: Some(convert::constant(&constant)) }))
+    }
+
+    async fn update_constant(
+        &self,
+        request: Request<v1::RobotUpdateConstantRequest>,
+    ) -> Result<Response<v1::RobotUpdateConstantResponse>, Status> {
+        let (job, actor) = caller(&request)?;
+        let name = constant_service::name(&request.get_ref().name)?;
+        let value = ConstantValue::parse(&request.get_ref().value, self.scheduler.limits().constant_value);
+        let value = value.map_err(|error| status::decode(error.into()))?;
+        let now = self.scheduler.now();
+        let constant = Constant { name, value, changed_at: now, changed_by: Some(actor.name.clone()) };
+        let mut tx = self.begin_write().await?;
+        let before = tx.constant_get(&constant.name).await.map_err(status::db)?;
+        tx.constant_update(&constant).await.map_err(status::db)?;
+        let (before, after) = (constant_service::document(&before), constant_service::document(&constant));
+        let documents = documents(job, Some(before), Some(after));
+        let row = audit::row(&actor, "constant.update", "constant", &constant.name, documents);
+        tx.audit_insert(&[row], now).await.map_err(status::db)?;
+        self.commit(tx).await?;
+        Ok(Response::new(v1::RobotUpdateConstantResponse { constant: Some(convert::constant(&constant)) }))
+    }
+
+    async fn get_credential(
+        &self,
+        request: Request<v1::RobotGetCredentialRequest>,
+    ) -> Result<Response<v1::RobotGetCredentialResponse>, Status> {
+        let (job, actor) = caller(&request)?;
+        let name = credential_service::name(&request.get_ref().name)?;
+        let mut tx = self.begin_write().await?;
+        let credential = tx.credential_get(&name).await.map_err(status::db)?;
+        let password = secret::open(self.scheduler.keys(), &credential)?;
+        let row = audit::row(&actor, "credential.read", "credential", &name, documents(job, None, None));
+        tx.audit_insert(&[row], self.scheduler.now()).await.map_err(status::db)?;
+        // Nothing leaves before the trail of it is durable.
+        self.commit(tx).await?;
+        Ok(Response::new(v1::RobotGetCredentialResponse {
+            name: credential.name.into_string(),
+            username: credential.username.into_string(),
+            password: password.expose().to_owned(),
+            changed_at: Some(convert::timestamp(credential.changed_at)),
+        }))
+    }
+
+    async fn update_credential(
+        &self,
+        request: Request<v1::RobotUpdateCredentialRequest>,
+    ) -> Result<Response<v1::RobotUpdateCredentialResponse>, Status> {
+        let (job, actor) = caller(&request)?;
+        let job = job.clone();
+        let v1::RobotUpdateCredentialRequest { name, username, password } = request.into_inner();
+        let name = credential_service::name(&name)?;
+        let username = credential_service::username(&username)?;
+        let sealed_password = secret::seal(self.scheduler.keys(), &name, password)?;
+        let now = self.scheduler.now();
+        let changed_by = Some(actor.name.clone());
+        let credential = Credential { name, username, sealed_password, changed_at: now, changed_by };
+        let mut tx = self.begin_write().await?;
+        let before = tx.credential_get(&credential.name).await.map_err(status::db)?;
+        tx.credential_update(&credential).await.map_err(status::db)?;
+        let (before, after) = (credential_service::document(&before), credential_service::document(&credential));
+        let documents = documents(&job, Some(before), Some(after));
+        let row = audit::row(&actor, "credential.update", "credential", &credential.name, documents);
+        tx.audit_insert(&[row], now).await.map_err(status::db)?;
+        self.commit(tx).await?;
+        Ok(Response::new(v1::RobotUpdateCredentialResponse {}))
+    }
+
+    async fn create_queue_element(
+        &self,
+        request: Request<v1::CreateElementRequest>,
+    ) -> Result<Response<v1::CreateElementResponse>, Status> {
+        let element = self.elements(&request)?.create_one(request.get_ref()).await?;
+        Ok(Response::new(v1::CreateElementResponse { element: Some(convert::element(&element)) }))
+    }
+
+    async fn bulk_create_queue_elements(
+        &self,
+        request: Request<v1::RobotBulkCreateRequest>,
+    ) -> Result<Response<v1::RobotBulkCreateResponse>, Status> {
+        let elements = self.elements(&request)?;
+        let message = request.get_ref();
+        let limits = self.scheduler.limits();
+        let new = NewElements::read(&message.queue_name, &message.elements, message.repeat, limits, MOST_OF_ROBOT);
+        let created_count = elements.create(new.map_err(status::decode)?).await?;
+        Ok(Response::new(v1::RobotBulkCreateResponse { created_count }))
+    }
+
+    async fn claim_queue_element(
+        &self,
+        request: Request<v1::RobotClaimElementRequest>,
+    ) -> Result<Response<v1::RobotClaimElementResponse>, Status> {
+        let elements = self.elements(&request)?;
+        let claim = Claim::read_of_robot(request.into_inner()).map_err(status::decode)?;
+        let element = elements.claim(claim).await?.first().map(convert::element);
+        Ok(Response::new(v1::RobotClaimElementResponse { element }))
+    }
+
+    async fn list_queue_elements(
+        &self,
+        request: Request<v1::ListElementsRequest>,
+    ) -> Result<Response<v1::ListElementsResponse>, Status> {
+        let elements = self.elements(&request)?;
+        Ok(Response::new(elements.list(request.into_inner()).await?))
+    }
+
+    async fn set_queue_element_status(
+        &self,
+        request: Request<v1::SetElementStatusRequest>,
+    ) -> Result<Response<v1::SetElementStatusResponse>, Status> {
+        let after = self.elements(&request)?.set_status(request.get_ref()).await?;
+        Ok(Response::new(v1::SetElementStatusResponse { element: Some(convert::element(&after)) }))
+    }
+
+    async fn delete_queue_element(
+        &self,
+        request: Request<v1::DeleteElementRequest>,
+    ) -> Result<Response<v1::DeleteElementResponse>, Status> {
+        self.elements(&request)?.delete(&request.get_ref().element).await?;
+        Ok(Response::new(v1::DeleteElementResponse {}))
+    }
+
+    async fn is_pausing(
+        &self,
+        request: Request<v1::IsPausingRequest>,
+    ) -> Result<Response<v1::IsPausingResponse>, Status> {
+        let (caller, _) = caller(&request)?;
+        let mut tx = self.begin_read().await?;
+        let killed = tx.job_get(caller.job_id).await.map_err(status::db)?.kill_requested;
+        let hold = tx.trigger_get(caller.trigger_id).await.map_err(status::db)?.trigger.hold;
+        Ok(Response::new(v1::IsPausingResponse { pausing: killed || hold != Hold::None }))
+    }
+
+    async fn pause(&self, request: Request<v1::PauseRequest>) -> Result<Response<v1::PauseResponse>, Status> {
+        let (job, actor) = caller(&request)?;
+        self.scheduler.disable_trigger(&actor, job.trigger_id).await.map_err(status::trigger)?;
+        Ok(Response::new(v1::PauseResponse {}))
+    }
+}

@@ -1,0 +1,22 @@
+//! Names that are taken.
+
+use orchestrator_db::DbError;
+use tonic::{Code, Status};
+
+use super::{Refusal, db, reason};
+
+/// The name of something new is taken.
+pub(crate) fn name_exists(what: &str, name: &str) -> Status {
+    Refusal::new(Code::AlreadyExists, reason::NAME_EXISTS, format!("{what} '{name}' exists already"))
+        .in_field("name")
+        .with("name", name)
+        .status()
+}
+
+/// Something that was to be created: a conflict means that another call was first.
+pub(crate) fn created(what: &str, name: &impl AsRef<str>, error: DbError) -> Status {
+    match error {
+        DbError::Conflict { .. } => name_exists(what, name.as_ref()),
+        other => db(other),
+    }
+}
