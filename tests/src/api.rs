@@ -116,7 +116,7 @@ pub fn instant(field: Option<prost_types::Timestamp>) -> Timestamp {
 }
 
 /// An instant on the wire.
-pub(crate) fn to_wire(at: Timestamp) -> prost_types::Timestamp {
+pub fn to_wire(at: Timestamp) -> prost_types::Timestamp {
     let nanos = i32::try_from(at.timestamp_subsec_nanos()).unwrap_or_default();
     prost_types::Timestamp { seconds: at.timestamp(), nanos }
 }

@@ -28,7 +28,7 @@ mod world;
 
 pub use orchestrator_proto::v1 as pb;
 
-pub use api::{Api, instant, refusal};
+pub use api::{Api, instant, refusal, to_wire};
 pub use cli::Said;
 pub use database::Database;
 pub use eventually::{eventually, holds_for};

@@ -96,8 +96,8 @@ async fn a_repeated_claim_gets_the_same_grant(world: &World) -> Result<()> {
     assert_eq!(first.len(), 1);
     let again = worker.claim_as(1, seconds(5), call(true)).await?;
     assert_eq!(grants(&again), grants(&first));
-    worker.start(&first[0]).await?;
-    worker.start(&first[0]).await?;
+    let robot = worker.start(&first[0]).await?;
+    worker.start_again(&first[0], &robot).await?;
     assert_eq!(worker.finish(&first[0], "DONE").await?, "DONE");
     assert_eq!(worker.finish(&first[0], "DONE").await?, "DONE");
     let job = world.job(&first[0].job_id).await?;
@@ -123,7 +123,7 @@ async fn what_comes_with_a_stale_token_is_refused_and_changes_nothing(world: &Wo
     assert_eq!(anew.job_id, granted.job_id);
     assert!(anew.lease_token > granted.lease_token);
     let before = world.job(&anew.job_id).await?;
-    for refused in [worker.start(&granted).await.err(), worker.finish(&granted, "DONE").await.err()] {
+    for refused in [worker.start(&granted).await.map(drop).err(), worker.finish(&granted, "DONE").await.err()] {
         assert_eq!(refused.as_ref().map(refusal).as_deref(), Some("LEASE_LOST"), "{refused:?}");
     }
     let gone = worker.heartbeat(std::slice::from_ref(&granted)).await?.gone;

@@ -1,7 +1,9 @@
 //! Overlap, failures, retries and time-outs.
 
 use anyhow::{Result, ensure};
-use orchestrator_tests::{NewTrigger, SOON, World, eventually, instant, on_both_databases, on_sqlite, seconds};
+use orchestrator_tests::{
+    NewTrigger, SOON, World, eventually, instant, on_both_databases, on_sqlite, pb, seconds, to_wire,
+};
 
 on_both_databases!(
     an_instant_during_a_job_waits_for_its_end_is_skipped_or_runs_beside_it,
@@ -61,16 +63,34 @@ async fn failures_in_a_row_hold_the_trigger(world: &World) -> Result<()> {
     let robot = world.shell("robot", "[ \"$process_args\" = well ]");
     let trigger = NewTrigger::scheduled("fails", &robot, "0 0 1 1 *");
     world.create(trigger.policies(|policies| policies.max_consecutive_failures = 2)).await;
-    for (args, failures, status) in
-        [("badly", 1, "IDLE"), ("well", 0, "IDLE"), ("badly", 1, "IDLE"), ("badly", 2, "FAILED")]
-    {
-        world.cli(&["trigger", "run", "fails", "--wait", "--args", args]).await;
+    let rounds = [("badly", 1, "IDLE"), ("well", 0, "IDLE"), ("badly", 1, "IDLE"), ("badly", 2, "FAILED")];
+    for (round, (args, failures, status)) in (1..).zip(rounds) {
+        fire_now(world, "fails", args).await?;
+        eventually("the instant has ended", SOON, async || {
+            let jobs = world.jobs_of("fails").await?;
+            ensure!(jobs.len() == round && jobs.iter().all(|job| job.end_time.is_some()), "{jobs:#?}");
+            Ok(())
+        })
+        .await;
         let trigger = world.trigger("fails").await?;
-        assert_eq!((trigger.consecutive_failures, trigger.status.as_str()), (failures, status), "after {args}");
+        assert_eq!((trigger.consecutive_failures, trigger.status.as_str()), (failures, status), "round {round}");
     }
+    let by_hand = world.run_now("fails").await;
+    assert_eq!(world.ended(&by_hand.id).await.status, "FAILED");
+    assert_eq!(world.trigger("fails").await?.consecutive_failures, 2, "what a person tries does not count");
     world.cli(&["trigger", "enable", "fails"]).await.ok();
     let trigger = world.trigger("fails").await?;
     assert_eq!((trigger.consecutive_failures, trigger.status.as_str()), (0, "IDLE"));
+    Ok(())
+}
+
+/// Makes the clock's next instant of a scheduled trigger be now, with these arguments.
+async fn fire_now(world: &World, name: &str, args: &str) -> Result<()> {
+    let mut trigger = world.trigger(name).await?;
+    trigger.process_args = Some(args.to_owned());
+    let Some(pb::trigger::Kind::Scheduled(kind)) = &mut trigger.kind else { anyhow::bail!("it is not scheduled") };
+    kind.next_run = Some(to_wire(world.now()));
+    world.api().triggers().update(pb::UpdateTriggerRequest { trigger: Some(trigger) }).await?;
     Ok(())
 }
 

@@ -39,7 +39,7 @@ async fn a_robot_that_ends_while_the_server_is_away_is_recorded_with_all_it_wrot
     let robot = world.python(
         "robot",
         &format!(
-            "{}\nprint('written while nobody listened')\nos.system('''{}''')\nsys.exit(4)",
+            "{}\nprint('written while nobody listened')\nos.system(\"\"\"{}\"\"\")\nsys.exit(4)",
             gate.wait_in_python(),
             ledger.add("ended"),
         ),
