@@ -178,3 +178,20 @@ fn unique() -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     format!("{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cluster_that_crashed_or_was_stopped_comes_back_where_it_was() {
+        let cluster = Cluster::start();
+        let place = |url: String| url.split('/').nth(2).map(ToOwned::to_owned);
+        let before = place(cluster.database_url());
+        cluster.stop();
+        cluster.start_again();
+        cluster.crash();
+        cluster.start_again();
+        assert_eq!(place(cluster.database_url()), before);
+    }
+}
