@@ -1,11 +1,14 @@
 //! Whether the server is up and its database answers: for load balancers in plain words, for gRPC by its standard.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
 use http::StatusCode;
 use orchestrator_db::Db;
+use tokio::sync::Mutex;
+use tokio::time::Instant;
 use tokio_stream::{Stream, StreamExt as _};
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
@@ -18,24 +21,37 @@ use crate::authorize::TABLE;
 /// How long the database may take to answer before it counts as away.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// How long an answer of the database is told again: anyone may ask, and must not keep the database busy by it.
+const TOLD_AGAIN: Duration = Duration::from_millis(500);
+
 /// Answers questions about health.
 #[derive(Debug, Clone)]
 pub(crate) struct HealthService {
     db: Db,
     stop: CancellationToken,
+    /// When the database was asked last, and whether it answered. One question at a time.
+    last: Arc<Mutex<Option<(Instant, bool)>>>,
 }
 
 impl HealthService {
     pub(crate) fn new(db: Db, stop: CancellationToken) -> Self {
-        Self { db, stop }
+        Self { db, stop, last: Arc::default() }
     }
 
     /// Whether calls can be served: the database answers, and the server is not stopping.
     async fn is_ready(&self) -> bool {
-        !self.stop.is_cancelled()
-            && tokio::time::timeout(PATIENCE, async { self.db.begin_read().await?.rollback().await })
-                .await
-                .is_ok_and(|answer| answer.is_ok())
+        !self.stop.is_cancelled() && self.database_answers().await
+    }
+
+    async fn database_answers(&self) -> bool {
+        let mut last = self.last.lock().await;
+        if let Some((_, answered)) = last.filter(|(asked_at, _)| asked_at.elapsed() < TOLD_AGAIN) {
+            return answered;
+        }
+        let asked = async { self.db.begin_read().await?.rollback().await };
+        let answered = tokio::time::timeout(PATIENCE, asked).await.is_ok_and(|answer| answer.is_ok());
+        *last = Some((Instant::now(), answered));
+        answered
     }
 
     async fn status(&self) -> HealthCheckResponse {
