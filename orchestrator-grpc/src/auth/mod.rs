@@ -1,7 +1,7 @@
 //! Authentication: from the tokens of a request to the identity that calls.
 //!
 //! A user or a worker sends its token as `authorization: Bearer …`. A worker that forwards a robot's call sends the job's
-//! token as well, as `x-orchestrator-job-token`; a job token alone opens nothing. [`Gate`] is the one layer in front of
+//! token as well, as `x-orchestrator-job-token`; a job token alone opens nothing. The gate is the one layer in front of
 //! every method, for gRPC and JSON alike: it finds the identity, asks the [table](crate::authorize), and puts the
 //! identity into the request's extensions.
 
