@@ -2,11 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
+mod admin;
 mod authorization;
 mod flow;
 mod http;
 mod json;
 mod limits;
+mod queues;
+mod robots;
 mod shutdown;
 mod tls;
 mod tokens;
