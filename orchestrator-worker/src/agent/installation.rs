@@ -37,7 +37,10 @@ pub(crate) struct Installation {
 impl Installation {
     /// Makes the folder if it is not there, locks it, and reads or makes its identity.
     pub(crate) fn open(folder: &Path) -> Result<Self, InstallationError> {
-        let path = folder.to_owned();
+        // Absolute, because robots start in folders of their own.
+        let path = std::path::absolute(folder)
+            .map_err(|source| InstallationError::Io { path: folder.to_owned(), source })?;
+        let folder = path.as_path();
         let failed = |source| InstallationError::Io { path: path.clone(), source };
         let mut builder = std::fs::DirBuilder::new();
         builder.recursive(true);
@@ -56,7 +59,7 @@ impl Installation {
             Err(TryLockError::Error(source)) => return Err(failed(source)),
         }
         let instance = instance(&folder.join("instance")).map_err(failed)?;
-        Ok(Self { folder: path, instance, _lock: lock })
+        Ok(Self { folder: folder.to_owned(), instance, _lock: lock })
     }
 }
 

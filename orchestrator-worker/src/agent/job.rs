@@ -21,7 +21,7 @@ use super::run::Inner;
 use super::session::duration;
 use super::ship;
 use crate::output::Drain;
-use crate::process::{Children, Exit, RunningProcess};
+use crate::process::{Children, Exit, RunningProcess, Stopped};
 use crate::state_file::RunningJob;
 
 /// How long the pipes of an ended robot are read on while something still holds them.
@@ -246,12 +246,12 @@ async fn supervise(process: &mut RunningProcess, granted: &Granted, watch: &mut 
             log_sweep(granted, &sweep);
             Some(of_exit(exit))
         }
-        order = ordered(watch, Order::Stop) => stop(process, granted, order).await,
+        order = ordered(watch, Order::Stop) => stop(process, granted, watch, order).await,
         () = timed_out => {
             let limit = policies.timeout.unwrap_or_default();
-            let stopped = process.stop(policies.stop_grace).await;
+            let (stopped, order) = end(process, policies, watch, Order::Stop).await;
             log_sweep(granted, &stopped.sweep);
-            Some(Outcome::timed_out(stopped.exit.and_then(code), limit))
+            (order != Order::Gone).then(|| Outcome::timed_out(stopped.exit.and_then(code), limit))
         }
         () = lost(&mut lease, policies.stop_on_lost) => {
             let stopped = process.stop(Duration::ZERO).await;
@@ -261,13 +261,8 @@ async fn supervise(process: &mut RunningProcess, granted: &Granted, watch: &mut 
     }
 }
 
-async fn stop(process: &mut RunningProcess, granted: &Granted, order: Order) -> Option<Outcome> {
-    let grace = match order {
-        Order::Kill => granted.policies.kill_grace,
-        Order::Stop => granted.policies.stop_grace,
-        Order::None | Order::Gone | Order::Abort => Duration::ZERO,
-    };
-    let stopped = process.stop(grace).await;
+async fn stop(process: &mut RunningProcess, granted: &Granted, watch: &mut Watch, order: Order) -> Option<Outcome> {
+    let (stopped, order) = end(process, &granted.policies, watch, order).await;
     log_sweep(granted, &stopped.sweep);
     let exit_code = stopped.exit.and_then(code);
     match order {
@@ -277,6 +272,29 @@ async fn stop(process: &mut RunningProcess, granted: &Granted, order: Order) -> 
         Order::Stop if stopped.exit.is_some_and(Exit::is_success) => Some(Outcome::done()),
         Order::None | Order::Stop | Order::Abort => {
             Some(Outcome::failed(exit_code, "the worker was stopped while the robot ran"))
+        }
+    }
+}
+
+/// Ends the tree with the grace that the order allows. A stronger order that comes meanwhile cuts the grace short; returns
+/// the strongest.
+async fn end(
+    process: &mut RunningProcess,
+    policies: &Policies,
+    watch: &mut Watch,
+    mut order: Order,
+) -> (Stopped, Order) {
+    loop {
+        let grace = match order {
+            Order::Kill => policies.kill_grace,
+            Order::Stop => policies.stop_grace,
+            Order::None | Order::Gone | Order::Abort => Duration::ZERO,
+        };
+        let weaker = order;
+        tokio::select! {
+            biased;
+            stronger = order_that(watch, |order| order > weaker) => order = stronger,
+            stopped = process.stop(grace) => return (stopped, order),
         }
     }
 }
@@ -298,7 +316,12 @@ fn code(exit: Exit) -> Option<i32> {
 
 /// Waits for an order that is at least this strong.
 async fn ordered(watch: &mut Watch, least: Order) -> Order {
-    let order = watch.order.wait_for(|order| *order >= least).await.map(|order| *order).ok();
+    order_that(watch, |order| order >= least).await
+}
+
+/// Waits for an order that is enough.
+async fn order_that(watch: &mut Watch, enough: impl Fn(Order) -> bool) -> Order {
+    let order = watch.order.wait_for(|order| enough(*order)).await.map(|order| *order).ok();
     match order {
         Some(order) => order,
         None => std::future::pending().await,
