@@ -27,6 +27,8 @@ pub(crate) enum TokenCommand {
     /// Ends a token.
     Revoke {
         /// Its id, the beginning of its secret as the list shows it, or its name.
+        // Not `token`: that is the flag with which every command signs in.
+        #[arg(id = "revoked", value_name = "TOKEN")]
         token: String,
     },
 }
