@@ -9,7 +9,7 @@ use std::time::Duration;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{PgPool, SqlitePool};
+use sqlx::{Connection as _, PgPool, SqlitePool};
 use uuid::Uuid;
 
 use crate::dialect::Dialect;
@@ -154,7 +154,7 @@ impl Db {
             .busy_timeout(Duration::from_secs(5))
             .statement_cache_capacity(STATEMENTS);
         let lock = lock_file(connect.get_filename())?;
-        let write = SqlitePoolOptions::new()
+        let write = sqlite_pool()
             .min_connections(1)
             .max_connections(1)
             .idle_timeout(None)
@@ -163,7 +163,7 @@ impl Db {
             .connect_with(connect.clone())
             .await
             .map_err(ConnectError::Unreachable)?;
-        let read = SqlitePoolOptions::new()
+        let read = sqlite_pool()
             .max_connections(options.max_connections.max(2))
             .acquire_timeout(Duration::from_secs(30))
             .connect_with(connect)
@@ -283,6 +283,18 @@ impl Db {
             Pools::Postgres(pool) => pool.close().await,
         }
     }
+}
+
+/// A pool whose connections come back without a transaction. SQLite undoes a transaction by itself when the disk is full;
+/// the driver then believes for ever that one is open, and such a connection is closed.
+fn sqlite_pool() -> SqlitePoolOptions {
+    SqlitePoolOptions::new().after_release(|connection, _| {
+        Box::pin(async move {
+            // What a dropped transaction left to be undone is done when this is answered.
+            connection.ping().await?;
+            Ok(!connection.is_in_transaction())
+        })
+    })
 }
 
 fn lock_file(database: &Path) -> Result<File, ConnectError> {

@@ -57,9 +57,13 @@ pub enum DbError {
 }
 
 impl DbError {
-    /// Whether the same call may succeed when it is made again: connection gone, deadlock, serialization failure, busy.
+    /// Whether the same call may succeed when it is made again: connection gone, deadlock, serialization failure, busy,
+    /// disk full.
     pub fn is_transient(&self) -> bool {
         let Self::Driver { source, .. } = self else { return false };
+        if self.is_disk_full() {
+            return true;
+        }
         match source {
             sqlx::Error::Io(_)
             | sqlx::Error::Tls(_)
@@ -89,6 +93,13 @@ impl DbError {
             ),
             _ => false,
         }
+    }
+
+    /// Whether the database's disk takes no more: the same call may succeed when there is room again. SQLite tells a quota
+    /// or a limit of the file's size as a failed write.
+    pub fn is_disk_full(&self) -> bool {
+        let Self::Driver { source: sqlx::Error::Database(error), .. } = self else { return false };
+        matches!(error.code().as_deref(), Some("13" | "778" | "53100"))
     }
 
     /// Whether rerunning the whole transaction at once makes sense: it lost against another one.

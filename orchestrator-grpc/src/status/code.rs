@@ -48,6 +48,8 @@ pub mod reason {
     pub const OVERLOADED: &str = "OVERLOADED";
     /// The database cannot be reached or is busy; the same call may succeed later.
     pub const DATABASE_UNAVAILABLE: &str = "DATABASE_UNAVAILABLE";
+    /// The database's disk takes no more; nothing was changed.
+    pub const DATABASE_FULL: &str = "DATABASE_FULL";
     /// A mistake in the server; the message names an id that its log explains.
     pub const INTERNAL: &str = "INTERNAL";
     /// The server is stopping.

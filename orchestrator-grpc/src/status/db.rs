@@ -10,6 +10,15 @@ use super::{Refusal, reason};
 
 /// What a failed storage call tells its caller.
 pub fn db(error: DbError) -> Status {
+    if error.is_disk_full() {
+        tracing::error!(error = chain(&error), "the database's disk is full");
+        return Refusal::new(
+            Code::ResourceExhausted,
+            reason::DATABASE_FULL,
+            "the database's disk is full or cannot be written to; nothing was changed; make room, then try again",
+        )
+        .status();
+    }
     if error.is_transient() {
         tracing::warn!(error = chain(&error), "the database is not available");
         return Refusal::new(
