@@ -61,7 +61,7 @@ async fn a_robots_bad_calls_are_refused_by_name(world: &World) -> Result<()> {
     let element = pb::NewElement { data: Some("ø".repeat(2001)), ..pb::NewElement::default() };
     let request = pb::CreateElementRequest { queue_name: "q".to_owned(), element: Some(element), repeat: false };
     let long = robot.calls().create_queue_element(request).await.err().context("it was created")?;
-    assert_eq!((long.code(), refusal(&long).as_str()), (Code::InvalidArgument, "TOO_LONG"));
+    assert_eq!((long.code(), refusal(&long).as_str()), (Code::InvalidArgument, "INVALID_FIELD"));
     for word in ["data", "2000", "2001"] {
         assert!(long.message().contains(word), "{long:?}");
     }
