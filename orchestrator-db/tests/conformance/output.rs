@@ -24,7 +24,7 @@ async fn append(db: &TestDb, job: orchestrator_core::id::JobId, chunks: &[Output
 
 async fn chunks_come_back_in_order_byte_for_byte(db: TestDb) {
     let (job, other) = (running_job(&db).await, running_job(&db).await);
-    let chunks = [chunk(1, b""), chunk(2, &[0, 255, 13, 10]), chunk(3, &[b'x'; 65_536])];
+    let chunks = [chunk(1, b""), chunk(2, &[0, 255, 13, 10]), chunk(3, &b"x".repeat(65_536))];
     append(&db, other, &[chunk(1, b"other")]).await;
     append(&db, job, &[chunks[2].clone(), chunks[0].clone()]).await;
     append(&db, job, &chunks[1..2]).await;

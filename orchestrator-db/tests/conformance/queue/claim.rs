@@ -115,7 +115,7 @@ async fn requests_of_one_call_share_out_the_elements_in_order(db: TestDb) {
     let stored = some(&db, 4).await;
     let requests = [
         ClaimRequest { count: 2, ..of_job(a) },
-        ClaimRequest { lease: Some(Duration::from_secs(60)), ..request() },
+        ClaimRequest { lease: Some(Duration::from_mins(1)), ..request() },
         ClaimRequest { count: 3, ..of_job(b) },
         request(),
     ];

@@ -128,7 +128,7 @@ async fn one_refused_change_does_not_stop_its_neighbours(db: TestDb) {
 
 async fn an_element_that_is_new_again_can_be_claimed_again(db: TestDb) {
     let id = some(&db, 1).await[0];
-    let leased = ClaimRequest { lease: Some(Duration::from_secs(60)), ..request() };
+    let leased = ClaimRequest { lease: Some(Duration::from_mins(1)), ..request() };
     claim(&db, leased, at(1)).await;
     let new = set(&db, change(id, New, StatusBy::Operator), at(2)).await.unwrap();
     assert_eq!((new.times.start_date, new.job_id, new.lease_expires_at), (None, None, None));
