@@ -16,9 +16,8 @@ pub(super) async fn run(agent: Arc<Inner>) {
     let mut waits = pauses();
     loop {
         let session = agent.sessions.current().await;
-        match listen(&agent, &session).await {
-            Ok(true) => waits = pauses(),
-            Ok(false) | Err(_) => {}
+        if let Ok(true) = listen(&agent, &session).await {
+            waits = pauses();
         }
         tokio::time::sleep(waits.next().unwrap_or(HEARTBEAT)).await;
     }

@@ -38,8 +38,8 @@ impl Installation {
     /// Makes the folder if it is not there, locks it, and reads or makes its identity.
     pub(crate) fn open(folder: &Path) -> Result<Self, InstallationError> {
         // Absolute, because robots start in folders of their own.
-        let path = std::path::absolute(folder)
-            .map_err(|source| InstallationError::Io { path: folder.to_owned(), source })?;
+        let path =
+            std::path::absolute(folder).map_err(|source| InstallationError::Io { path: folder.to_owned(), source })?;
         let folder = path.as_path();
         let failed = |source| InstallationError::Io { path: path.clone(), source };
         let mut builder = std::fs::DirBuilder::new();

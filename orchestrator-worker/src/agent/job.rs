@@ -64,13 +64,13 @@ impl TryFrom<v1::Assignment> for Granted {
             is_git_repo: given.is_git_repo,
             git_branch: given.git_branch,
             entry_point: given.entry_point,
-            policies: policies(given.policies.unwrap_or_default()),
+            policies: policies(&given.policies.unwrap_or_default()),
         })
     }
 }
 
 /// What a worker needs of the policies.
-fn policies(given: v1::Policies) -> Policies {
+fn policies(given: &v1::Policies) -> Policies {
     let default = Policies::default();
     Policies {
         timeout: given.timeout.and_then(|given| Duration::try_from(given).ok()),

@@ -37,10 +37,7 @@ pub(super) async fn prepare(
     job_token: &ApiToken,
     cancel: &CancellationToken,
 ) -> Result<Prepared, Outcome> {
-    let checkout = match granted.is_git_repo {
-        true => Some(check_out(agent, granted, cancel).await?),
-        false => None,
-    };
+    let checkout = if granted.is_git_repo { Some(check_out(agent, granted, cancel).await?) } else { None };
     match command(agent, granted, job_token, checkout.as_ref()) {
         Ok(spec) => Ok(Prepared { spec, checkout }),
         Err(outcome) => {
@@ -83,19 +80,16 @@ fn command(
     checkout: Option<&Checkout>,
 ) -> Result<LaunchSpec, Outcome> {
     let failed = |error: &dyn std::fmt::Display| Outcome::failed(None, error.to_string());
-    let (file, folder) = match checkout {
-        Some(checkout) => {
-            let named =
-                granted.entry_point.as_deref().map(EntryPoint::parse).transpose().map_err(|error| failed(&error))?;
-            let file = entry_point::in_checkout(checkout.path(), named.as_ref()).map_err(|error| failed(&error))?;
-            (file, checkout.path().to_owned())
-        }
-        None => {
-            let file = entry_point::at_path(Path::new(&granted.process_path), &agent.options.allowed_paths);
-            let file = file.map_err(|error| failed(&error))?;
-            let folder = file.parent().map_or_else(PathBuf::new, Path::to_owned);
-            (file, folder)
-        }
+    let (file, folder) = if let Some(checkout) = checkout {
+        let named =
+            granted.entry_point.as_deref().map(EntryPoint::parse).transpose().map_err(|error| failed(&error))?;
+        let file = entry_point::in_checkout(checkout.path(), named.as_ref()).map_err(|error| failed(&error))?;
+        (file, checkout.path().to_owned())
+    } else {
+        let file = entry_point::at_path(Path::new(&granted.process_path), &agent.options.allowed_paths);
+        let file = file.map_err(|error| failed(&error))?;
+        let folder = file.parent().map_or_else(PathBuf::new, Path::to_owned);
+        (file, folder)
     };
     let start = agent.options.interpreters.command_for(&file).map_err(|error| failed(&error))?;
     let mut spec = LaunchSpec::new(start.program, JobCookie::new(granted.job));

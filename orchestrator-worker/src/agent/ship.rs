@@ -37,7 +37,9 @@ pub(super) async fn run(agent: &Inner, granted: &Granted, mut chunks: mpsc::Rece
             bytes += size(&chunk);
             batch.push(chunk);
         }
-        batch.iter().for_each(|chunk| stderr.note(chunk));
+        for chunk in &batch {
+            stderr.note(chunk);
+        }
         if !refused {
             refused = !send(agent, granted, batch.into_iter().map(message).collect()).await;
         }
