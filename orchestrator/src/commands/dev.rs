@@ -88,7 +88,7 @@ pub(crate) async fn run(dev: Dev, app: &App) -> Result {
 fn config(dev: &Dev, data: &Path) -> Result<Config> {
     let mut config = Config::default();
     config.server.listen = SocketAddr::from((Ipv4Addr::LOCALHOST, dev.port));
-    config.database.data_folder = data.to_owned();
+    data.clone_into(&mut config.database.data_folder);
     secret_file::create_folder(data).map_err(CliError::file("create", data))?;
     let key_file = config.key_file();
     if !key_file.exists() {
@@ -102,14 +102,9 @@ async fn set_up(dev: &Dev, data: &Path, serving: &Serving, robots: &Lifecycle, b
     let token_file = data.join(ADMIN_TOKEN_FILE);
     let token = std::fs::read_to_string(&token_file).map_err(CliError::file("read", &token_file))?.trim().to_owned();
     let context = remember(serving, &token);
-    let worker = match dev.no_worker {
-        true => None,
-        false => Some(start_worker(serving, data, dev.slots, robots).await?),
-    };
-    let samples = match dev.no_sample {
-        true => None,
-        false => Some(add_samples(&serving.scheduler, data, worker.is_some()).await?),
-    };
+    let worker = if dev.no_worker { None } else { Some(start_worker(serving, data, dev.slots, robots).await?) };
+    let samples =
+        if dev.no_sample { None } else { Some(add_samples(&serving.scheduler, data, worker.is_some()).await?) };
     Ok(Greeting {
         url: serving.url(),
         token,

@@ -31,6 +31,7 @@ impl fmt::Debug for DatabaseSection {
         f.debug_struct("DatabaseSection")
             .field("url", &self.url.as_deref().map(without_password))
             .field("data_folder", &self.data_folder)
+            .field("accept_weak_durability", &self.accept_weak_durability)
             .finish()
     }
 }

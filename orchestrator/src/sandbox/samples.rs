@@ -8,7 +8,9 @@ use orchestrator_core::cron::CronExpr;
 use orchestrator_core::id::{ElementId, TriggerId};
 use orchestrator_core::job::{Job, JobStatus};
 use orchestrator_core::policy::Policies;
-use orchestrator_core::text::{CreatedBy, ElementData, ProcessName, ProcessPath, QueueName, Reference, TriggerName};
+use orchestrator_core::text::{
+    CreatedBy, ElementData, ProcessName, ProcessPath, QueueName, Reason, Reference, TriggerName,
+};
 use orchestrator_core::trigger::{ProcessSpec, TriggerDraft, TriggerKind};
 use orchestrator_db::{Hint, JobFilter, NewElement, PageRequest, TriggerFilter};
 use orchestrator_scheduler::Scheduler;
@@ -167,6 +169,6 @@ async fn ended_run(scheduler: &Scheduler, trigger: TriggerId) -> Result<Option<F
     Ok(jobs.rows.into_iter().find(|job: &Job| !job.state.status().is_active()).map(|job| FirstRun {
         status: job.state.status(),
         took: job.start_time.zip(job.end_time).and_then(|(start, end)| (end - start).to_std().ok()).unwrap_or_default(),
-        reason: job.reason.map(|reason| reason.into_string()).unwrap_or_default(),
+        reason: job.reason.map(Reason::into_string).unwrap_or_default(),
     }))
 }
