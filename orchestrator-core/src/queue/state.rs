@@ -85,10 +85,7 @@ mod tests {
     fn only_new_elements_are_ready_and_only_bad_ends_need_attention() {
         for status in ElementStatus::ALL {
             assert_eq!(status.is_ready(), *status == ElementStatus::New);
-            assert_eq!(
-                status.needs_attention(),
-                [ElementStatus::Failed, ElementStatus::Abandoned].contains(status)
-            );
+            assert_eq!(status.needs_attention(), [ElementStatus::Failed, ElementStatus::Abandoned].contains(status));
         }
     }
 
