@@ -9,7 +9,7 @@ use std::time::Duration;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Connection as _, PgPool, SqlitePool};
+use sqlx::{Connection as _, PgConnection, PgPool, SqlitePool};
 use uuid::Uuid;
 
 use crate::dialect::Dialect;
@@ -58,6 +58,15 @@ pub enum ConnectError {
     /// The lock file cannot be made.
     #[error("the lock file of {path} cannot be opened")]
     Lock {
+        /// The database file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The database file cannot be made.
+    #[error("the database file {path} cannot be made")]
+    File {
         /// The database file.
         path: PathBuf,
         /// What the system said.
@@ -154,6 +163,7 @@ impl Db {
             .busy_timeout(Duration::from_secs(5))
             .statement_cache_capacity(STATEMENTS);
         let lock = lock_file(connect.get_filename())?;
+        own_file(connect.get_filename())?;
         let write = sqlite_pool()
             .min_connections(1)
             .max_connections(1)
@@ -177,6 +187,9 @@ impl Db {
             .map_err(ConnectError::Url)?
             .application_name("orchestrator")
             .statement_cache_capacity(STATEMENTS);
+        // One connection by hand first: a pool would try for long and then say only that it timed out.
+        let first = PgConnection::connect_with(&connect).await.map_err(ConnectError::Unreachable)?;
+        first.close().await.map_err(ConnectError::Unreachable)?;
         let pool = PgPoolOptions::new()
             .max_connections(options.max_connections.max(2))
             .acquire_timeout(Duration::from_secs(10))
@@ -295,6 +308,20 @@ fn sqlite_pool() -> SqlitePoolOptions {
             Ok(!connection.is_in_transaction())
         })
     })
+}
+
+/// Makes the database file, readable by its owner only, where there is none. Its companions take over its mode.
+fn own_file(database: &Path) -> Result<(), ConnectError> {
+    let mut options = File::options();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(database) {
+        Err(source) if source.kind() != std::io::ErrorKind::AlreadyExists => {
+            Err(ConnectError::File { path: database.to_owned(), source })
+        }
+        _ => Ok(()),
+    }
 }
 
 fn lock_file(database: &Path) -> Result<File, ConnectError> {

@@ -72,7 +72,10 @@ const TOKEN_LIST: Sql = sql!["SELECT " [columns token_columns] " FROM tokens
      WHERE $1 OR (revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $2)) ORDER BY name, id"];
 const TOKEN_FIND: Sql = sql!["SELECT " [columns token_columns] " FROM tokens
      WHERE name = $1 OR prefix = $1 OR prefix = $2 OR id = $3 ORDER BY id"];
-const TOKEN_ANY_ADMIN: Sql = sql!["SELECT EXISTS (SELECT 1 FROM tokens WHERE role = 'ADMIN' AND revoked_at IS NULL)"];
+const TOKEN_ANY_ADMIN: Sql = sql![
+    "SELECT EXISTS (SELECT 1 FROM tokens WHERE role = 'ADMIN' AND revoked_at IS NULL
+        AND (expires_at IS NULL OR expires_at > $1))"
+];
 
 impl Tx {
     /// The token with this hash, live or not.
@@ -104,10 +107,12 @@ impl Tx {
         pick(found, key, now)
     }
 
-    /// Whether some token of an administrator was made and not revoked.
-    pub async fn token_any_admin(&mut self) -> Result<bool, DbError> {
-        on_conn!(self, |conn, dialect| sqlx::query_scalar(TOKEN_ANY_ADMIN.text(dialect)).fetch_one(conn).await)
-            .map_err(DbError::in_op("token_any_admin"))
+    /// Whether some token of an administrator is live.
+    pub async fn token_any_admin(&mut self, now: Timestamp) -> Result<bool, DbError> {
+        on_conn!(self, |conn, dialect| {
+            sqlx::query_scalar(TOKEN_ANY_ADMIN.text(dialect)).bind(now).fetch_one(conn).await
+        })
+        .map_err(DbError::in_op("token_any_admin"))
     }
 }
 

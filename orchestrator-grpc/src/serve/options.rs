@@ -74,7 +74,7 @@ pub enum ServeError {
     /// Tokens would cross a network in the clear.
     #[error(
         "{address} can be reached from other machines, and without TLS tokens and passwords would cross the network in the \
-         clear; set server.tls.certificate and server.tls.key, or start with --insecure, or listen on 127.0.0.1"
+         clear; set server.tls_cert and server.tls_key, or start with --insecure, or listen on 127.0.0.1"
     )]
     NotEncrypted {
         /// The address.

@@ -67,7 +67,9 @@ pub(crate) async fn run(dev: Dev, app: &App) -> Result {
     let ended = match ready.and_then(|greeting| greet(app, &greeting).map(|()| greeting)) {
         Ok(greeting) => {
             let ended = robots.run(GRACE).await.map_err(CliError::Runtime)?;
-            forget(greeting.context.as_deref().filter(|_| dev.ephemeral))?;
+            if dev.ephemeral {
+                forget(&greeting)?;
+            }
             Ok(ended)
         }
         Err(error) => {
@@ -138,11 +140,13 @@ fn remember(serving: &Serving, token: &str) -> Option<PathBuf> {
     write().inspect_err(|error| tracing::warn!(error = error.message(), "the context file was not written")).ok()
 }
 
-/// Takes a sandbox that is gone out of the context file.
-fn forget(path: Option<&Path>) -> Result {
-    let Some(path) = path else { return Ok(()) };
+/// Takes a sandbox that is gone out of the context file, unless another one has taken its place there.
+fn forget(gone: &Greeting) -> Result {
+    let Some(path) = gone.context.as_deref() else { return Ok(()) };
     let mut contexts = Contexts::load(path)?;
-    contexts.contexts.remove(CONTEXT);
-    contexts.current = contexts.current.filter(|current| current != CONTEXT);
+    if contexts.contexts.get(CONTEXT).is_some_and(|context| context.url == gone.url) {
+        contexts.contexts.remove(CONTEXT);
+        contexts.current = contexts.current.filter(|current| current != CONTEXT);
+    }
     Ok(contexts.save(path)?)
 }

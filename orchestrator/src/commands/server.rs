@@ -65,7 +65,7 @@ fn ready(app: &App, serving: &Serving) -> Result {
         return output::stdout_line(&line.to_string());
     }
     if let Some(file) = &serving.new_admin_token {
-        output::stdout_line(&format!("A new database: an administrator's token was written to {}", file.display()))?;
+        output::stdout_line(&format!("There was no administrator's token; one was written to {}", file.display()))?;
     }
     output::stdout_line(&format!("Ready: {}", serving.url()))
 }

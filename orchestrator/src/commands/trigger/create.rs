@@ -62,7 +62,7 @@ pub(crate) struct Common {
     #[arg(long, value_name = "PROCESS")]
     process: String,
     /// The path of the program on the worker, or with --git the URL of a repository.
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", allow_hyphen_values = true)]
     path: String,
     /// Handed to the process as one value.
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
@@ -71,7 +71,7 @@ pub(crate) struct Common {
     #[arg(long)]
     git: bool,
     /// The branch or tag; the repository's default branch unless given.
-    #[arg(long, value_name = "REF", requires = "git")]
+    #[arg(long, value_name = "REF", requires = "git", allow_hyphen_values = true)]
     branch: Option<String>,
     /// The file to run inside the repository; main.py is looked for unless given.
     #[arg(long, value_name = "FILE")]

@@ -22,13 +22,13 @@ pub(crate) struct EditArgs {
     #[arg(long, value_name = "PROCESS")]
     process: Option<String>,
     /// The path of the program on the worker, or the URL of the repository.
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", allow_hyphen_values = true)]
     path: Option<String>,
     /// Handed to the process as one value; '' for none.
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     args: Option<String>,
     /// The branch or tag; '' for the default branch.
-    #[arg(long, value_name = "REF")]
+    #[arg(long, value_name = "REF", allow_hyphen_values = true)]
     branch: Option<String>,
     #[command(flatten)]
     blocking: Blocking,

@@ -20,7 +20,7 @@ impl Row for pb::Log {
         Column::new("Time", |l, look| Cell::text(exact(look, l.log_time.as_ref()))),
         Column::new("Level", |l, _| Cell::state(&l.log_level)),
         Column::new("Process name", |l, _| Cell::text(&l.process_name)),
-        Column::new("Message", |l, _| Cell::text(&l.log_message)),
+        Column::new("Message", |l, look| Cell::clipped(look, &l.log_message)),
         Column::new("Job", |l, look| Cell::id(look, &l.job_id)),
         Column::wide("ID", |l, _| Cell::text(&l.id)),
     ];
