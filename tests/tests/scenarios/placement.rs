@@ -52,7 +52,7 @@ async fn a_whitelist_and_an_exclusive_worker_are_kept_to(world: &World) -> Resul
         assert_eq!(world.ended_job_of(&format!("named {number}")).await.worker_name, "exclusive");
     }
     holds_for("a name is matched exactly", seconds(1), async || {
-        let job = world.first_job_of("elsewhere").await;
+        let job = world.job(&world.first_job_of("elsewhere").await.id).await?;
         ensure!(job.status == "QUEUED" && !job.waiting_reason.is_empty(), "{job:#?}");
         Ok(())
     })
