@@ -86,7 +86,7 @@ async fn engine(scheduler: Scheduler, stop: CancellationToken) {
             match round(&scheduler, &marks).await {
                 Ok(summary) => pace.wait(&summary, scheduler.now()),
                 Err(error) => {
-                    if error.is_transient() && scheduler.duty().failed() {
+                    if is_outage(&error) && scheduler.duty().failed() {
                         tracing::error!(error = %Chain(&error), "the database does not answer; trying again every second");
                     } else {
                         tracing::debug!(error = %Chain(&error), "a tick failed");
@@ -109,6 +109,11 @@ async fn engine(scheduler: Scheduler, stop: CancellationToken) {
             next_poll = Instant::now() + POLL;
         }
     }
+}
+
+/// Whether the database was not there, unlike a transaction that lost against another one.
+fn is_outage(error: &DbError) -> bool {
+    error.is_transient() && !error.is_contention()
 }
 
 /// One tick. After an outage, duty begins anew before anything is decided.
@@ -177,7 +182,7 @@ async fn rescue(scheduler: Scheduler) {
             Ok(_) => {}
             Err(error) => {
                 // The engine begins the duty anew when the database is back.
-                if error.is_transient() && scheduler.duty().failed() {
+                if is_outage(&error) && scheduler.duty().failed() {
                     tracing::error!(error = %Chain(&error), "the database does not answer; trying again every second");
                 } else {
                     tracing::debug!(error = %Chain(&error), "rescue failed");
