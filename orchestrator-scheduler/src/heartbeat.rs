@@ -58,7 +58,13 @@ impl Scheduler {
             return Ok(answer);
         }
         let renewed: Result<Vec<Renewed>, HeartbeatError> = in_transaction!(self, |tx| {
-            let renewed = tx.job_renew(worker, held, self.now() + LEASE).await?;
+            let renewed = tx.job_renew(worker, session, held, self.now() + LEASE).await?;
+            // "Gone" would have the agent kill robots that its own next session has taken over.
+            if renewed.len() < held.len()
+                && !tx.worker_standing(worker).await?.is_some_and(|it| it.session_id == session)
+            {
+                return Err(HeartbeatError::SessionOver);
+            }
             let found = renewed.iter().filter(|renewed| renewed.was_lost);
             let hints = found.map(|renewed| Hint::Job { id: renewed.job }).collect();
             Ok((renewed, hints))

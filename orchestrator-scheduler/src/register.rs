@@ -113,7 +113,10 @@ impl Scheduler {
                 hints.extend(give_up(tx, &trigger, &job, now).await?);
             }
         }
-        let renewed = tx.job_renew(name, &registration.held, now + LEASE).await?;
+        let renewed = match previous {
+            Some(previous) => tx.job_renew(name, previous, &registration.held, now + LEASE).await?,
+            None => Vec::new(),
+        };
         let kept: Vec<JobId> = renewed.iter().map(|renewed| renewed.job).collect();
         tx.job_move_session(&kept, session).await?;
         let gone = registration.held.iter().filter(|(job, _)| !kept.contains(job)).copied().collect();

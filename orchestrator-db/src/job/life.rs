@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use orchestrator_core::clock::Timestamp;
-use orchestrator_core::id::{JobId, TriggerId};
+use orchestrator_core::id::{JobId, SessionId, TriggerId};
 use orchestrator_core::lease::LeaseToken;
 use orchestrator_core::text::WorkerName;
 use serde::Serialize;
@@ -68,7 +68,7 @@ const JOB_RENEW: Sql = sql!["UPDATE jobs SET lease_expires_at = $3 WHERE id" [in
     [only sqlite "(SELECT unhex(value->>'job', '-') AS job, value->>'token' AS token FROM json_each($1)) v"]
     [only postgres "jsonb_to_recordset($1) AS v(job uuid, token bigint)"]
     " JOIN jobs j ON j.id = v.job AND j.lease_token = v.token
-        WHERE (j.worker_name = $2) IS TRUE AND (j.status IN ('ASSIGNED', 'RUNNING')) IS TRUE ORDER BY j.id" [for_update_of "j"] [in_close]
+        WHERE (j.worker_name = $2) IS TRUE AND j.session_id = $4 AND (j.status IN ('ASSIGNED', 'RUNNING')) IS TRUE ORDER BY j.id" [for_update_of "j"] [in_close]
     " AND (status IN ('ASSIGNED', 'RUNNING')) IS TRUE RETURNING " [columns renewed_columns]];
 
 const JOB_REGAIN: Sql = sql!["UPDATE jobs SET status = 'RUNNING', lease_expires_at = $3, lost_since = NULL WHERE id"
@@ -76,7 +76,7 @@ const JOB_REGAIN: Sql = sql!["UPDATE jobs SET status = 'RUNNING', lease_expires_
     [only sqlite "(SELECT unhex(value->>'job', '-') AS job, value->>'token' AS token FROM json_each($1)) v"]
     [only postgres "jsonb_to_recordset($1) AS v(job uuid, token bigint)"]
     " JOIN jobs j ON j.id = v.job AND j.lease_token = v.token
-        WHERE (j.worker_name = $2) IS TRUE AND (j.status = 'LOST') IS TRUE AND j.superseded_by IS NULL ORDER BY j.id"
+        WHERE (j.worker_name = $2) IS TRUE AND j.session_id = $4 AND (j.status = 'LOST') IS TRUE AND j.superseded_by IS NULL ORDER BY j.id"
     [for_update_of "j"] [in_close]
     " AND (status = 'LOST') IS TRUE AND superseded_by IS NULL RETURNING " [columns renewed_columns]];
 
@@ -97,11 +97,12 @@ impl Tx {
         Ok(started == 1)
     }
 
-    /// Renews the leases that a worker lists; a LOST job that nothing superseded runs again. What is not in the answer is
-    /// not held any more. Takes no lock on triggers.
+    /// Renews the leases that a session of a worker lists; a LOST job that nothing superseded runs again. What is not in the
+    /// answer is not held any more, or not by this session. Takes no lock on triggers.
     pub async fn job_renew(
         &mut self,
         worker: &WorkerName,
+        session: SessionId,
         held: &[(JobId, LeaseToken)],
         expires_at: Timestamp,
     ) -> Result<Vec<Renewed>, DbError> {
@@ -110,15 +111,16 @@ impl Tx {
         }
         let pairs: Vec<Held> =
             held.iter().map(|(job, token)| Held { job: job.as_uuid(), token: token.value() }).collect();
+        let (worker, session) = (worker.as_str(), session.as_uuid());
         let rows =
-            fetch_plain!(self, "job_renew", JOB_RENEW, as RenewedRow, [Json(&pairs), worker.as_str(), expires_at])?;
+            fetch_plain!(self, "job_renew", JOB_RENEW, as RenewedRow, [Json(&pairs), worker, expires_at, session])?;
         let mut renewed: Vec<Renewed> = rows.into_iter().map(|row| row.renewed(false)).collect();
         if renewed.len() < held.len() {
             let known: HashSet<JobId> = renewed.iter().map(|row| row.job).collect();
             let left: Vec<Held> =
                 pairs.into_iter().filter(|pair| !known.contains(&JobId::from_uuid(pair.job))).collect();
             let rows =
-                fetch_plain!(self, "job_renew", JOB_REGAIN, as RenewedRow, [Json(&left), worker.as_str(), expires_at])?;
+                fetch_plain!(self, "job_renew", JOB_REGAIN, as RenewedRow, [Json(&left), worker, expires_at, session])?;
             renewed.extend(rows.into_iter().map(|row| row.renewed(true)));
         }
         Ok(renewed)

@@ -8,7 +8,7 @@ use orchestrator_db::CancelBy;
 
 use crate::harness::TestDb;
 use crate::world::{
-    assign, at, locked, lose, queued, read, reason, run, token_hash, trigger, worker, worker_name, write,
+    assign, at, locked, lose, queued, read, reason, run, session_of, token_hash, trigger, worker, worker_name, write,
 };
 
 conformance! {
@@ -18,6 +18,7 @@ conformance! {
     the_first_end_wins,
     a_hand_back_queues_the_job_and_keeps_its_token,
     a_heartbeat_renews_what_it_lists_and_nothing_else,
+    a_session_that_is_over_renews_nothing,
     a_lost_job_whose_worker_answers_runs_again,
     a_heartbeat_tells_of_kills_and_pauses,
     a_kill_reaches_jobs_that_workers_hold,
@@ -108,11 +109,25 @@ async fn a_heartbeat_renews_what_it_lists_and_nothing_else(db: TestDb) {
     let token_b = run(&db, b, "r1", 0).await.lease.token;
     let token_c = run(&db, c, "r2", 0).await.lease.token;
     let held = [(a, token_a), (b, next(token_b)), (c, token_c), (JobId::generate(), token_a)];
-    let renewed = write!(db, |tx| tx.job_renew(&worker_name("r1"), &held, at(20)));
+    let renewed = write!(db, |tx| tx.job_renew(&worker_name("r1"), session_of("r1"), &held, at(20)));
     assert_eq!(renewed.iter().map(|row| (row.job, row.token)).collect::<Vec<_>>(), [(a, token_a)]);
     assert_eq!(locked(&db, a).await.lease_expires_at, Some(at(20)));
     assert_eq!(locked(&db, b).await.lease_expires_at, Some(at(15)), "listed with a wrong token");
     assert_eq!(locked(&db, c).await.lease_expires_at, Some(at(15)), "held by another worker");
+}
+
+async fn a_session_that_is_over_renews_nothing(db: TestDb) {
+    let id = trigger(&db, "t").await;
+    let (job, lost) = (queued(&db, id, 1).await, queued(&db, id, 2).await);
+    let token = run(&db, job, "r1", 0).await.lease.token;
+    let lost_token = lose(&db, lost, "r1", 0).await.lease.token;
+    let held = [(job, token), (lost, lost_token)];
+    let next = SessionId::generate();
+    write!(db, |tx| tx.job_move_session(&[job, lost], next));
+    assert!(write!(db, |tx| tx.job_renew(&worker_name("r1"), session_of("r1"), &held, at(60))).is_empty());
+    assert_eq!(locked(&db, job).await.lease_expires_at, Some(at(15)));
+    assert_eq!(locked(&db, lost).await.job.state.status(), JobStatus::Lost);
+    assert_eq!(write!(db, |tx| tx.job_renew(&worker_name("r1"), next, &held, at(60))).len(), 2);
 }
 
 async fn a_lost_job_whose_worker_answers_runs_again(db: TestDb) {
@@ -122,7 +137,8 @@ async fn a_lost_job_whose_worker_answers_runs_again(db: TestDb) {
     let alive = run(&db, other, "r1", 0).await.lease.token;
     let lost = locked(&db, job).await;
     assert_eq!(lost.job.state, JobState::Lost { token, started_at: at(0), since: at(17) });
-    let mut renewed = write!(db, |tx| tx.job_renew(&worker_name("r1"), &[(job, token), (other, alive)], at(60)));
+    let mut renewed =
+        write!(db, |tx| tx.job_renew(&worker_name("r1"), session_of("r1"), &[(job, token), (other, alive)], at(60)));
     renewed.sort_by_key(|row| row.job);
     assert_eq!(renewed.iter().map(|row| (row.job, row.was_lost)).collect::<Vec<_>>(), [(job, true), (other, false)]);
     let lease = Lease { token, expires_at: at(60) };
@@ -133,7 +149,8 @@ async fn a_heartbeat_tells_of_kills_and_pauses(db: TestDb) {
     let id = trigger(&db, "t").await;
     let job = queued(&db, id, 1).await;
     let token = run(&db, job, "r1", 0).await.lease.token;
-    let beat = async || write!(db, |tx| tx.job_renew(&worker_name("r1"), &[(job, token)], at(20))).remove(0);
+    let beat =
+        async || write!(db, |tx| tx.job_renew(&worker_name("r1"), session_of("r1"), &[(job, token)], at(20))).remove(0);
     let told = beat().await;
     assert_eq!((told.kill_requested, told.pausing, told.was_lost, told.trigger_id), (false, false, false, id));
     write!(db, |tx| tx.trigger_set_hold(id, Hold::Paused));

@@ -8,8 +8,8 @@ use orchestrator_db::{Dialect, LockedJob, NewJob};
 
 use crate::harness::TestDb;
 use crate::world::{
-    assign, at, draft, locked, lose, new_job, queue_job, queued, read, reason, run, scheduled, store, trigger,
-    worker_name, write,
+    assign, at, draft, locked, lose, new_job, queue_job, queued, read, reason, run, scheduled, session_of, store,
+    trigger, worker_name, write,
 };
 use orchestrator_core::id::JobId;
 
@@ -77,7 +77,7 @@ async fn a_lost_job_can_be_ended(db: TestDb) {
     let job = locked(&db, lost).await.job;
     assert_eq!((job.state, job.reason), (JobState::Ended { outcome: Outcome::Failed, at: at(99) }, Some(why)));
     assert!(!write!(db, |tx| tx.job_finish(lost, token, Outcome::Done, Some(0), None, at(100))));
-    assert!(write!(db, |tx| tx.job_renew(&worker_name("r1"), &[(lost, token)], at(115))).is_empty());
+    assert!(write!(db, |tx| tx.job_renew(&worker_name("r1"), session_of("r1"), &[(lost, token)], at(115))).is_empty());
 }
 
 async fn a_superseded_attempt_is_over_whatever_its_worker_says(db: TestDb) {
@@ -94,7 +94,7 @@ async fn a_superseded_attempt_is_over_whatever_its_worker_says(db: TestDb) {
     assert_eq!((job.state.status(), job.superseded_by), (JobStatus::Failed, Some(next.id)));
     assert!(!write!(db, |tx| tx.job_finish(lost, token, Outcome::Done, Some(0), None, at(30))));
     assert!(!write!(db, |tx| tx.job_hand_back(lost, token, &reason("late"), None)));
-    assert!(write!(db, |tx| tx.job_renew(&worker_name("r1"), &[(lost, token)], at(45))).is_empty());
+    assert!(write!(db, |tx| tx.job_renew(&worker_name("r1"), session_of("r1"), &[(lost, token)], at(45))).is_empty());
 }
 
 async fn a_robot_far_past_its_time_out_is_noticed(db: TestDb) {

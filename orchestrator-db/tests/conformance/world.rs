@@ -11,6 +11,7 @@ use orchestrator_core::policy::Policies;
 use orchestrator_core::text::{ProcessArgs, ProcessName, ProcessPath, QueueName, Reason, TriggerName, WorkerName};
 use orchestrator_core::trigger::{ProcessSpec, TriggerDraft, TriggerKind};
 use orchestrator_db::{Assign, Db, Grant, LockedJob, NewJob, NewSession, TriggerProgress};
+use uuid::Uuid;
 
 /// Runs one storage call in a write transaction of its own.
 macro_rules! write {
@@ -142,10 +143,17 @@ pub(crate) async fn worker(db: &Db, name: &str, slots: u32) -> SessionId {
     new.session
 }
 
+/// The session under which a worker is given jobs.
+pub(crate) fn session_of(worker: &str) -> SessionId {
+    SessionId::from_uuid(
+        worker.bytes().fold(Uuid::nil(), |id, byte| Uuid::from_u128(id.as_u128() << 8 | u128::from(byte))),
+    )
+}
+
 /// Gives a queued job to a worker, with a lease until 15 s after `seconds`.
 pub(crate) async fn assign(db: &Db, job: JobId, worker: &str, seconds: i64) -> Grant {
-    let row =
-        Assign { job, worker: worker_name(worker), session: SessionId::generate(), request: RequestId::generate() };
+    let request = RequestId::generate();
+    let row = Assign { job, worker: worker_name(worker), session: session_of(worker), request };
     let mut grants = write!(db, |tx| tx.job_assign(&[row], at(seconds), at(seconds + 15)));
     assert_eq!(grants.len(), 1, "the job is queued");
     grants.remove(0)
