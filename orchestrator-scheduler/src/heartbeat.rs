@@ -60,8 +60,7 @@ impl Scheduler {
         let renewed: Result<Vec<Renewed>, HeartbeatError> = in_transaction!(self, |tx| {
             let renewed = tx.job_renew(worker, session, held, self.now() + LEASE).await?;
             // "Gone" would have the agent kill robots that its own next session has taken over.
-            if renewed.len() < held.len()
-                && !tx.worker_standing(worker).await?.is_some_and(|it| it.session_id == session)
+            if renewed.len() < held.len() && tx.worker_standing(worker).await?.is_none_or(|it| it.session_id != session)
             {
                 return Err(HeartbeatError::SessionOver);
             }
