@@ -27,6 +27,7 @@ macro_rules! behaviours {
 mod bad_rows;
 mod blocking;
 mod claiming;
+mod clocks;
 mod edits;
 mod elements;
 mod failures;

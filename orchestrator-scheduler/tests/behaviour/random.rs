@@ -87,7 +87,7 @@ impl Game {
         let server = &self.servers[dice.roll(2)];
         match dice.roll(14) {
             0..=2 => {
-                self.second += i64::try_from([1, 4, 12, 20, 40][dice.roll(5)]).unwrap();
+                self.second += [1, 4, 12, 20, 40][dice.roll(5)];
                 server.tick_at(self.second).await;
             }
             3 => {

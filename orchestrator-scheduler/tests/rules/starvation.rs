@@ -53,7 +53,7 @@ impl World {
             .filter(|load| load.active < self.slots)
             .map(|load| Ask { worker: load.name.clone(), free_slots: self.slots - load.active })
             .collect();
-        self.queue.sort_by(|a, b| a.rank.cmp(&b.rank));
+        self.queue.sort_by_key(|candidate| candidate.rank);
         let asking: Vec<WorkerLoad> =
             loads.iter().filter(|load| asks.iter().any(|ask| ask.worker == load.name)).cloned().collect();
         let placement = place(&asks, &asking, &loads, &self.queue);
