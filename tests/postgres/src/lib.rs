@@ -2,6 +2,7 @@
 //!
 //! * [`database_url`]: a fresh, empty database of a cluster that all tests of one run share;
 //! * [`database_url_from`]: the same, copied from a template that is prepared once a run;
+//! * [`execute`]: statements past the program under test, for tests that may not use a driver;
 //! * [`Cluster::start`]: a cluster of one's own, for tests that stop and restart it.
 //!
 //! The shared cluster is started by the first test process that needs it and found by the others through a folder named
@@ -16,4 +17,5 @@ mod shared;
 mod watchdog;
 
 pub use cluster::Cluster;
+pub use programs::execute;
 pub use shared::{database_url, database_url_from};

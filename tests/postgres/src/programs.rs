@@ -54,6 +54,16 @@ impl Programs {
     }
 }
 
+/// Runs statements in a database through `psql`.
+///
+/// # Panics
+///
+/// When one of them fails.
+pub fn execute(url: &str, statements: &str) {
+    let arguments = ["--no-psqlrc", "--quiet", "--set", "ON_ERROR_STOP=1", "--command", statements, url];
+    Programs::find().run("psql", |psql| psql.args(arguments)).unwrap_or_else(|error| panic!("{error}"));
+}
+
 /// The folder of the `initdb` on PATH; where that is a link, its siblings are beside the file it leads to.
 fn on_path() -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;

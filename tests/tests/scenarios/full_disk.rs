@@ -23,8 +23,11 @@ impl SmallDisk {
 
 impl Drop for SmallDisk {
     fn drop(&mut self) {
-        // Lazily: the server may have it open for a moment longer.
+        // Lazily: the server may have it open for a moment longer. The world's folder could not go while this was in it.
         let _ = Command::new("umount").arg("--lazy").arg(&self.0).status();
+        if let Some(folder) = self.0.parent() {
+            let _ = std::fs::remove_dir_all(folder);
+        }
     }
 }
 
