@@ -14,6 +14,7 @@ use crate::audit;
 use crate::auth::identity;
 use crate::page::page;
 use crate::status;
+use crate::transaction::in_transaction;
 
 /// The service.
 #[derive(Debug, Clone)]
@@ -57,25 +58,27 @@ impl ConstantService for Constants {
     async fn set(&self, request: Request<v1::SetConstantRequest>) -> Result<Response<v1::SetConstantResponse>, Status> {
         let actor = identity(&request)?.actor();
         let (name, value) = self.read(request.get_ref()).map_err(status::decode)?;
+        let create_only = request.get_ref().create_only;
         let now = self.scheduler.now();
         let constant = Constant { name, value, changed_at: now, changed_by: Some(actor.name.clone()) };
-        let mut tx = self.scheduler.db().begin_write().await.map_err(status::db)?;
-        let before = match tx.constant_get(&constant.name).await {
-            Ok(_) if request.get_ref().create_only => {
-                return Err(status::name_exists("constant", constant.name.as_str()));
+        in_transaction!(self.scheduler, |tx| {
+            let before = match tx.constant_get(&constant.name).await {
+                Ok(_) if create_only => return Err(status::name_exists("constant", constant.name.as_str()).into()),
+                Ok(before) => Some(document(&before)),
+                Err(DbError::NotFound { .. }) => None,
+                Err(error) => return Err(error.into()),
+            };
+            if create_only {
+                let created = tx.constant_create(&constant).await;
+                created.map_err(|error| status::created("constant", &constant.name, error))?;
+            } else {
+                tx.constant_set(&constant).await?;
             }
-            Ok(before) => Some(document(&before)),
-            Err(DbError::NotFound { .. }) => None,
-            Err(error) => return Err(status::db(error)),
-        };
-        if request.get_ref().create_only {
-            tx.constant_create(&constant).await.map_err(|error| status::created("constant", &constant.name, error))?;
-        } else {
-            tx.constant_set(&constant).await.map_err(status::db)?;
-        }
-        let row = audit::row(&actor, "constant.set", "constant", &constant.name, (before, Some(document(&constant))));
-        tx.audit_insert(&[row], now).await.map_err(status::db)?;
-        self.scheduler.commit(tx, &[]).await.map_err(status::db)?;
+            let documents = (before, Some(document(&constant)));
+            let row = audit::row(&actor, "constant.set", "constant", &constant.name, documents);
+            tx.audit_insert(&[row], now).await?;
+            Ok(((), Vec::new()))
+        })?;
         Ok(Response::new(v1::SetConstantResponse { constant: Some(convert::constant(&constant)) }))
     }
 
@@ -85,12 +88,13 @@ impl ConstantService for Constants {
     ) -> Result<Response<v1::DeleteConstantResponse>, Status> {
         let actor = identity(&request)?.actor();
         let name = name(&request.get_ref().name)?;
-        let mut tx = self.scheduler.db().begin_write().await.map_err(status::db)?;
-        let before = tx.constant_get(&name).await.map_err(status::db)?;
-        tx.constant_delete(&name).await.map_err(status::db)?;
-        let row = audit::row(&actor, "constant.delete", "constant", &name, (Some(document(&before)), None));
-        tx.audit_insert(&[row], self.scheduler.now()).await.map_err(status::db)?;
-        self.scheduler.commit(tx, &[]).await.map_err(status::db)?;
+        in_transaction!(self.scheduler, |tx| {
+            let before = tx.constant_get(&name).await?;
+            tx.constant_delete(&name).await?;
+            let row = audit::row(&actor, "constant.delete", "constant", &name, (Some(document(&before)), None));
+            tx.audit_insert(&[row], self.scheduler.now()).await?;
+            Ok(((), Vec::new()))
+        })?;
         Ok(Response::new(v1::DeleteConstantResponse {}))
     }
 }

@@ -13,6 +13,7 @@ use tonic::{Request, Response, Status};
 use crate::audit;
 use crate::auth::identity;
 use crate::page::page;
+use crate::transaction::in_transaction;
 use crate::{secret, status};
 
 /// The service.
@@ -58,13 +59,14 @@ impl CredentialService for Credentials {
     ) -> Result<Response<v1::RevealCredentialResponse>, Status> {
         let actor = identity(&request)?.actor();
         let name = name(&request.get_ref().name)?;
-        let mut tx = self.scheduler.db().begin_write().await.map_err(status::db)?;
-        let credential = tx.credential_get(&name).await.map_err(status::db)?;
-        let password = secret::open(self.scheduler.keys(), &credential)?;
-        let row = audit::row(&actor, "credential.reveal", "credential", &name, (None, None));
-        tx.audit_insert(&[row], self.scheduler.now()).await.map_err(status::db)?;
         // Nothing leaves before the trail of it is durable.
-        self.scheduler.commit(tx, &[]).await.map_err(status::db)?;
+        let (credential, password) = in_transaction!(self.scheduler, |tx| {
+            let credential = tx.credential_get(&name).await?;
+            let password = secret::open(self.scheduler.keys(), &credential)?;
+            let row = audit::row(&actor, "credential.reveal", "credential", &name, (None, None));
+            tx.audit_insert(&[row], self.scheduler.now()).await?;
+            Ok(((credential, password), Vec::new()))
+        })?;
         Ok(Response::new(v1::RevealCredentialResponse {
             credential: Some(convert::credential(&credential)),
             password: password.expose().to_owned(),
@@ -83,23 +85,24 @@ impl CredentialService for Credentials {
         let now = self.scheduler.now();
         let credential =
             Credential { name, username, sealed_password, changed_at: now, changed_by: Some(actor.name.clone()) };
-        let mut tx = self.scheduler.db().begin_write().await.map_err(status::db)?;
-        let before = match tx.credential_get(&credential.name).await {
-            Ok(_) if create_only => return Err(status::name_exists("credential", credential.name.as_str())),
-            Ok(before) => Some(document(&before)),
-            Err(DbError::NotFound { .. }) => None,
-            Err(error) => return Err(status::db(error)),
-        };
-        if create_only {
-            let created = tx.credential_create(&credential).await;
-            created.map_err(|error| status::created("credential", &credential.name, error))?;
-        } else {
-            tx.credential_set(&credential).await.map_err(status::db)?;
-        }
-        let documents = (before, Some(document(&credential)));
-        let row = audit::row(&actor, "credential.set", "credential", &credential.name, documents);
-        tx.audit_insert(&[row], now).await.map_err(status::db)?;
-        self.scheduler.commit(tx, &[]).await.map_err(status::db)?;
+        in_transaction!(self.scheduler, |tx| {
+            let before = match tx.credential_get(&credential.name).await {
+                Ok(_) if create_only => return Err(status::name_exists("credential", credential.name.as_str()).into()),
+                Ok(before) => Some(document(&before)),
+                Err(DbError::NotFound { .. }) => None,
+                Err(error) => return Err(error.into()),
+            };
+            if create_only {
+                let created = tx.credential_create(&credential).await;
+                created.map_err(|error| status::created("credential", &credential.name, error))?;
+            } else {
+                tx.credential_set(&credential).await?;
+            }
+            let documents = (before, Some(document(&credential)));
+            let row = audit::row(&actor, "credential.set", "credential", &credential.name, documents);
+            tx.audit_insert(&[row], now).await?;
+            Ok(((), Vec::new()))
+        })?;
         Ok(Response::new(v1::SetCredentialResponse { credential: Some(convert::credential(&credential)) }))
     }
 
@@ -109,12 +112,13 @@ impl CredentialService for Credentials {
     ) -> Result<Response<v1::DeleteCredentialResponse>, Status> {
         let actor = identity(&request)?.actor();
         let name = name(&request.get_ref().name)?;
-        let mut tx = self.scheduler.db().begin_write().await.map_err(status::db)?;
-        let before = tx.credential_get(&name).await.map_err(status::db)?;
-        tx.credential_delete(&name).await.map_err(status::db)?;
-        let row = audit::row(&actor, "credential.delete", "credential", &name, (Some(document(&before)), None));
-        tx.audit_insert(&[row], self.scheduler.now()).await.map_err(status::db)?;
-        self.scheduler.commit(tx, &[]).await.map_err(status::db)?;
+        in_transaction!(self.scheduler, |tx| {
+            let before = tx.credential_get(&name).await?;
+            tx.credential_delete(&name).await?;
+            let row = audit::row(&actor, "credential.delete", "credential", &name, (Some(document(&before)), None));
+            tx.audit_insert(&[row], self.scheduler.now()).await?;
+            Ok(((), Vec::new()))
+        })?;
         Ok(Response::new(v1::DeleteCredentialResponse {}))
     }
 }

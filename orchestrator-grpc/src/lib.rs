@@ -26,6 +26,7 @@ mod secret;
 mod serve;
 mod services;
 pub mod status;
+mod transaction;
 mod trigger_service;
 mod worker_service;
 

@@ -13,6 +13,7 @@ use crate::audit;
 use crate::auth::identity;
 use crate::elements::{Claim, Elements, receive};
 use crate::status;
+use crate::transaction::in_transaction;
 
 /// The service.
 #[derive(Debug, Clone)]
@@ -121,15 +122,15 @@ impl QueueService for Queues {
         let actor = identity(&request)?.actor();
         let (name, settings) = settings(request.get_ref()).map_err(status::decode)?;
         let now = self.scheduler.now();
-        let mut tx = self.scheduler.db().begin_write().await.map_err(status::db)?;
-        let before = tx.queue_settings_get(&name).await.map_err(status::db)?;
-        tx.queue_settings_set(&name, settings, &actor, now).await.map_err(status::db)?;
-        let document = |settings: QueueSettings| json!({ "max_attempts": settings.max_attempts });
-        let documents = (before.map(document), Some(document(settings)));
-        let row = audit::row(&actor, "queue.update_settings", "queue", &name, documents);
-        tx.audit_insert(&[row], now).await.map_err(status::db)?;
-        let summary = tx.queue_get(&name).await.map_err(status::db)?;
-        self.scheduler.commit(tx, &[]).await.map_err(status::db)?;
+        let summary = in_transaction!(self.scheduler, |tx| {
+            let before = tx.queue_settings_get(&name).await?;
+            tx.queue_settings_set(&name, settings, &actor, now).await?;
+            let document = |settings: QueueSettings| json!({ "max_attempts": settings.max_attempts });
+            let documents = (before.map(document), Some(document(settings)));
+            let row = audit::row(&actor, "queue.update_settings", "queue", &name, documents);
+            tx.audit_insert(&[row], now).await?;
+            Ok((tx.queue_get(&name).await?, Vec::new()))
+        })?;
         Ok(Response::new(v1::UpdateQueueSettingsResponse { queue: Some(queue(&summary)) }))
     }
 }

@@ -15,6 +15,7 @@ use tonic::{Request, Response, Status};
 
 use crate::auth::{JobIdentity, identity};
 use crate::elements::{Claim, Elements, MOST_OF_ROBOT, NewElements};
+use crate::transaction::in_transaction;
 use crate::{audit, constant_service, credential_service, secret, status};
 
 /// The service.
@@ -47,16 +48,8 @@ impl Robots {
         Ok(Elements::of_job(&self.scheduler, identity(request)?.job()?))
     }
 
-    async fn begin_write(&self) -> Result<Tx, Status> {
-        self.scheduler.db().begin_write().await.map_err(status::db)
-    }
-
     async fn begin_read(&self) -> Result<Tx, Status> {
         self.scheduler.db().begin_read().await.map_err(status::db)
-    }
-
-    async fn commit(&self, tx: Tx) -> Result<(), Status> {
-        self.scheduler.commit(tx, &[]).await.map_err(status::db)
     }
 }
 
@@ -84,10 +77,12 @@ impl RobotService for Robots {
         let now = self.scheduler.now();
         let new = |message| convert::new_log(message, &job.process_name, job.job_id, now);
         let lines: Result<Vec<_>, DecodeError> = request.get_ref().logs.iter().map(new).collect();
-        let mut tx = self.begin_write().await?;
-        tx.log_insert(&lines.map_err(status::decode)?).await.map_err(status::db)?;
+        let lines = lines.map_err(status::decode)?;
+        in_transaction!(self.scheduler, |tx| {
+            tx.log_insert(&lines).await?;
+            Ok(((), Vec::new()))
+        })?;
         // Followers on other servers look every second: a notification for every line would slow every commit.
-        tx.commit().await.map_err(status::db)?;
         self.scheduler.wake(&[Hint::Logs]);
         Ok(Response::new(v1::LogResponse {}))
     }
@@ -98,11 +93,12 @@ impl RobotService for Robots {
     ) -> Result<Response<v1::RobotGetConstantResponse>, Status> {
         let (job, actor) = caller(&request)?;
         let name = constant_service::name(&request.get_ref().name)?;
-        let mut tx = self.begin_write().await?;
-        let constant = tx.constant_get(&name).await.map_err(status::db)?;
-        let row = audit::row(&actor, "constant.read", "constant", &name, documents(job, None, None));
-        tx.audit_insert(&[row], self.scheduler.now()).await.map_err(status::db)?;
-        self.commit(tx).await?;
+        let constant = in_transaction!(self.scheduler, |tx| {
+            let constant = tx.constant_get(&name).await?;
+            let row = audit::row(&actor, "constant.read", "constant", &name, documents(job, None, None));
+            tx.audit_insert(&[row], self.scheduler.now()).await?;
+            Ok((constant, Vec::new()))
+        })?;
         Ok(Response::new(v1::RobotGetConstantResponse { constant: Some(convert::constant(&constant)) }))
     }
 
@@ -116,14 +112,15 @@ impl RobotService for Robots {
         let value = value.map_err(|error| status::decode(error.into()))?;
         let now = self.scheduler.now();
         let constant = Constant { name, value, changed_at: now, changed_by: Some(actor.name.clone()) };
-        let mut tx = self.begin_write().await?;
-        let before = tx.constant_get(&constant.name).await.map_err(status::db)?;
-        tx.constant_update(&constant).await.map_err(status::db)?;
-        let (before, after) = (constant_service::document(&before), constant_service::document(&constant));
-        let documents = documents(job, Some(before), Some(after));
-        let row = audit::row(&actor, "constant.update", "constant", &constant.name, documents);
-        tx.audit_insert(&[row], now).await.map_err(status::db)?;
-        self.commit(tx).await?;
+        in_transaction!(self.scheduler, |tx| {
+            let before = tx.constant_get(&constant.name).await?;
+            tx.constant_update(&constant).await?;
+            let (before, after) = (constant_service::document(&before), constant_service::document(&constant));
+            let documents = documents(job, Some(before), Some(after));
+            let row = audit::row(&actor, "constant.update", "constant", &constant.name, documents);
+            tx.audit_insert(&[row], now).await?;
+            Ok(((), Vec::new()))
+        })?;
         Ok(Response::new(v1::RobotUpdateConstantResponse { constant: Some(convert::constant(&constant)) }))
     }
 
@@ -133,13 +130,14 @@ impl RobotService for Robots {
     ) -> Result<Response<v1::RobotGetCredentialResponse>, Status> {
         let (job, actor) = caller(&request)?;
         let name = credential_service::name(&request.get_ref().name)?;
-        let mut tx = self.begin_write().await?;
-        let credential = tx.credential_get(&name).await.map_err(status::db)?;
-        let password = secret::open(self.scheduler.keys(), &credential)?;
-        let row = audit::row(&actor, "credential.read", "credential", &name, documents(job, None, None));
-        tx.audit_insert(&[row], self.scheduler.now()).await.map_err(status::db)?;
         // Nothing leaves before the trail of it is durable.
-        self.commit(tx).await?;
+        let (credential, password) = in_transaction!(self.scheduler, |tx| {
+            let credential = tx.credential_get(&name).await?;
+            let password = secret::open(self.scheduler.keys(), &credential)?;
+            let row = audit::row(&actor, "credential.read", "credential", &name, documents(job, None, None));
+            tx.audit_insert(&[row], self.scheduler.now()).await?;
+            Ok(((credential, password), Vec::new()))
+        })?;
         Ok(Response::new(v1::RobotGetCredentialResponse {
             name: credential.name.into_string(),
             username: credential.username.into_string(),
@@ -161,14 +159,15 @@ impl RobotService for Robots {
         let now = self.scheduler.now();
         let changed_by = Some(actor.name.clone());
         let credential = Credential { name, username, sealed_password, changed_at: now, changed_by };
-        let mut tx = self.begin_write().await?;
-        let before = tx.credential_get(&credential.name).await.map_err(status::db)?;
-        tx.credential_update(&credential).await.map_err(status::db)?;
-        let (before, after) = (credential_service::document(&before), credential_service::document(&credential));
-        let documents = documents(&job, Some(before), Some(after));
-        let row = audit::row(&actor, "credential.update", "credential", &credential.name, documents);
-        tx.audit_insert(&[row], now).await.map_err(status::db)?;
-        self.commit(tx).await?;
+        in_transaction!(self.scheduler, |tx| {
+            let before = tx.credential_get(&credential.name).await?;
+            tx.credential_update(&credential).await?;
+            let (before, after) = (credential_service::document(&before), credential_service::document(&credential));
+            let documents = documents(&job, Some(before), Some(after));
+            let row = audit::row(&actor, "credential.update", "credential", &credential.name, documents);
+            tx.audit_insert(&[row], now).await?;
+            Ok(((), Vec::new()))
+        })?;
         Ok(Response::new(v1::RobotUpdateCredentialResponse {}))
     }
 

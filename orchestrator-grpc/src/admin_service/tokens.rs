@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use tonic::Status;
 
 use super::show;
+use crate::transaction::in_transaction;
 use crate::{audit, status};
 
 /// The longest life of a token that expires.
@@ -67,12 +68,13 @@ pub(super) async fn create(
         created_by: Some(actor.name.clone()),
         expires_at: wanted.lifetime.map(|lifetime| now + lifetime),
     };
-    let mut tx = scheduler.db().begin_write().await.map_err(status::db)?;
-    tx.token_insert(&token, now).await.map_err(status::db)?;
-    let stored = tx.token_find(&token.id.to_string(), now).await.map_err(status::db)?;
-    let row = audit::row(actor, "token.create", "token", &token.id, (None, Some(document(&stored))));
-    tx.audit_insert(&[row], now).await.map_err(status::db)?;
-    scheduler.commit(tx, &[]).await.map_err(status::db)?;
+    let stored = in_transaction!(scheduler, |tx| {
+        tx.token_insert(&token, now).await?;
+        let stored = tx.token_find(&token.id.to_string(), now).await?;
+        let row = audit::row(actor, "token.create", "token", &token.id, (None, Some(document(&stored))));
+        tx.audit_insert(&[row], now).await?;
+        Ok((stored, Vec::new()))
+    })?;
     Ok(v1::CreateTokenResponse { token: Some(show::token(&stored)), secret: secret.expose().to_owned() })
 }
 
@@ -80,15 +82,16 @@ pub(super) async fn create(
 pub(super) async fn revoke(scheduler: &Scheduler, actor: &Actor, text: &str) -> Result<v1::Token, Status> {
     let key = convert::key("token", text).map_err(status::decode)?;
     let now = scheduler.now();
-    let mut tx = scheduler.db().begin_write().await.map_err(status::db)?;
-    let before = tx.token_find(&key, now).await.map_err(status::db)?;
-    if !tx.token_revoke(before.id, now).await.map_err(status::db)? {
-        return Ok(show::token(&before));
-    }
-    let row = audit::row(actor, "token.revoke", "token", &before.id, (Some(document(&before)), None));
-    tx.audit_insert(&[row], now).await.map_err(status::db)?;
-    scheduler.commit(tx, &[Hint::Tokens]).await.map_err(status::db)?;
-    Ok(show::token(&StoredToken { revoked_at: Some(now), ..before }))
+    in_transaction!(scheduler, |tx| {
+        let before = tx.token_find(&key, now).await?;
+        if !tx.token_revoke(before.id, now).await? {
+            return Ok((show::token(&before), Vec::new()));
+        }
+        let row = audit::row(actor, "token.revoke", "token", &before.id, (Some(document(&before)), None));
+        tx.audit_insert(&[row], now).await?;
+        let after = StoredToken { revoked_at: Some(now), ..before };
+        Ok((show::token(&after), vec![Hint::Tokens]))
+    })
 }
 
 fn document(token: &StoredToken) -> Value {

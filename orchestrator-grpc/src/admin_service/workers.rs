@@ -9,6 +9,7 @@ use serde_json::json;
 use tonic::Status;
 
 use super::show;
+use crate::transaction::{Failure, in_transaction};
 use crate::{audit, status};
 
 /// Asks a worker to take nothing new, or to take jobs again.
@@ -19,37 +20,37 @@ pub(super) async fn set_drain(
     drain: bool,
 ) -> Result<v1::Worker, Status> {
     let name = parse(name)?;
-    let mut tx = scheduler.db().begin_write().await.map_err(status::db)?;
-    if !tx.worker_set_drain(&name, drain).await.map_err(status::db)? {
-        return Err(unknown(&name));
-    }
-    let action = if drain { "worker.drain" } else { "worker.resume" };
-    let row = audit::row(actor, action, "worker", &name, (None, Some(json!({ "drain": drain }))));
-    tx.audit_insert(&[row], scheduler.now()).await.map_err(status::db)?;
-    let worker = find(&mut tx, &name).await?;
-    let hints = [Hint::Worker { name: name.into_string() }, Hint::Jobs];
-    scheduler.commit(tx, &hints).await.map_err(status::db)?;
-    Ok(worker)
+    in_transaction!(scheduler, |tx| {
+        if !tx.worker_set_drain(&name, drain).await? {
+            return Err(unknown(&name).into());
+        }
+        let action = if drain { "worker.drain" } else { "worker.resume" };
+        let row = audit::row(actor, action, "worker", &name, (None, Some(json!({ "drain": drain }))));
+        tx.audit_insert(&[row], scheduler.now()).await?;
+        let worker = find(tx, &name).await?;
+        Ok((worker, vec![Hint::Worker { name: name.as_str().to_owned() }, Hint::Jobs]))
+    })
 }
 
 /// Forgets a worker that is stopped or lost and holds no job.
 pub(super) async fn remove(scheduler: &Scheduler, actor: &Actor, name: &str) -> Result<(), Status> {
     let name = parse(name)?;
-    let mut tx = scheduler.db().begin_write().await.map_err(status::db)?;
-    let before = tx.worker_get(&name).await.map_err(status::db)?.ok_or_else(|| unknown(&name))?;
-    if !tx.worker_remove(&name).await.map_err(status::db)? {
-        return Err(status::db(DbError::not_updated("worker", &name)));
-    }
-    let document = json!({ "state": before.state, "slots": before.slots, "version": before.version });
-    let row = audit::row(actor, "worker.remove", "worker", &name, (Some(document), None));
-    tx.audit_insert(&[row], scheduler.now()).await.map_err(status::db)?;
-    scheduler.commit(tx, &[Hint::Worker { name: name.into_string() }]).await.map_err(status::db)
+    in_transaction!(scheduler, |tx| {
+        let before = tx.worker_get(&name).await?.ok_or_else(|| unknown(&name))?;
+        if !tx.worker_remove(&name).await? {
+            return Err(DbError::not_updated("worker", &name).into());
+        }
+        let document = json!({ "state": before.state, "slots": before.slots, "version": before.version });
+        let row = audit::row(actor, "worker.remove", "worker", &name, (Some(document), None));
+        tx.audit_insert(&[row], scheduler.now()).await?;
+        Ok(((), vec![Hint::Worker { name: name.as_str().to_owned() }]))
+    })
 }
 
-async fn find(tx: &mut Tx, name: &WorkerName) -> Result<v1::Worker, Status> {
-    let listed = tx.worker_list().await.map_err(status::db)?;
+async fn find(tx: &mut Tx, name: &WorkerName) -> Result<v1::Worker, Failure> {
+    let listed = tx.worker_list().await?;
     let found = listed.iter().find(|(worker, _)| worker.name == *name);
-    found.map(|(worker, active)| show::worker(worker, *active)).ok_or_else(|| unknown(name))
+    Ok(found.map(|(worker, active)| show::worker(worker, *active)).ok_or_else(|| unknown(name))?)
 }
 
 fn parse(name: &str) -> Result<WorkerName, Status> {

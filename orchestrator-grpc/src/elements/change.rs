@@ -9,6 +9,7 @@ use tonic::Status;
 use super::{Elements, hints_of};
 use crate::audit;
 use crate::status;
+use crate::transaction::in_transaction;
 
 /// The most elements of one retry.
 const MOST_RETRIED: usize = 1000;
@@ -18,50 +19,52 @@ impl Elements<'_> {
     pub(crate) async fn set_status(&self, message: &v1::SetElementStatusRequest) -> Result<QueueElement, Status> {
         let new = convert::new_status(message).map_err(status::decode)?;
         let id = self.id("element", &message.element).await?;
-        let mut tx = self.begin_write().await?;
-        let before = match self.audited {
-            Some(_) => Some(tx.element_get(id).await.map_err(status::db)?),
-            None => None,
-        };
         let change = StatusChange { id, status: new.status, message: new.message, by: self.by, token: new.token };
-        let results = tx.element_set_status(&[change], self.scheduler.now()).await.map_err(status::db)?;
-        let missing = || Err(orchestrator_db::StatusError::NotFound(id));
-        let after = results.into_iter().next().unwrap_or_else(missing).map_err(status::element)?;
-        self.audit(&mut tx, |actor| {
-            let documents = (before.as_ref().map(audit::element), Some(audit::element(&after)));
-            vec![audit::row(actor, "element.set_status", audit::ELEMENT, &id, documents)]
+        in_transaction!(self.scheduler, |tx| {
+            let before = match self.audited {
+                Some(_) => Some(tx.element_get(id).await?),
+                None => None,
+            };
+            let results = tx.element_set_status(std::slice::from_ref(&change), self.scheduler.now()).await?;
+            let missing = || Err(orchestrator_db::StatusError::NotFound(id));
+            let after = results.into_iter().next().unwrap_or_else(missing).map_err(status::element)?;
+            self.audit(tx, |actor| {
+                let documents = (before.as_ref().map(audit::element), Some(audit::element(&after)));
+                vec![audit::row(actor, "element.set_status", audit::ELEMENT, &id, documents)]
+            })
+            .await?;
+            let renewed = before.is_none_or(|before| before.status != ElementStatus::New);
+            let hints = hints_of(Some(&after).filter(|_| renewed));
+            Ok((after, hints))
         })
-        .await?;
-        let renewed = before.is_none_or(|before| before.status != ElementStatus::New);
-        self.commit(tx, &hints_of(Some(&after).filter(|_| renewed))).await?;
-        Ok(after)
     }
 
     /// Changes what an element carries.
     pub(crate) async fn update(&self, message: &v1::UpdateElementRequest) -> Result<QueueElement, Status> {
         let edit = edit(message, self.scheduler.limits()).map_err(status::decode)?;
         let id = self.id("element", &message.element).await?;
-        let mut tx = self.begin_write().await?;
-        let (before, after) = tx.element_update(id, edit).await.map_err(status::db)?;
-        self.audit(&mut tx, |actor| {
-            let documents = (Some(audit::element(&before)), Some(audit::element(&after)));
-            vec![audit::row(actor, "element.update", audit::ELEMENT, &id, documents)]
+        in_transaction!(self.scheduler, |tx| {
+            let (before, after) = tx.element_update(id, edit.clone()).await?;
+            self.audit(tx, |actor| {
+                let documents = (Some(audit::element(&before)), Some(audit::element(&after)));
+                vec![audit::row(actor, "element.update", audit::ELEMENT, &id, documents)]
+            })
+            .await?;
+            Ok((after, Vec::new()))
         })
-        .await?;
-        self.commit(tx, &[]).await?;
-        Ok(after)
     }
 
     /// Removes an element for good.
     pub(crate) async fn delete(&self, text: &str) -> Result<(), Status> {
         let id = self.id("element", text).await?;
-        let mut tx = self.begin_write().await?;
-        let before = tx.element_delete(id, self.by).await.map_err(status::db)?.map_err(status::element)?;
-        self.audit(&mut tx, |actor| {
-            vec![audit::row(actor, "element.delete", audit::ELEMENT, &id, (Some(audit::element(&before)), None))]
+        in_transaction!(self.scheduler, |tx| {
+            let before = tx.element_delete(id, self.by).await?.map_err(status::element)?;
+            self.audit(tx, |actor| {
+                vec![audit::row(actor, "element.delete", audit::ELEMENT, &id, (Some(audit::element(&before)), None))]
+            })
+            .await?;
+            Ok(((), Vec::new()))
         })
-        .await?;
-        self.commit(tx, &[]).await
     }
 
     /// Makes ended elements new again. How many were ended.
@@ -74,17 +77,18 @@ impl Elements<'_> {
         for text in texts {
             ids.push(self.get(text).await?.id);
         }
-        let mut tx = self.begin_write().await?;
-        let retried = tx.element_retry(&ids, self.scheduler.now()).await.map_err(status::db)?;
-        self.audit(&mut tx, |actor| {
-            let row = |element: &QueueElement| {
-                audit::row(actor, "element.retry", audit::ELEMENT, &element.id, (None, Some(audit::element(element))))
-            };
-            retried.iter().map(row).collect()
+        in_transaction!(self.scheduler, |tx| {
+            let retried = tx.element_retry(&ids, self.scheduler.now()).await?;
+            self.audit(tx, |actor| {
+                let row = |element: &QueueElement| {
+                    let document = audit::element(element);
+                    audit::row(actor, "element.retry", audit::ELEMENT, &element.id, (None, Some(document)))
+                };
+                retried.iter().map(row).collect()
+            })
+            .await?;
+            Ok((retried.len(), hints_of(&retried)))
         })
-        .await?;
-        self.commit(tx, &hints_of(&retried)).await?;
-        Ok(retried.len())
     }
 }
 

@@ -12,6 +12,7 @@ use tonic::Status;
 use super::Elements;
 use crate::audit;
 use crate::status;
+use crate::transaction::in_transaction;
 
 /// The longest lease that a claim may ask for.
 const LONGEST_LEASE: Duration = Duration::from_hours(24 * 366);
@@ -74,19 +75,18 @@ impl Elements<'_> {
             lease: claim.lease,
             mark: None,
         };
-        let mut tx = self.begin_write().await?;
-        let answers =
-            tx.element_claim(std::slice::from_ref(&request), self.scheduler.now()).await.map_err(status::db)?;
-        let taken = answers.into_iter().next().unwrap_or_else(|| Ok(Vec::new())).map_err(status::element_claim)?;
-        if !taken.is_empty() && !request.repeat {
-            self.audit(&mut tx, |actor| {
-                let ids: Vec<_> = taken.iter().map(|element| element.id).collect();
-                let after = json!({ "elements": ids });
-                vec![audit::row(actor, "element.claim", "queue", &request.queue, (None, Some(after)))]
-            })
-            .await?;
-        }
-        self.commit(tx, &[]).await?;
-        Ok(taken)
+        in_transaction!(self.scheduler, |tx| {
+            let answers = tx.element_claim(std::slice::from_ref(&request), self.scheduler.now()).await?;
+            let taken = answers.into_iter().next().unwrap_or_else(|| Ok(Vec::new())).map_err(status::element_claim)?;
+            if !taken.is_empty() && !request.repeat {
+                self.audit(tx, |actor| {
+                    let ids: Vec<_> = taken.iter().map(|element| element.id).collect();
+                    let after = json!({ "elements": ids });
+                    vec![audit::row(actor, "element.claim", "queue", &request.queue, (None, Some(after)))]
+                })
+                .await?;
+            }
+            Ok((taken, Vec::new()))
+        })
     }
 }

@@ -11,6 +11,7 @@ use tonic::{Code, Status};
 use super::Elements;
 use crate::audit;
 use crate::status::{self, Refusal, reason};
+use crate::transaction::{Failure, in_transaction};
 
 /// The most elements of one streamed call.
 const MOST: usize = 100_000;
@@ -105,9 +106,10 @@ impl Elements<'_> {
     /// Creates elements, all or none, and wakes the triggers of their queue. How many there are now: a repeated call
     /// creates only those that are not there yet.
     pub(crate) async fn create(&self, new: NewElements) -> Result<i64, Status> {
-        let mut tx = self.begin_write().await?;
-        self.store(&mut tx, &new).await?;
-        self.commit(tx, &[new.hint()]).await?;
+        in_transaction!(self.scheduler, |tx| {
+            self.store(tx, &new).await?;
+            Ok(((), vec![new.hint()]))
+        })?;
         Ok(i64::try_from(new.elements.len()).unwrap_or(i64::MAX))
     }
 
@@ -117,16 +119,15 @@ impl Elements<'_> {
         let limits = self.scheduler.limits();
         let new =
             NewElements::read(&message.queue_name, &[element], message.repeat, limits, 1).map_err(status::decode)?;
-        let mut tx = self.begin_write().await?;
-        self.store(&mut tx, &new).await?;
         let missing = || status::decode(DecodeError::Missing { field: "element" });
         let id = new.elements.first().ok_or_else(missing)?.id;
-        let stored = tx.element_get(id).await.map_err(status::db)?;
-        self.commit(tx, &[new.hint()]).await?;
-        Ok(stored)
+        in_transaction!(self.scheduler, |tx| {
+            self.store(tx, &new).await?;
+            Ok((tx.element_get(id).await?, vec![new.hint()]))
+        })
     }
 
-    async fn store(&self, tx: &mut Tx, new: &NewElements) -> Result<(), Status> {
+    async fn store(&self, tx: &mut Tx, new: &NewElements) -> Result<(), Failure> {
         let created = tx.element_insert(&new.elements, new.repeat, self.scheduler.now()).await.map_err(refuse)?;
         if created == 0 {
             return Ok(());
@@ -139,18 +140,20 @@ impl Elements<'_> {
             };
             vec![audit::row(actor, "element.create", audit::ELEMENT, &subject, (None, Some(after)))]
         })
-        .await
+        .await?;
+        Ok(())
     }
 }
 
-fn refuse(error: DbError) -> Status {
+fn refuse(error: DbError) -> Failure {
     match error {
         DbError::Conflict { .. } => Refusal::new(
             Code::AlreadyExists,
             reason::CONFLICT,
             "an element with one of these ids exists; to repeat a call whose answer was lost, set repeat",
         )
-        .status(),
-        other => status::db(other),
+        .status()
+        .into(),
+        other => other.into(),
     }
 }

@@ -8,7 +8,7 @@ mod list;
 use orchestrator_core::actor::Actor;
 use orchestrator_core::id::{ElementId, JobId};
 use orchestrator_core::queue::{ElementStatus, QueueElement};
-use orchestrator_db::{AuditRow, Hint, StatusBy, Tx};
+use orchestrator_db::{AuditRow, DbError, Hint, StatusBy, Tx};
 use orchestrator_proto::convert;
 use orchestrator_scheduler::Scheduler;
 use tonic::Status;
@@ -49,17 +49,9 @@ impl<'a> Elements<'a> {
         self.scheduler.db().begin_read().await.map_err(status::db)
     }
 
-    async fn begin_write(&self) -> Result<Tx, Status> {
-        self.scheduler.db().begin_write().await.map_err(status::db)
-    }
-
-    async fn commit(&self, tx: Tx, hints: &[Hint]) -> Result<(), Status> {
-        self.scheduler.commit(tx, hints).await.map_err(status::db)
-    }
-
-    async fn audit(&self, tx: &mut Tx, rows: impl FnOnce(&Actor) -> Vec<AuditRow>) -> Result<(), Status> {
+    async fn audit(&self, tx: &mut Tx, rows: impl FnOnce(&Actor) -> Vec<AuditRow>) -> Result<(), DbError> {
         match &self.audited {
-            Some(actor) => tx.audit_insert(&rows(actor), self.scheduler.now()).await.map_err(status::db),
+            Some(actor) => tx.audit_insert(&rows(actor), self.scheduler.now()).await,
             None => Ok(()),
         }
     }

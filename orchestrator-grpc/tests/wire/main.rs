@@ -4,6 +4,7 @@
 
 mod admin;
 mod authorization;
+mod contention;
 mod flow;
 mod http;
 mod json;

@@ -27,7 +27,9 @@ pub(crate) struct World {
     pub(crate) scheduler: Scheduler,
     pub(crate) shutdown: Shutdown,
     pub(crate) server: Option<Server>,
-    _folder: tempfile::TempDir,
+    /// Where the database is, for what goes past the server.
+    pub(crate) url: String,
+    _folder: Option<tempfile::TempDir>,
 }
 
 /// A token with its row's id.
@@ -73,7 +75,20 @@ pub(crate) async fn world() -> World {
 pub(crate) async fn world_with(change: impl FnOnce(&mut ServeOptions)) -> World {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite:{}", folder.path().join("test.db").display());
-    let db = Db::open(&DbOptions::new(url)).await.unwrap();
+    world_on(url, Some(folder), change).await
+}
+
+/// The same on PostgreSQL.
+pub(crate) async fn postgres_world() -> World {
+    let url = orchestrator_test_postgres::database_url_from("orchestrator_db", async |url| {
+        Db::open(&DbOptions::new(url)).await.unwrap().close().await;
+    })
+    .await;
+    world_on(url, None, |_| {}).await
+}
+
+async fn world_on(url: String, folder: Option<tempfile::TempDir>, change: impl FnOnce(&mut ServeOptions)) -> World {
+    let db = Db::open(&DbOptions::new(&url)).await.unwrap();
     let clock = ManualClock::at(Utc.with_ymd_and_hms(2026, 11, 22, 12, 0, 0).unwrap());
     let scheduler = Scheduler::new(SchedulerOptions {
         db,
@@ -88,7 +103,7 @@ pub(crate) async fn world_with(change: impl FnOnce(&mut ServeOptions)) -> World 
     change(&mut options);
     let services = Services { scheduler: scheduler.clone(), clock: Arc::new(clock.clone()), pages: None };
     let server = serve(options, services, shutdown.clone()).await.unwrap();
-    World { address: server.address(), clock, scheduler, shutdown, server: Some(server), _folder: folder }
+    World { address: server.address(), clock, scheduler, shutdown, server: Some(server), url, _folder: folder }
 }
 
 impl World {
