@@ -147,6 +147,9 @@ impl Policies {
         in_range("kill_grace", self.kill_grace.as_secs(), 0, 3600)?;
         in_range("lost_after", self.lost_after.as_secs(), 1, YEAR)?;
         in_range("retry_delay", self.retry_delay.as_secs(), 0, YEAR)?;
+        if let Some(max_lateness) = self.max_lateness {
+            in_range("max_lateness", max_lateness.as_secs(), 0, YEAR)?;
+        }
         in_range("max_attempts", self.max_attempts.into(), 1, 100)?;
         in_range("max_consecutive_failures", self.max_consecutive_failures.into(), 1, 1_000_000)?;
         if let Overlap::Allow { most } = self.overlap {

@@ -12,14 +12,14 @@ pub(crate) fn time_text(at: Timestamp) -> String {
     at.to_rfc3339_opts(SecondsFormat::AutoSi, false)
 }
 
-/// Before everything that is stored.
+/// Before everything that is stored: the first instant that a message can name.
 pub(crate) fn earliest() -> Timestamp {
-    DateTime::UNIX_EPOCH - TimeDelta::days(365 * 1_900)
+    DateTime::UNIX_EPOCH - TimeDelta::seconds(62_135_596_800)
 }
 
-/// After everything that is stored; as a text, too.
+/// After everything that is stored: the last instant that a message can name, whose text is the last one, too.
 pub(crate) fn latest() -> Timestamp {
-    DateTime::UNIX_EPOCH + TimeDelta::days(365 * 8_000)
+    DateTime::UNIX_EPOCH + TimeDelta::seconds(253_402_300_799) + TimeDelta::microseconds(999_999)
 }
 
 /// A pattern for `[like "$n"]` that finds a text anywhere: wildcards in it stand for themselves.

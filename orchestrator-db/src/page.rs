@@ -3,10 +3,13 @@
 
 use std::fmt::Write as _;
 
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use uuid::Uuid;
 
 use crate::error::{Corrupt, DbError};
+use crate::lists::{earliest, latest};
 
 /// The most rows of one page.
 const MOST_ROWS: u32 = 1000;
@@ -36,24 +39,44 @@ impl PageRequest {
     }
 
     /// The key after which the page begins.
-    pub(crate) fn after<K: DeserializeOwned>(&self) -> Result<Option<K>, DbError> {
+    pub(crate) fn after<K: Key>(&self) -> Result<Option<K>, DbError> {
         let Some(cursor) = &self.cursor else { return Ok(None) };
-        let key = from_hex(cursor).and_then(|json| serde_json::from_slice(&json).ok());
+        let key = from_hex(cursor).and_then(|json| serde_json::from_slice(&json).ok()).filter(K::is_storable);
         key.map(Some).ok_or_else(|| DbError::InvalidCursor { cursor: cursor.clone() })
     }
 
     /// Cuts the extra row off and makes the cursor of the next page, if there is one, from the key of the last row that
     /// could be read.
-    pub(crate) fn cut<R, K: Serialize>(
-        &self,
-        rows: &mut Vec<Result<R, Corrupt>>,
-        key: impl Fn(&R) -> K,
-    ) -> Option<String> {
+    pub(crate) fn cut<R, K: Key>(&self, rows: &mut Vec<Result<R, Corrupt>>, key: impl Fn(&R) -> K) -> Option<String> {
         if rows.len() <= self.rows() {
             return None;
         }
         rows.truncate(self.rows());
         rows.iter().rev().find_map(|row| row.as_ref().ok()).map(|row| cursor(&key(row)))
+    }
+}
+
+/// What a list goes on after. Cursors come back from callers, who may have written what no database takes.
+pub(crate) trait Key: Serialize + DeserializeOwned {
+    /// Whether it may be the key of a row.
+    fn is_storable(&self) -> bool;
+}
+
+impl Key for Uuid {
+    fn is_storable(&self) -> bool {
+        true
+    }
+}
+
+impl Key for String {
+    fn is_storable(&self) -> bool {
+        !self.contains('\0')
+    }
+}
+
+impl Key for (DateTime<Utc>, Uuid) {
+    fn is_storable(&self) -> bool {
+        (earliest()..=latest()).contains(&self.0)
     }
 }
 
@@ -80,23 +103,33 @@ mod tests {
     #[test]
     fn a_page_goes_on_after_the_last_row_of_the_one_before() {
         let mut rows: Vec<Result<u32, Corrupt>> = vec![Ok(1), Ok(2), Ok(3)];
-        let next = PageRequest::first(2).cut(&mut rows, |row| (*row, "æ".to_owned())).unwrap();
+        let next = PageRequest::first(2).cut(&mut rows, |row| format!("æ{row}")).unwrap();
         assert_eq!(rows.len(), 2);
         let page = PageRequest { limit: 2, cursor: Some(next) };
-        assert_eq!(page.after::<(u32, String)>().unwrap(), Some((2, "æ".to_owned())));
+        assert_eq!(page.after::<String>().unwrap(), Some("æ2".to_owned()));
     }
 
     #[test]
     fn the_last_page_has_no_cursor() {
         let mut rows: Vec<Result<u32, Corrupt>> = vec![Ok(1), Ok(2)];
-        assert_eq!(PageRequest::first(2).cut(&mut rows, |row| *row), None);
+        assert_eq!(PageRequest::first(2).cut(&mut rows, u32::to_string), None);
     }
 
     #[test]
     fn a_cursor_that_is_none_is_refused() {
         for cursor in ["zz", "7", "æ", "7b", "22"] {
             let page = PageRequest { limit: 1, cursor: Some(cursor.to_owned()) };
-            assert!(matches!(page.after::<u32>(), Err(DbError::InvalidCursor { .. })), "{cursor}");
+            assert!(matches!(page.after::<String>(), Err(DbError::InvalidCursor { .. })), "{cursor}");
+        }
+    }
+
+    #[test]
+    fn a_cursor_that_no_database_takes_is_refused() {
+        let nul = PageRequest { limit: 1, cursor: Some(cursor(&"a\0b")) };
+        assert!(matches!(nul.after::<String>(), Err(DbError::InvalidCursor { .. })));
+        for at in [DateTime::<Utc>::MIN_UTC, DateTime::<Utc>::MAX_UTC] {
+            let far = PageRequest { limit: 1, cursor: Some(cursor(&(at, Uuid::nil()))) };
+            assert!(matches!(far.after::<(DateTime<Utc>, Uuid)>(), Err(DbError::InvalidCursor { .. })), "{at}");
         }
     }
 

@@ -15,6 +15,7 @@ use tonic::{Request, Response, Status};
 
 use crate::auth::{JobIdentity, identity};
 use crate::elements::{Claim, Elements, MOST_OF_ROBOT, NewElements};
+use crate::page::at_most;
 use crate::transaction::in_transaction;
 use crate::{audit, constant_service, credential_service, secret, status};
 
@@ -76,6 +77,7 @@ impl RobotService for Robots {
         let (job, _) = caller(&request)?;
         let now = self.scheduler.now();
         let new = |message| convert::new_log(message, &job.process_name, job.job_id, now);
+        at_most("logs", request.get_ref().logs.len(), MOST_OF_ROBOT).map_err(status::decode)?;
         let lines: Result<Vec<_>, DecodeError> = request.get_ref().logs.iter().map(new).collect();
         let lines = lines.map_err(status::decode)?;
         in_transaction!(self.scheduler, |tx| {

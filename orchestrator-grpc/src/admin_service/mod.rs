@@ -12,7 +12,7 @@ use orchestrator_scheduler::Scheduler;
 use tonic::{Request, Response, Status};
 
 use crate::auth::{Identity, identity};
-use crate::page::{given, page};
+use crate::page::{page, searched};
 use crate::status;
 
 /// The service.
@@ -62,8 +62,11 @@ impl AdminService for Admin {
     ) -> Result<Response<v1::ListAuditResponse>, Status> {
         let message = request.into_inner();
         let page = page(message.page).map_err(status::decode)?;
-        let filter =
-            AuditFilter { actor: given(message.actor), action: given(message.action), subject: given(message.subject) };
+        let filter = AuditFilter {
+            actor: searched("actor", message.actor).map_err(status::decode)?,
+            action: searched("action", message.action).map_err(status::decode)?,
+            subject: searched("subject", message.subject).map_err(status::decode)?,
+        };
         let mut tx = self.scheduler.db().begin_read().await.map_err(status::db)?;
         let (entries, next) = tx.audit_list(&filter, &page).await.map_err(status::db)?;
         Ok(Response::new(v1::ListAuditResponse {

@@ -8,6 +8,7 @@ use tonic::Status;
 
 use super::{Elements, hints_of};
 use crate::audit;
+use crate::page::at_most;
 use crate::status;
 use crate::transaction::in_transaction;
 
@@ -69,10 +70,7 @@ impl Elements<'_> {
 
     /// Makes ended elements new again. How many were ended.
     pub(crate) async fn retry(&self, texts: &[String]) -> Result<usize, Status> {
-        if texts.len() > MOST_RETRIED {
-            let (value, most) = (texts.len() as i128, MOST_RETRIED as i128);
-            return Err(status::decode(DecodeError::OutOfRange { field: "elements", value, least: 0, most }));
-        }
+        at_most("elements", texts.len(), MOST_RETRIED).map_err(status::decode)?;
         let mut ids: Vec<ElementId> = Vec::with_capacity(texts.len());
         for text in texts {
             ids.push(self.get(text).await?.id);

@@ -50,7 +50,7 @@ impl Claim {
 }
 
 fn lease(given: Duration) -> Result<Duration, DecodeError> {
-    if given.is_zero() || given > LONGEST_LEASE {
+    if given < Duration::from_secs(1) || given > LONGEST_LEASE {
         let (value, most) = (given.as_secs().into(), LONGEST_LEASE.as_secs().into());
         return Err(DecodeError::OutOfRange { field: "lease", value, least: 1, most });
     }

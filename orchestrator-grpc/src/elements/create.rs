@@ -10,6 +10,7 @@ use tonic::{Code, Status};
 
 use super::Elements;
 use crate::audit;
+use crate::page::at_most;
 use crate::status::{self, Refusal, reason};
 use crate::transaction::{Failure, in_transaction};
 
@@ -47,11 +48,7 @@ impl NewElements {
     }
 
     fn add(&mut self, elements: &[v1::NewElement], limits: Limits, most: usize) -> Result<(), DecodeError> {
-        let count = self.elements.len() + elements.len();
-        if count > most {
-            let (value, most) = (count as i128, most as i128);
-            return Err(DecodeError::OutOfRange { field: "elements", value, least: 0, most });
-        }
+        at_most("elements", self.elements.len() + elements.len(), most)?;
         for message in elements {
             if self.repeat && message.id.is_empty() {
                 return Err(DecodeError::Missing { field: "id" });

@@ -5,7 +5,7 @@ use orchestrator_proto::v1;
 use tonic::Status;
 
 use super::Elements;
-use crate::page::{given, page};
+use crate::page::{any_of, page, searched};
 use crate::status;
 
 impl Elements<'_> {
@@ -22,15 +22,13 @@ impl Elements<'_> {
 }
 
 fn filter(message: v1::ListElementsRequest) -> Result<ElementFilter, DecodeError> {
-    let statuses: Result<_, DecodeError> =
-        message.statuses.iter().map(|text| convert::name("statuses", text)).collect();
     Ok(ElementFilter {
         queue: QueueName::parse(&message.queue_name)?,
         reference: convert::reference(message.reference.as_deref())?,
-        statuses: statuses?,
+        statuses: any_of("statuses", &message.statuses)?,
         created_from: convert::optional_instant("created_from", message.created_from)?,
         created_to: convert::optional_instant("created_to", message.created_to)?,
-        search: given(message.search),
+        search: searched("search", message.search)?,
         newest_first: message.newest_first,
     })
 }

@@ -16,7 +16,7 @@ use tokio_stream::Stream;
 use tonic::{Request, Response, Status};
 
 use crate::auth::identity;
-use crate::page::{given, page};
+use crate::page::{any_of, given, page};
 use crate::status;
 
 /// The service.
@@ -55,7 +55,8 @@ impl JobService for Jobs {
         let page = page(message.page.clone()).map_err(status::decode)?;
         let mut filter = filter(&message).map_err(status::decode)?;
         let mut tx = self.begin_read().await?;
-        if let Some(key) = given(message.trigger) {
+        if let Some(text) = given(message.trigger) {
+            let key = convert::key("trigger", &text).map_err(status::decode)?;
             filter.trigger_id = Some(trigger_id(&mut tx, &key).await.map_err(status::db)?);
         }
         let (jobs, next) = tx.job_list(&filter, &page).await.map_err(status::db)?;
@@ -125,20 +126,18 @@ impl JobService for Jobs {
 
 /// The trigger that a person means. Jobs outlive their trigger, so a whole id need not be that of a live one.
 async fn trigger_id(tx: &mut Tx, key: &str) -> Result<TriggerId, DbError> {
-    match key.trim().parse() {
+    match key.parse() {
         Ok(id) => Ok(id),
-        Err(_) => Ok(tx.trigger_find(key.trim()).await?.id),
+        Err(_) => Ok(tx.trigger_find(key).await?.id),
     }
 }
 
 fn filter(message: &v1::ListJobsRequest) -> Result<JobFilter, DecodeError> {
-    let statuses: Result<_, DecodeError> =
-        message.statuses.iter().map(|text| convert::name("statuses", text)).collect();
     let given = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
     Ok(JobFilter {
         trigger_id: None,
         process_name: given(&message.process_name).map(|name| ProcessName::parse(&name)).transpose()?,
-        statuses: statuses?,
+        statuses: any_of("statuses", &message.statuses)?,
         worker_name: given(&message.worker_name).map(|name| WorkerName::parse(&name)).transpose()?,
     })
 }

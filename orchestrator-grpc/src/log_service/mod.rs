@@ -14,7 +14,7 @@ use orchestrator_scheduler::Scheduler;
 use tokio_stream::Stream;
 use tonic::{Request, Response, Status};
 
-use crate::page::{given, page};
+use crate::page::{any_of, given, page, searched};
 use crate::status;
 
 /// The service.
@@ -48,7 +48,7 @@ impl LogService for Logs {
         let mut filter = filter(message.process_name, &message.levels).map_err(status::decode)?;
         filter.since = convert::optional_instant("since", message.since).map_err(status::decode)?;
         filter.until = convert::optional_instant("until", message.until).map_err(status::decode)?;
-        filter.search = given(message.search);
+        filter.search = searched("search", message.search).map_err(status::decode)?;
         filter.job = self.job(message.job).await?;
         let mut tx = self.scheduler.db().begin_read().await.map_err(status::db)?;
         let (lines, next) = tx.log_list(&filter, &page).await.map_err(status::db)?;
@@ -70,10 +70,9 @@ impl LogService for Logs {
 }
 
 fn filter(process_name: String, levels: &[String]) -> Result<LogFilter, DecodeError> {
-    let levels: Result<_, DecodeError> = levels.iter().map(|text| convert::name("levels", text)).collect();
     Ok(LogFilter {
         process_name: given(process_name).map(|name| ProcessName::parse(&name)).transpose()?,
-        levels: levels?,
+        levels: any_of("levels", levels)?,
         ..LogFilter::default()
     })
 }

@@ -11,7 +11,7 @@ use orchestrator_scheduler::Scheduler;
 use tonic::{Request, Response, Status};
 
 use crate::auth::identity;
-use crate::page::{count, given, page};
+use crate::page::{count, given, page, searched};
 use crate::status;
 
 /// The service.
@@ -194,7 +194,7 @@ fn new_id(text: &str, repeat: bool) -> Result<orchestrator_core::id::TriggerId, 
 
 fn filter(message: v1::ListTriggersRequest) -> Result<TriggerFilter, DecodeError> {
     Ok(TriggerFilter {
-        search: given(message.search),
+        search: searched("search", message.search)?,
         status: given(message.status).map(|text| convert::name("status", &text)).transpose()?,
         trigger_type: given(message.r#type).map(|text| convert::name("type", &text)).transpose()?,
     })

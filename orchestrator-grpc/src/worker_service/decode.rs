@@ -8,10 +8,14 @@ use orchestrator_proto::convert::{self, DecodeError, HeldJob, Report};
 use orchestrator_proto::v1;
 use orchestrator_scheduler::{Claim, FinishReport, FinishRequest, Registration};
 
+use crate::page::at_most;
+
 /// The most characters of a version, a commit, or a label's name or value.
 const SHORT: usize = 200;
 /// The most labels.
 const MOST_LABELS: usize = 50;
+/// The most jobs that a worker says it holds: it may have more than its slots when those were made fewer.
+const MOST_HELD: usize = 2000;
 /// How long a claim waits when it does not say.
 const USUAL_WAIT: std::time::Duration = std::time::Duration::from_secs(25);
 
@@ -30,6 +34,7 @@ fn slots(field: &'static str, given: u32) -> Result<u32, DecodeError> {
 }
 
 pub(super) fn all_held(held: &[v1::HeldJob]) -> Result<Vec<HeldJob>, DecodeError> {
+    at_most("held", held.len(), MOST_HELD)?;
     held.iter().map(convert::held).collect()
 }
 

@@ -6,6 +6,7 @@ mod admin;
 mod authorization;
 mod contention;
 mod flow;
+mod hostile;
 mod http;
 mod json;
 mod limits;

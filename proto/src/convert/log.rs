@@ -31,7 +31,8 @@ pub fn read_log(message: v1::Log) -> Result<LogLine, DecodeError> {
     })
 }
 
-/// Reads a line as the robot of a job writes it: at `now` where it names no instant, cut where it is too long.
+/// Reads a line as the robot of a job writes it: at `now` where it names no instant or a later one, which would keep those
+/// who follow the log from seeing what comes after it; cut where it is too long.
 pub fn new_log(
     message: &v1::NewLog,
     process: &ProcessName,
@@ -40,7 +41,7 @@ pub fn new_log(
 ) -> Result<LogLine, DecodeError> {
     Ok(LogLine {
         id: optional_id("logs.id", &message.id)?.unwrap_or_else(LogId::generate),
-        log_time: optional_instant("logs.log_time", message.log_time)?.unwrap_or(now),
+        log_time: optional_instant("logs.log_time", message.log_time)?.map_or(now, |at| at.min(now)),
         level: name("logs.log_level", &message.log_level)?,
         process_name: process.clone(),
         message: LogMessage::cut(&message.log_message),

@@ -138,10 +138,15 @@ pub fn key(field: &'static str, text: &str) -> Result<String, DecodeError> {
         return Err(DecodeError::Missing { field });
     }
     // No name is longer, and what is asked for ends in the message that it was not found.
-    match text.chars().count() {
-        0..=MOST => Ok(text.to_owned()),
-        length => Err(TextError::TooLong { field, limit: MOST, length }.into()),
+    let length = text.chars().count();
+    if length > MOST {
+        return Err(TextError::TooLong { field, limit: MOST, length }.into());
     }
+    // No name has one, and PostgreSQL does not take NUL.
+    if let Some((position, c)) = text.chars().enumerate().find(|(_, c)| c.is_control()) {
+        return Err(TextError::ControlCharacter { field, code: u32::from(c), position }.into());
+    }
+    Ok(text.to_owned())
 }
 
 /// Reads arguments for a process. An empty text is given arguments, too.
