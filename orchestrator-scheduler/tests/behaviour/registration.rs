@@ -17,6 +17,7 @@ behaviours! {
     what_is_known_dead_is_retried_where_the_policy_says_so,
     an_agent_that_dies_again_and_again_fails_the_job,
     an_earlier_session_is_told_that_it_is_over,
+    an_earlier_session_may_not_start_a_job,
     good_bye_gives_back_what_was_granted_and_never_seen,
 }
 
@@ -115,6 +116,16 @@ async fn an_earlier_session_is_told_that_it_is_over(world: World) {
     world.rescue_at(15).await;
     let answer = world.server.heartbeat(&agent.name, agent.session, &[], false).await;
     assert!(matches!(answer, Err(HeartbeatError::SessionOver)));
+}
+
+async fn an_earlier_session_may_not_start_a_job(world: World) {
+    let agent = world.worker("w").await;
+    world.create(single("t", 0)).await;
+    let grant = world.claim_one(&agent).await;
+    let held = vec![(grant.job.id, grant.lease.token)];
+    let session = world.register("w", agent.instance, held).await.unwrap().session;
+    assert!(world.try_start(&agent, &grant).await.is_err());
+    world.start(&Agent { session, ..agent }, &grant).await;
 }
 
 async fn good_bye_gives_back_what_was_granted_and_never_seen(world: World) {

@@ -226,3 +226,14 @@ fn jobs_of_a_queue_trigger_have_instants_of_their_own_that_only_grow() {
     assert!(verdict.run.windows(2).all(|pair| pair[0] < pair[1]));
     assert_eq!(verdict.progress.last_scheduled_at, verdict.run.last().copied());
 }
+
+#[test]
+fn a_queue_trigger_on_hold_wants_nothing_when_its_back_off_ends() {
+    for hold in [Hold::Paused, Hold::Failed, Hold::Killed] {
+        let mut trigger = queue(1, 3);
+        trigger.due_at = Some(at(5));
+        trigger.trigger.hold = hold;
+        let verdict = decide_queue(&trigger, 3, on_duty(5));
+        assert_eq!((verdict.run.len(), verdict.progress.due_at), (0, None), "{hold}");
+    }
+}

@@ -101,3 +101,11 @@ fn a_draining_worker_gets_nothing() {
     let draining = WorkerLoad { drain_requested: true, ..worker("a") };
     assert!(place(&[ask("a", 1)], &[draining], &[], &[job(), blocking()]).assignments.is_empty());
 }
+
+#[test]
+fn slots_are_counted_from_what_a_worker_holds_whatever_it_believes() {
+    let half_full = orchestrator_db::WorkerLoad { active: 3, ..worker("a") };
+    let jobs = [job(), job(), job()];
+    let placement = place(&[ask("a", 2), ask("a", 2)], std::slice::from_ref(&half_full), &[], &jobs);
+    assert_eq!(placement.assignments.len(), 1, "it has four");
+}
