@@ -1,6 +1,6 @@
 //! The program `orchestrator-worker`.
 
-use std::io::{IsTerminal as _, Read as _};
+use std::io::{IsTerminal as _, Read as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -60,6 +60,8 @@ fn main() -> ExitCode {
     let Command::Start(start) = cli.command;
     match run(&start) {
         Ok(()) => ExitCode::SUCCESS,
+        // It was told to stop while it waited for a server, and did.
+        Err(error) if matches!(error.downcast_ref(), Some(AgentError::Stopped)) => ExitCode::SUCCESS,
         Err(error) => fail(&error),
     }
 }
@@ -97,34 +99,81 @@ async fn work(options: AgentOptions) -> anyhow::Result<()> {
     let slots = options.slots;
     let agent = Agent::start(options, stopping).await?;
     tracing::info!(worker.name = agent.worker_name(), server, slots, "ready");
+    say(&format!(
+        "Ready: worker {} at {server}, {slots} {}",
+        agent.worker_name(),
+        if slots == 1 { "slot" } else { "slots" }
+    ));
     agent.run().await;
     signals.cancel();
     tracing::info!("stopped");
     Ok(())
 }
 
-/// The first signal asks for an orderly end, the second for a quick one.
-async fn stop_on_signals(stopping: Stopping) {
-    next_signal().await;
-    stopping.soft.cancel();
-    next_signal().await;
-    stopping.hard.cancel();
-}
-
-#[cfg(unix)]
-async fn next_signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return std::future::pending().await };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = tokio::signal::ctrl_c() => {}
+/// One line for people and scripts that wait for it. Who started the agent may have closed the output.
+fn say(line: &str) {
+    let mut stdout = std::io::stdout().lock();
+    if let Err(error) = writeln!(stdout, "{line}").and_then(|()| stdout.flush()) {
+        tracing::debug!(%error, "nobody reads the standard output");
     }
 }
 
+/// The first signal asks for an orderly end, the second for a quick one.
+async fn stop_on_signals(stopping: Stopping) {
+    let mut signals = match Signals::new() {
+        Ok(signals) => signals,
+        Err(error) => {
+            tracing::error!(%error, "signals cannot be heard: the agent ends only by being killed");
+            return;
+        }
+    };
+    signals.next().await;
+    stopping.soft.cancel();
+    signals.next().await;
+    stopping.hard.cancel();
+}
+
+/// SIGINT and SIGTERM.
+#[cfg(unix)]
+struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+/// Ctrl-C, and what the system sends when it shuts down.
 #[cfg(windows)]
-async fn next_signal() {
-    let _ = tokio::signal::ctrl_c().await;
+struct Signals {
+    interrupt: tokio::signal::windows::CtrlC,
+    shutdown: tokio::signal::windows::CtrlShutdown,
+}
+
+#[cfg(windows)]
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self { interrupt: tokio::signal::windows::ctrl_c()?, shutdown: tokio::signal::windows::ctrl_shutdown()? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.shutdown.recv() => {}
+        }
+    }
 }
 
 fn configuration(start: &Start) -> anyhow::Result<Configuration> {
@@ -168,6 +217,7 @@ fn options(configuration: &Configuration, token: SecretString) -> anyhow::Result
 /// The token: from a file, the environment, the terminal, or the standard input.
 fn token(file: Option<&std::path::Path>) -> anyhow::Result<SecretString> {
     let text = if let Some(file) = file {
+        warn_if_open(file);
         std::fs::read_to_string(file).with_context(|| format!("the token file '{}' cannot be read", file.display()))?
     } else if let Ok(text) = std::env::var("ORCHESTRATOR_WORKER_TOKEN") {
         text
@@ -185,6 +235,19 @@ fn token(file: Option<&std::path::Path>) -> anyhow::Result<SecretString> {
     );
     Ok(SecretString::from(text.to_owned()))
 }
+
+/// Who can read the token can take this worker's jobs.
+#[cfg(unix)]
+fn warn_if_open(file: &std::path::Path) {
+    use std::os::unix::fs::MetadataExt as _;
+    if std::fs::metadata(file).is_ok_and(|metadata| metadata.mode() & 0o077 != 0) {
+        tracing::warn!(file = %file.display(), "the token file can be read by others; close it: chmod 600");
+    }
+}
+
+/// Only Unix has such modes.
+#[cfg(not(unix))]
+fn warn_if_open(_file: &std::path::Path) {}
 
 fn logs() {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()

@@ -1,5 +1,7 @@
 //! Telling apart what a failed call means.
 
+use std::error::Error as _;
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use backon::{BackoffBuilder as _, ExponentialBuilder};
@@ -15,6 +17,8 @@ pub(crate) enum Failure {
     SessionOver,
     /// The lease is gone.
     LeaseLost,
+    /// The worker's token is not accepted any more: every call will be refused until somebody acts.
+    NotAllowed,
     /// The server refuses, and will refuse again.
     Refused,
 }
@@ -34,6 +38,7 @@ pub(crate) fn failure(status: &Status) -> Failure {
         | Code::Internal
         | Code::Aborted
         | Code::ResourceExhausted => Failure::Away,
+        Code::Unauthenticated | Code::PermissionDenied => Failure::NotAllowed,
         _ => Failure::Refused,
     }
 }
@@ -43,13 +48,66 @@ pub(crate) fn reason(status: &Status) -> Option<String> {
     status.get_details_error_info().map(|info| info.reason)
 }
 
-/// Pauses between tries while the server is away: from 0.1 s to 5 s, with jitter.
+/// What the status says, down to the system's own words.
+pub(crate) fn said(status: &Status) -> String {
+    let mut text = status.message().to_owned();
+    let mut source = status.source();
+    while let Some(cause) = source {
+        // Writing to a String cannot fail.
+        let _ = write!(text, ": {cause}");
+        source = cause.source();
+    }
+    if let Some(code) = reason(status) {
+        let _ = write!(text, " [{code}]");
+    }
+    text
+}
+
+/// Pauses between tries while the server is away: from 0.1 s to 5 s. The jitter at most doubles a pause.
 pub(crate) fn pauses() -> impl Iterator<Item = Duration> + Send {
     ExponentialBuilder::default()
         .with_min_delay(Duration::from_millis(100))
-        .with_max_delay(Duration::from_secs(5))
+        .with_max_delay(Duration::from_millis(2500))
         .with_factor(1.6)
         .with_jitter()
         .without_max_times()
         .build()
+}
+
+#[cfg(test)]
+mod tests {
+    use tonic_types::ErrorDetails;
+
+    use super::*;
+
+    fn with_reason(code: Code, reason: &str) -> Status {
+        let details = ErrorDetails::with_error_info(reason, "orchestrator", []);
+        Status::with_error_details(code, "no", details)
+    }
+
+    #[test]
+    fn the_stable_code_decides_before_the_status_code() {
+        let cases = [
+            (with_reason(Code::FailedPrecondition, "SESSION_OVER"), Failure::SessionOver),
+            (with_reason(Code::FailedPrecondition, "LEASE_LOST"), Failure::LeaseLost),
+            (with_reason(Code::FailedPrecondition, "ILLEGAL_TRANSITION"), Failure::Refused),
+            (with_reason(Code::Unauthenticated, "TOKEN_REVOKED"), Failure::NotAllowed),
+            (Status::unavailable(""), Failure::Away),
+            (Status::cancelled(""), Failure::Away),
+            (Status::not_found(""), Failure::Refused),
+        ];
+        for (status, expected) in cases {
+            assert_eq!(failure(&status), expected, "{status}");
+        }
+    }
+
+    #[test]
+    fn what_is_said_names_the_code() {
+        assert_eq!(said(&with_reason(Code::Unauthenticated, "TOKEN_REVOKED")), "no [TOKEN_REVOKED]");
+    }
+
+    #[test]
+    fn no_pause_is_longer_than_five_seconds() {
+        assert!(pauses().take(100).all(|pause| pause <= Duration::from_secs(5)));
+    }
 }

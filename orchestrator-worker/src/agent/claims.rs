@@ -4,15 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use orchestrator_core::id::RequestId;
-use orchestrator_core::lease::LEASE;
 use orchestrator_proto::v1;
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::call::{Failure, failure, pauses};
-use super::held::{LeaseEnd, Sent};
+use super::call::{Failure, failure, pauses, said};
+use super::granted::Granted;
 use super::job;
 use super::run::Inner;
-use super::session::duration;
 
 /// How long the server may wait with its answer.
 const WAIT: Duration = Duration::from_secs(25);
@@ -20,30 +18,22 @@ const WAIT: Duration = Duration::from_secs(25);
 /// Beyond the wait, how long the answer may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Asks for jobs until the agent stops. Slots that come free while an earlier call waits get a call of their own.
+/// Asks for jobs until the agent stops. Slots that come free while an earlier call waits get a call of their own. A call
+/// that waits when an administrator asks to take nothing new is answered by the server, which knows of that.
 pub(super) async fn run(agent: Arc<Inner>) {
-    loop {
-        agent.until_unpaused().await;
-        let Some(slots) = free_slots(&agent).await else { return };
-        let agent = agent.clone();
-        agent.clone().tasks.spawn(async move {
-            let soft = agent.stopping.soft.clone();
-            tokio::select! {
-                () = soft.cancelled() => {}
-                () = agent.paused() => {}
-                () = ask(&agent, slots) => {}
-            }
+    let soft = agent.stopping.soft.clone();
+    while soft.run_until_cancelled(agent.until_unpaused()).await.is_some() {
+        let Some(slots) = soft.run_until_cancelled(free_slots(&agent)).await.flatten() else { return };
+        let (agent, soft) = (agent.clone(), soft.clone());
+        agent.jobs.clone().spawn(async move {
+            soft.run_until_cancelled(ask(&agent, slots)).await;
         });
     }
 }
 
-/// Waits for a free slot and takes all there are; `None` once the agent stops.
+/// Waits for a free slot and takes all there are.
 async fn free_slots(agent: &Inner) -> Option<Vec<OwnedSemaphorePermit>> {
-    let first = tokio::select! {
-        () = agent.stopping.soft.cancelled() => return None,
-        first = agent.slots.clone().acquire_owned() => first.ok()?,
-    };
-    let mut slots = vec![first];
+    let mut slots = vec![agent.slots.clone().acquire_owned().await.ok()?];
     while let Ok(more) = agent.slots.clone().try_acquire_owned() {
         slots.push(more);
     }
@@ -69,35 +59,49 @@ async fn ask(agent: &Arc<Inner>, slots: Vec<OwnedSemaphorePermit>) {
                 match failure(&status) {
                     Failure::SessionOver => agent.sessions.renew(session.id, &agent.held).await,
                     Failure::Away => repeat = true,
-                    Failure::LeaseLost | Failure::Refused => {
-                        tracing::error!(error = status.message(), "the server refuses to give jobs");
-                    }
+                    // Heartbeats tell of it.
+                    Failure::NotAllowed => {}
+                    Failure::LeaseLost | Failure::Refused => agent.complain("the server gives no jobs", &said(&status)),
                 }
-                tokio::time::sleep(pauses.next().unwrap_or(PATIENCE)).await;
+                agent.sessions.contact.pause(pauses.next().unwrap_or(PATIENCE)).await;
             }
         }
     };
+    if repeat && !assignments.is_empty() {
+        // Nobody knows how old these grants are.
+        agent.beat_now.notify_one();
+    }
     for (assignment, slot) in assignments.into_iter().zip(slots) {
         accept(agent, assignment, slot);
     }
 }
 
 fn accept(agent: &Arc<Inner>, assignment: v1::Assignment, slot: OwnedSemaphorePermit) {
-    let granted = match job::Granted::try_from(assignment) {
+    let granted = match Granted::try_from(assignment) {
         Ok(granted) => granted,
         Err(error) => {
-            tracing::error!(error = format!("{error:#}"), "an assignment cannot be read; its lease expires by itself");
+            agent.complain("an assignment cannot be read; its lease expires by itself", &error.to_string());
             return;
         }
     };
-    // The server's answer may have waited for up to 25 s; the lease began when it was granted, at the latest then. The
-    // next heartbeat makes it exact.
-    let lease = LeaseEnd::after(Sent::now(), duration(granted.lease.as_ref(), LEASE));
-    let Some(watch) = agent.held.add(granted.job, granted.token, lease) else { return };
-    agent.beat_now.notify_one();
     let agent = agent.clone();
-    agent.clone().tasks.spawn(async move {
-        job::run(&agent, granted, watch).await;
+    agent.jobs.clone().spawn(async move {
+        if let Some(watch) = agent.held.take(granted.job, granted.token).await {
+            let _held = Holding { agent: agent.clone(), granted: granted.clone() };
+            job::run(&agent, &granted, watch).await;
+        }
         drop(slot);
     });
+}
+
+/// Lets go of a job however its task ends: a lease that is renewed for nobody would never be noticed.
+struct Holding {
+    agent: Arc<Inner>,
+    granted: Granted,
+}
+
+impl Drop for Holding {
+    fn drop(&mut self) {
+        self.agent.held.remove(self.granted.job, self.granted.token);
+    }
 }

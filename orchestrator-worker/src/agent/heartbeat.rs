@@ -8,7 +8,8 @@ use orchestrator_core::lease::LeaseToken;
 use orchestrator_proto::v1;
 
 use super::call::{Failure, failure};
-use super::held::{LeaseEnd, Order, Sent};
+use super::held::Order;
+use super::lease::{LeaseEnd, Sent};
 use super::run::Inner;
 use super::session::{Session, pair, pairs};
 
@@ -22,16 +23,24 @@ const SOON: Duration = Duration::from_secs(1);
 pub(super) async fn run(agent: Arc<Inner>) {
     loop {
         let session = agent.sessions.current().await;
-        let pause = match tokio::time::timeout(PATIENCE, beat(&agent, &session)).await {
-            Ok(Ok(())) => session.heartbeat,
-            Ok(Err(status)) => {
-                if failure(&status) == Failure::SessionOver {
-                    tracing::warn!("the session is over; registering again");
-                    agent.sessions.renew(session.id, &agent.held).await;
-                }
+        let beaten = match tokio::time::timeout(PATIENCE, beat(&agent, &session)).await {
+            Ok(beaten) => beaten,
+            Err(_) => Err(tonic::Status::deadline_exceeded("no answer to a heartbeat in time")),
+        };
+        let pause = match beaten {
+            Ok(()) => {
+                agent.sessions.contact.is_well();
+                session.heartbeat
+            }
+            Err(status) if failure(&status) == Failure::SessionOver => {
+                tracing::warn!("the session is over; registering again");
+                agent.sessions.renew(session.id, &agent.held).await;
+                continue;
+            }
+            Err(status) => {
+                agent.sessions.contact.is_bad(&status);
                 SOON
             }
-            Err(_) => SOON,
         };
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
@@ -53,7 +62,6 @@ async fn beat(agent: &Inner, session: &Session) -> Result<(), tonic::Status> {
     let kept: Vec<(JobId, LeaseToken)> = held.into_iter().filter(|pair| !gone.contains(pair)).collect();
     agent.held.renewed(&kept, LeaseEnd::after(sent, session.lease));
     for (job, token) in gone {
-        tracing::warn!(job.id = %job, "the job is not this worker's any more; its robot is killed");
         agent.held.order(job, token, Order::Gone);
     }
     for kill in &answer.kills {

@@ -1,20 +1,18 @@
 //! The jobs that this agent holds, and the orders that reach them.
 
 use std::collections::BTreeMap;
+use std::pin::pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
 
-use orchestrator_core::clock::{Clock, SystemClock, Timestamp};
 use orchestrator_core::id::JobId;
 use orchestrator_core::lease::LeaseToken;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
-/// What a job is told. Orders only get stronger.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+use super::lease::LeaseEnd;
+
+/// What a job can be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Order {
-    /// Go on.
-    #[default]
-    None,
     /// The agent is draining: stop with the trigger's `stop_grace`.
     Stop,
     /// Kill it: an administrator asked.
@@ -25,36 +23,29 @@ pub(crate) enum Order {
     Abort,
 }
 
-/// Until when a lease holds, on whichever of the two clocks has advanced further: a machine that slept has lost it.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct LeaseEnd {
-    monotonic: Instant,
-    wall: Timestamp,
+/// What a job was told so far. An order is never taken back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Orders {
+    pub(crate) stop: bool,
+    pub(crate) kill: bool,
+    pub(crate) gone: bool,
+    pub(crate) abort: bool,
 }
 
-impl LeaseEnd {
-    /// A lease counted from the moment its call was sent.
-    pub(crate) fn after(sent: Sent, lease: Duration) -> Self {
-        Self { monotonic: sent.monotonic + lease, wall: sent.wall + lease }
+impl Orders {
+    /// Whether the job is to end at all.
+    pub(crate) fn any(self) -> bool {
+        self != Self::default()
     }
 
-    /// How long it still holds.
-    pub(crate) fn left(&self) -> Duration {
-        let wall = (self.wall - SystemClock.now()).to_std().unwrap_or(Duration::ZERO);
-        self.monotonic.saturating_duration_since(Instant::now()).min(wall)
-    }
-}
-
-/// When a call was sent.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Sent {
-    monotonic: Instant,
-    wall: Timestamp,
-}
-
-impl Sent {
-    pub(crate) fn now() -> Self {
-        Self { monotonic: Instant::now(), wall: SystemClock.now() }
+    fn add(&mut self, order: Order) -> bool {
+        let told = match order {
+            Order::Stop => &mut self.stop,
+            Order::Kill => &mut self.kill,
+            Order::Gone => &mut self.gone,
+            Order::Abort => &mut self.abort,
+        };
+        !std::mem::replace(told, true)
     }
 }
 
@@ -62,84 +53,174 @@ impl Sent {
 struct Holding {
     token: LeaseToken,
     lease: watch::Sender<LeaseEnd>,
-    order: watch::Sender<Order>,
+    orders: watch::Sender<Orders>,
 }
 
 /// A held job, as its own task sees it.
 #[derive(Debug, Clone)]
 pub(crate) struct Watch {
     pub(crate) lease: watch::Receiver<LeaseEnd>,
-    pub(crate) order: watch::Receiver<Order>,
+    orders: watch::Receiver<Orders>,
+}
+
+impl Watch {
+    /// The orders so far.
+    pub(crate) fn orders(&self) -> Orders {
+        *self.orders.borrow()
+    }
+
+    /// Waits until the orders are such.
+    pub(crate) async fn until(&mut self, enough: impl Fn(Orders) -> bool) -> Orders {
+        let orders = self.orders.wait_for(|orders| enough(*orders)).await.map(|orders| *orders);
+        match orders {
+            Ok(orders) => orders,
+            // Nobody holds the job any more, so nobody can give orders.
+            Err(_) => std::future::pending().await,
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct Jobs {
+    by_id: BTreeMap<JobId, Holding>,
+    /// What every job is told that is taken from now on.
+    standing: Orders,
+}
+
+/// What became of a grant.
+enum Taking {
+    Taken(Watch),
+    Known,
+    /// The job is held under an older grant, which must be over first: both runs would bear the same cookie.
+    Predecessor,
 }
 
 /// All held jobs.
 #[derive(Debug, Default)]
 pub(crate) struct HeldJobs {
-    jobs: Mutex<BTreeMap<JobId, Holding>>,
+    jobs: Mutex<Jobs>,
+    removed: Notify,
 }
 
 impl HeldJobs {
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<JobId, Holding>> {
+    fn lock(&self) -> MutexGuard<'_, Jobs> {
         self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds a job; `None` when it is held already under this token (its grant was answered twice).
-    pub(crate) fn add(&self, job: JobId, token: LeaseToken, lease: LeaseEnd) -> Option<Watch> {
-        let mut jobs = self.lock();
-        if jobs.get(&job).is_some_and(|held| held.token == token) {
-            return None;
+    /// Takes a granted job; `None` when it is held already under this token (its grant was answered twice). The same job
+    /// under an older token is told that it is gone, and its end is waited for.
+    pub(crate) async fn take(&self, job: JobId, token: LeaseToken) -> Option<Watch> {
+        loop {
+            let mut removed = pin!(self.removed.notified());
+            removed.as_mut().enable();
+            match self.try_take(job, token) {
+                Taking::Taken(watch) => return Some(watch),
+                Taking::Known => return None,
+                Taking::Predecessor => removed.await,
+            }
         }
-        let (lease, lease_seen) = watch::channel(lease);
-        let (order, order_seen) = watch::channel(Order::None);
-        jobs.insert(job, Holding { token, lease, order });
-        Some(Watch { lease: lease_seen, order: order_seen })
     }
 
+    fn try_take(&self, job: JobId, token: LeaseToken) -> Taking {
+        let mut jobs = self.lock();
+        if let Some(held) = jobs.by_id.get(&job) {
+            if held.token >= token {
+                return Taking::Known;
+            }
+            tell(held, Order::Gone);
+            return Taking::Predecessor;
+        }
+        let (lease, lease_seen) = watch::channel(LeaseEnd::unknown());
+        let (orders, orders_seen) = watch::channel(jobs.standing);
+        jobs.by_id.insert(job, Holding { token, lease, orders });
+        Taking::Taken(Watch { lease: lease_seen, orders: orders_seen })
+    }
+
+    /// The job is over, and acknowledged.
     pub(crate) fn remove(&self, job: JobId, token: LeaseToken) {
         let mut jobs = self.lock();
-        if jobs.get(&job).is_some_and(|held| held.token == token) {
-            jobs.remove(&job);
+        if jobs.by_id.get(&job).is_some_and(|held| held.token == token) {
+            jobs.by_id.remove(&job);
         }
+        drop(jobs);
+        self.removed.notify_waiters();
     }
 
     /// The pairs that a heartbeat lists.
     pub(crate) fn list(&self) -> Vec<(JobId, LeaseToken)> {
-        self.lock().iter().map(|(job, held)| (*job, held.token)).collect()
+        self.lock().by_id.iter().map(|(job, held)| (*job, held.token)).collect()
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.lock().is_empty()
-    }
-
-    /// Notes that leases were renewed.
+    /// Notes that leases were renewed. Answers may overtake each other: the later end counts.
     pub(crate) fn renewed(&self, renewed: &[(JobId, LeaseToken)], lease: LeaseEnd) {
         let jobs = self.lock();
         for (job, token) in renewed {
-            if let Some(held) = jobs.get(job).filter(|held| held.token == *token) {
-                held.lease.send_replace(lease);
+            if let Some(held) = jobs.by_id.get(job).filter(|held| held.token == *token) {
+                held.lease.send_if_modified(|known| known.extend_to(lease));
             }
         }
     }
 
     /// Gives an order to one job.
     pub(crate) fn order(&self, job: JobId, token: LeaseToken, order: Order) {
-        if let Some(held) = self.lock().get(&job).filter(|held| held.token == token) {
-            raise(&held.order, order);
+        if let Some(held) = self.lock().by_id.get(&job).filter(|held| held.token == token) {
+            tell(held, order);
         }
     }
 
-    /// Gives an order to all jobs.
+    /// Gives an order to all jobs that are held now.
+    pub(crate) fn order_held(&self, order: Order) {
+        self.lock().by_id.values().for_each(|held| tell(held, order));
+    }
+
+    /// Gives an order to all jobs, those that are still to come among them.
     pub(crate) fn order_all(&self, order: Order) {
-        self.lock().values().for_each(|held| raise(&held.order, order));
+        self.lock().standing.add(order);
+        self.order_held(order);
     }
 }
 
-fn raise(sender: &watch::Sender<Order>, order: Order) {
-    sender.send_if_modified(|current| {
-        let stronger = order > *current;
-        if stronger {
-            *current = order;
-        }
-        stronger
-    });
+fn tell(held: &Holding, order: Order) {
+    held.orders.send_if_modified(|orders| orders.add(order));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::time::timeout;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_grant_that_is_answered_twice_is_taken_once() {
+        let (held, job, token) = (HeldJobs::default(), JobId::generate(), LeaseToken::new(7));
+        assert!(held.take(job, token).await.is_some());
+        assert!(held.take(job, token).await.is_none());
+        assert!(held.take(job, LeaseToken::new(6)).await.is_none());
+        assert_eq!(held.list(), [(job, token)]);
+    }
+
+    #[tokio::test]
+    async fn a_newer_grant_waits_until_the_older_run_is_over() {
+        let (held, job) = (HeldJobs::default(), JobId::generate());
+        let (old, new) = (LeaseToken::new(1), LeaseToken::new(2));
+        let mut watch = held.take(job, old).await.unwrap();
+        let taking = held.take(job, new);
+        let ending = async {
+            assert!(watch.until(Orders::any).await.gone);
+            held.remove(job, old);
+        };
+        let (taken, ()) = timeout(Duration::from_secs(10), async { tokio::join!(taking, ending) }).await.unwrap();
+        assert!(!taken.unwrap().orders().any());
+        assert_eq!(held.list(), [(job, new)]);
+    }
+
+    #[tokio::test]
+    async fn a_job_that_comes_while_the_agent_stops_is_told_so() {
+        let held = HeldJobs::default();
+        held.order_all(Order::Stop);
+        let watch = held.take(JobId::generate(), LeaseToken::new(1)).await.unwrap();
+        assert!(watch.orders().stop && !watch.orders().kill);
+    }
 }

@@ -5,19 +5,26 @@
 //! * A server that is away stops nothing: robots go on, and their true end is told when it is back.
 //! * What an earlier agent left running is killed before this one registers.
 
+mod assemble;
 mod call;
 mod claims;
 mod commands;
+mod contact;
+mod execute;
+mod granted;
 mod heartbeat;
 mod held;
 mod installation;
 mod job;
+mod lease;
 mod options;
 mod outcome;
 mod prepare;
 mod run;
 mod session;
 mod ship;
+mod stderr_tail;
+mod supervise;
 
 pub use options::{AgentOptions, ConnectError};
 pub use run::{Agent, AgentError, Stopping};

@@ -78,6 +78,9 @@ impl Interceptor for Bearer {
 pub(crate) type Client =
     orchestrator_proto::v1::worker_service_client::WorkerServiceClient<InterceptedService<Channel, Bearer>>;
 
+/// The largest answer that is read: many slots, each with a job whose arguments are as long as a server can allow.
+const ANSWER_BYTES: usize = 64 * 1024 * 1024;
+
 /// Makes a client that connects when it is first used, and again whenever it has to.
 pub(crate) fn client(options: &AgentOptions) -> Result<Client, ConnectError> {
     let address = |source| ConnectError::Address { server: options.server.clone(), source };
@@ -95,6 +98,9 @@ pub(crate) fn client(options: &AgentOptions) -> Result<Client, ConnectError> {
         }
         endpoint = endpoint.tls_config(tls).map_err(ConnectError::Tls)?;
     }
-    let bearer = format!("Bearer {}", options.token.expose_secret()).parse().map_err(|_| ConnectError::Token)?;
-    Ok(Client::new(InterceptedService::new(endpoint.connect_lazy(), Bearer(bearer))))
+    let bearer = format!("Bearer {}", options.token.expose_secret());
+    let mut bearer: MetadataValue<Ascii> = bearer.parse().map_err(|_| ConnectError::Token)?;
+    bearer.set_sensitive(true);
+    let channel = InterceptedService::new(endpoint.connect_lazy(), Bearer(bearer));
+    Ok(Client::new(channel).max_decoding_message_size(ANSWER_BYTES))
 }

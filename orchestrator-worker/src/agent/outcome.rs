@@ -5,13 +5,21 @@ use std::time::Duration;
 use orchestrator_core::clock::{Clock as _, SystemClock};
 use orchestrator_core::lease::HEARTBEAT;
 use orchestrator_proto::v1;
+use tokio::time::timeout;
 
-use super::call::{Failure, failure, pauses};
-use super::job::Granted;
+use super::call::{Failure, failure, pauses, said};
+use super::granted::Granted;
 use super::run::Inner;
+use super::ship::{Shipped, instant};
 
 /// The longest one try to tell the end may take.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long the end of a job waits for its output to be sent before it is told.
+const OUTPUT_FIRST: Duration = Duration::from_secs(2);
+
+/// The longest pause while the worker is not allowed to call at all.
+const NOT_ALLOWED: Duration = Duration::from_secs(30);
 
 /// What a worker says about the end of a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,13 +51,23 @@ impl Outcome {
     pub(super) fn never_started(reason: impl Into<String>) -> Self {
         Self { name: "NEVER_STARTED", exit_code: None, reason: reason.into() }
     }
+
+    /// A failure is explained by the end of the standard error.
+    pub(super) fn explained_by(self, stderr: &str) -> Self {
+        if self.name != "FAILED" || stderr.is_empty() {
+            return self;
+        }
+        Self { reason: format!("{}\n{stderr}", self.reason), ..self }
+    }
 }
 
-/// Tells the end of a job until the server has taken it or refuses it, however long it is away.
-pub(super) async fn report(agent: &Inner, granted: &Granted, outcome: &Outcome) {
-    let ended_at = SystemClock.now();
+/// Tells the end of a job until the server has taken it or refuses it, however long it is away. What the robot wrote goes
+/// first, if that takes no more than a moment: after an outage the server may take the output of ended jobs no more.
+pub(super) async fn report(agent: &Inner, granted: &Granted, outcome: &Outcome, shipped: &Shipped) {
+    let ended_at = instant(SystemClock.now());
     let mut pauses = pauses();
     loop {
+        output_first(agent, shipped).await;
         let session = agent.sessions.current().await;
         let mut request = tonic::Request::new(v1::FinishJobRequest {
             session_id: session.id.to_string(),
@@ -58,21 +76,31 @@ pub(super) async fn report(agent: &Inner, granted: &Granted, outcome: &Outcome) 
             outcome: outcome.name.to_owned(),
             exit_code: outcome.exit_code,
             reason: outcome.reason.clone(),
-            ended_at: Some(prost_types::Timestamp {
-                seconds: ended_at.timestamp(),
-                nanos: i32::try_from(ended_at.timestamp_subsec_nanos()).unwrap_or(0),
-            }),
+            ended_at: Some(ended_at),
         });
         request.set_timeout(PATIENCE);
         let Err(status) = agent.client.clone().finish_job(request).await else { return };
+        let mut pause = pauses.next().unwrap_or(HEARTBEAT);
         match failure(&status) {
             Failure::Away => {}
             Failure::SessionOver => agent.sessions.renew(session.id, &agent.held).await,
-            Failure::LeaseLost | Failure::Refused => {
-                tracing::warn!(job.id = %granted.job, error = status.message(), "the server did not take the end of a job");
+            Failure::NotAllowed if !agent.stopping.soft.is_cancelled() => pause = NOT_ALLOWED,
+            Failure::NotAllowed | Failure::LeaseLost | Failure::Refused => {
+                tracing::warn!(job.id = %granted.job, error = said(&status), "the server did not take the end of a job");
                 return;
             }
         }
-        tokio::time::sleep(pauses.next().unwrap_or(HEARTBEAT)).await;
+        tokio::select! {
+            () = agent.sessions.contact.pause(pause) => {}
+            () = agent.stopping.soft.cancelled(), if pause == NOT_ALLOWED => {}
+        }
+    }
+}
+
+/// Waits until the output is sent, a moment only while the server answers, and a little longer while it does not.
+async fn output_first(agent: &Inner, shipped: &Shipped) {
+    if timeout(OUTPUT_FIRST, shipped.done()).await.is_err() && agent.sessions.contact.is_lost() {
+        agent.sessions.contact.pause(PATIENCE).await;
+        let _ = timeout(OUTPUT_FIRST, shipped.done()).await;
     }
 }

@@ -6,7 +6,7 @@ use orchestrator_core::secret::ApiToken;
 use orchestrator_core::source::{EntryPoint, GitRef, GitUrl};
 use tokio_util::sync::CancellationToken;
 
-use super::job::Granted;
+use super::granted::Granted;
 use super::outcome::Outcome;
 use super::run::Inner;
 use crate::checkout::{Checkout, CheckoutError, CheckoutRequest};

@@ -1,27 +1,26 @@
 //! The agent as a whole: from its start to the end of its last job.
 
-use std::collections::HashSet;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use orchestrator_core::clock::SystemClock;
-use orchestrator_core::id::InstanceId;
 use orchestrator_proto::v1;
-use tokio::sync::{Notify, Semaphore, mpsc, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::call::reason;
+use super::assemble::assemble;
+use super::call::{reason, said};
+use super::granted::Granted;
 use super::held::{HeldJobs, Order};
 use super::installation::{Installation, InstallationError};
-use super::job::Granted;
-use super::options::{AgentOptions, Client, ConnectError, client};
+use super::options::{AgentOptions, Client, ConnectError};
 use super::session::Sessions;
+use super::ship::{Shipment, Shipped};
 use super::{claims, commands, heartbeat, ship};
-use crate::checkout::{CheckoutOptions, Checkouts};
-use crate::output::OutputChunk;
-use crate::process::{JobCookie, Launcher, kill_leftovers};
+use crate::checkout::Checkouts;
+use crate::process::Launcher;
 use crate::state_file::{StateFile, StateFileError};
 
 /// How often adopted orphans that have ended are collected.
@@ -29,6 +28,12 @@ const REAP: Duration = Duration::from_secs(3);
 
 /// How long the agent tries to say good-bye.
 const FAREWELL: Duration = Duration::from_secs(3);
+
+/// How long killed robots and the word of their end may take: a kill takes less than two seconds.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+
+/// How long the output of ended jobs is still sent when the agent stops.
+const LAST_OUTPUT: Duration = Duration::from_secs(30);
 
 /// How an agent is told to end.
 #[derive(Debug, Clone, Default)]
@@ -54,8 +59,11 @@ pub enum AgentError {
     /// The server's address or the token cannot be used.
     #[error(transparent)]
     Connect(#[from] ConnectError),
+    /// It was told to end before a server had answered.
+    #[error("stopped before the server answered")]
+    Stopped,
     /// The server refuses it.
-    #[error("the server refuses this worker: {message}{}", .code.as_ref().map(|code| format!(" [{code}]")).unwrap_or_default())]
+    #[error("the server refuses this worker: {message}")]
     Refused {
         /// What the server says.
         message: String,
@@ -83,22 +91,39 @@ pub(super) struct Inner {
     pub(super) launcher: Launcher,
     pub(super) checkouts: Checkouts,
     pub(super) slots: Arc<Semaphore>,
+    /// What ends by itself, or with the program.
     pub(super) tasks: TaskTracker,
+    /// Claims and jobs: the agent has drained when they are over.
+    pub(super) jobs: TaskTracker,
+    /// Output on its way.
+    pub(super) shipping: TaskTracker,
     pub(super) stopping: Stopping,
     pub(super) beat_now: Notify,
-    paused: watch::Sender<bool>,
-    this: std::sync::Weak<Inner>,
+    pub(super) paused: watch::Sender<bool>,
+    pub(super) complaint: Mutex<String>,
+    pub(super) this: std::sync::Weak<Inner>,
 }
 
 impl Inner {
     /// Sends a job's output from a task of its own, so that it goes on after the job's end was told.
-    pub(super) fn ship(&self, granted: Granted, chunks: mpsc::Receiver<OutputChunk>) -> JoinHandle<String> {
-        let this = self.this.clone();
-        self.tasks.spawn(async move {
-            match this.upgrade() {
-                Some(agent) => ship::run(&agent, &granted, chunks).await,
-                None => String::new(),
+    pub(super) fn ship(&self, granted: Granted, shipment: Shipment) -> Shipped {
+        let shipped = Shipped::default();
+        let (this, done) = (self.this.clone(), shipped.when_dropped());
+        self.shipping.spawn(async move {
+            let _done = done;
+            if let Some(agent) = this.upgrade() {
+                ship::run(&agent, &granted, shipment).await;
             }
+        });
+        shipped
+    }
+
+    /// Runs what must never end while the agent works: if it does, the agent stops.
+    fn spawn_loop(&self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
+        let watch = LoopWatch { name, soft: self.stopping.soft.clone() };
+        self.tasks.spawn(async move {
+            let _watch = watch;
+            task.await;
         })
     }
 
@@ -107,12 +132,33 @@ impl Inner {
         self.paused.send_if_modified(|current| std::mem::replace(current, paused) != paused);
     }
 
-    pub(super) async fn paused(&self) {
-        let _ = self.paused.subscribe().wait_for(|paused| *paused).await;
+    pub(super) async fn until_unpaused(&self) {
+        // The sender lives as long as this.
+        let _ = self.paused.subscribe().wait_for(|paused| !*paused).await;
     }
 
-    pub(super) async fn until_unpaused(&self) {
-        let _ = self.paused.subscribe().wait_for(|paused| !*paused).await;
+    /// Logs what will be said again and again, once in a row.
+    pub(super) fn complain(&self, what: &'static str, words: &str) {
+        let mut last = self.complaint.lock().unwrap_or_else(PoisonError::into_inner);
+        if *last != words {
+            words.clone_into(&mut last);
+            tracing::error!(error = words, "{what}");
+        }
+    }
+}
+
+/// Notices a loop that ends although nobody asked it to.
+struct LoopWatch {
+    name: &'static str,
+    soft: CancellationToken,
+}
+
+impl Drop for LoopWatch {
+    fn drop(&mut self) {
+        if !self.soft.is_cancelled() {
+            tracing::error!(task.name = self.name, "a task of the agent ended by itself; the agent stops");
+            self.soft.cancel();
+        }
     }
 }
 
@@ -120,25 +166,17 @@ impl Agent {
     /// Ends what an earlier agent left behind, registers, and begins to take jobs.
     pub async fn start(options: AgentOptions, stopping: Stopping) -> Result<Self, AgentError> {
         let installation = Installation::open(&options.data)?;
-        let launcher = Launcher::new().map_err(AgentError::Launcher)?;
-        let state = StateFile::open(installation.folder.join("jobs.json"))?;
-        let tasks = TaskTracker::new();
-        let checkouts = checkouts(&options, &installation, &launcher, &tasks);
-        end_leftovers(&launcher, &state, &checkouts).await?;
-        let client = client(&options)?;
-        let inner = inner(options, stopping, installation.instance, client, state, launcher, checkouts, tasks);
-        let session = tokio::select! {
-            session = inner.sessions.begin(&inner.held) => session,
-            () = inner.stopping.soft.cancelled() => Err(tonic::Status::cancelled("stopped before the server answered")),
-        };
-        let session = session
-            .map_err(|status| AgentError::Refused { message: status.message().to_owned(), code: reason(&status) })?;
+        let inner = assemble(options, stopping, &installation).await?;
+        let soft = inner.stopping.soft.clone();
+        let session = soft.run_until_cancelled(inner.sessions.begin(&inner.held)).await.ok_or(AgentError::Stopped)?;
+        let session =
+            session.map_err(|status| AgentError::Refused { message: said(&status), code: reason(&status) })?;
         let loops = vec![
-            inner.tasks.spawn(heartbeat::run(inner.clone())),
-            inner.tasks.spawn(commands::run(inner.clone())),
-            inner.tasks.spawn(reap(inner.launcher.clone())),
-            inner.tasks.spawn(claims::run(inner.clone())),
+            inner.spawn_loop("heartbeat", heartbeat::run(inner.clone())),
+            inner.spawn_loop("commands", commands::run(inner.clone())),
+            inner.spawn_loop("reap", reap(inner.launcher.clone())),
         ];
+        inner.jobs.spawn(claims::run(inner.clone()));
         Ok(Self { inner, loops, worker_name: session.worker_name, _installation: installation })
     }
 
@@ -149,100 +187,56 @@ impl Agent {
 
     /// Works until told to end, then sees the last job to its end and says good-bye.
     pub async fn run(self) {
-        let stopping = self.inner.stopping.clone();
-        stopping.soft.cancelled().await;
+        self.inner.stopping.soft.cancelled().await;
         tracing::info!("stopping: nothing new is taken");
-        self.inner.beat_now.notify_one();
         self.inner.held.order_all(Order::Stop);
-        tokio::select! {
-            () = self.drained() => {}
-            () = async {
-                stopping.hard.cancelled().await;
-                tracing::warn!("killing what still runs");
-                self.inner.held.order_all(Order::Abort);
-                let _ = tokio::time::timeout(FAREWELL, self.drained()).await;
-            } => {}
-        }
-        let session = tokio::time::timeout(FAREWELL, self.inner.sessions.current()).await;
-        if let Ok(session) = session {
-            let mut request = tonic::Request::new(v1::LeaveRequest { session_id: session.id.to_string() });
-            request.set_timeout(FAREWELL);
-            if let Err(status) = self.inner.client.clone().leave(request).await {
-                tracing::debug!(error = status.message(), "the server did not take the good-bye");
-            }
-        }
+        self.inner.beat_now.notify_one();
+        self.drain().await;
+        self.send_last_output().await;
+        self.leave().await;
         self.loops.iter().for_each(JoinHandle::abort);
     }
 
-    /// Waits until no job is held. Jobs whose grant arrives while the agent stops are among them.
-    async fn drained(&self) {
-        while !self.inner.held.is_empty() {
-            self.inner.held.order_all(Order::Stop);
-            tokio::time::sleep(Duration::from_millis(20)).await;
+    /// Waits until no job is held, those among them whose grant arrives while the agent stops.
+    async fn drain(&self) {
+        self.inner.jobs.close();
+        let hard = &self.inner.stopping.hard;
+        if hard.run_until_cancelled(self.inner.jobs.wait()).await.is_some() {
+            return;
+        }
+        tracing::warn!("killing what still runs");
+        self.inner.held.order_all(Order::Abort);
+        if timeout(LAST_WORDS, self.inner.jobs.wait()).await.is_err() {
+            let jobs = self.inner.held.list().len();
+            tracing::error!(jobs, "the ends of jobs were not told; the next start of the agent clears up");
         }
     }
-}
 
-fn checkouts(
-    options: &AgentOptions,
-    installation: &Installation,
-    launcher: &Launcher,
-    tasks: &TaskTracker,
-) -> Checkouts {
-    let checkout_options = CheckoutOptions {
-        root: installation.folder.join("checkouts"),
-        allowed_paths: options.allowed_paths.clone(),
-        git: options.git.clone(),
-    };
-    Checkouts::new(checkout_options, launcher.clone(), Arc::new(SystemClock), tasks.clone())
-}
-
-#[expect(clippy::too_many_arguments, reason = "called once, to put the agent together")]
-fn inner(
-    options: AgentOptions,
-    stopping: Stopping,
-    instance: InstanceId,
-    client: Client,
-    state: StateFile,
-    launcher: Launcher,
-    checkouts: Checkouts,
-    tasks: TaskTracker,
-) -> Arc<Inner> {
-    let (paused, _) = watch::channel(false);
-    Arc::new_cyclic(|this| Inner {
-        sessions: Sessions::new(client.clone(), instance, &options),
-        slots: Arc::new(Semaphore::new(options.slots as usize)),
-        options,
-        client,
-        held: HeldJobs::default(),
-        state,
-        launcher,
-        checkouts,
-        tasks,
-        stopping,
-        beat_now: Notify::new(),
-        paused,
-        this: this.clone(),
-    })
-}
-
-/// Kills robots that an earlier agent left running, and removes its checkouts: the server takes what is not listed at
-/// registration for ended.
-async fn end_leftovers(launcher: &Launcher, state: &StateFile, checkouts: &Checkouts) -> Result<(), AgentError> {
-    let left = state.jobs();
-    if !left.is_empty() {
-        let sweep = kill_leftovers(launcher, left.iter().map(|job| JobCookie::new(job.job_id))).await;
-        tracing::warn!(jobs = left.len(), ?sweep, "ended what an earlier agent had left running");
-        for job in left {
-            state.remove(job.job_id).await?;
+    /// What ended robots wrote goes on to the server for a while.
+    async fn send_last_output(&self) {
+        self.inner.shipping.close();
+        let hard = self.inner.stopping.hard.clone();
+        let patience = if hard.is_cancelled() { FAREWELL } else { LAST_OUTPUT };
+        let waiting = async {
+            tokio::select! {
+                () = self.inner.shipping.wait() => true,
+                () = hard.cancelled(), if patience == LAST_OUTPUT => false,
+            }
+        };
+        if !timeout(patience, waiting).await.unwrap_or(false) {
+            let jobs = self.inner.shipping.len();
+            tracing::error!(jobs, "the server did not take the rest of these jobs' output; it is lost");
         }
     }
-    match checkouts.remove_leftovers(&HashSet::new()).await {
-        Ok(0) => {}
-        Ok(count) => tracing::info!(count, "removed checkouts that an earlier agent had left"),
-        Err(error) => tracing::warn!(error = %error, "checkouts of an earlier agent could not be removed"),
+
+    async fn leave(&self) {
+        let Ok(session) = timeout(FAREWELL, self.inner.sessions.current()).await else { return };
+        let mut request = tonic::Request::new(v1::LeaveRequest { session_id: session.id.to_string() });
+        request.set_timeout(FAREWELL);
+        if let Err(status) = self.inner.client.clone().leave(request).await {
+            tracing::debug!(error = said(&status), "the server did not take the good-bye");
+        }
     }
-    Ok(())
 }
 
 async fn reap(launcher: Launcher) {

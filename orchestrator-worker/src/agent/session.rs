@@ -7,9 +7,14 @@ use orchestrator_core::lease::{HEARTBEAT, LEASE, LeaseToken};
 use orchestrator_proto::v1;
 use tokio::sync::{Mutex, watch};
 
-use super::call::{Failure, failure, pauses};
-use super::held::{HeldJobs, LeaseEnd, Order, Sent};
+use super::call::{Failure, failure, pauses, reason};
+use super::contact::Contact;
+use super::held::{HeldJobs, Order};
+use super::lease::{LeaseEnd, Sent};
 use super::options::{AgentOptions, Client};
+
+/// The longest one try to register may take.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A registration that stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +33,7 @@ pub(crate) struct Sessions {
     slots: u32,
     exclusive: bool,
     current: watch::Sender<Option<Session>>,
+    pub(crate) contact: Contact,
     registering: Mutex<()>,
 }
 
@@ -40,6 +46,7 @@ impl Sessions {
             slots: options.slots,
             exclusive: options.exclusive,
             current,
+            contact: Contact::default(),
             registering: Mutex::new(()),
         }
     }
@@ -57,6 +64,13 @@ impl Sessions {
         }
     }
 
+    /// Waits until another session than this one stands.
+    pub(crate) async fn replaced(&self, known: SessionId) {
+        let is_other = |session: &Option<Session>| session.as_ref().is_some_and(|session| session.id != known);
+        // The sender lives as long as this.
+        let _ = self.current.subscribe().wait_for(is_other).await;
+    }
+
     /// Registers for the first time. A refusal is final; a server that is away is waited for.
     pub(crate) async fn begin(&self, held: &HeldJobs) -> Result<Session, tonic::Status> {
         let mut pauses = pauses();
@@ -64,7 +78,7 @@ impl Sessions {
             match self.register(held).await {
                 Ok(session) => return Ok(session),
                 Err(status) if failure(&status) == Failure::Away => {
-                    tracing::warn!(error = status.message(), "the server does not answer; trying again");
+                    self.contact.is_bad(&status);
                     tokio::time::sleep(pauses.next().unwrap_or(HEARTBEAT)).await;
                 }
                 Err(status) => return Err(status),
@@ -84,7 +98,11 @@ impl Sessions {
             match self.register(held).await {
                 Ok(_) => return,
                 Err(status) => {
-                    tracing::warn!(error = status.message(), "registering again failed; trying again");
+                    self.contact.is_bad(&status);
+                    if reason(&status).as_deref() == Some("WORKER_NAME_TAKEN") {
+                        // The server has ended what this worker held when the other one registered.
+                        held.order_held(Order::Gone);
+                    }
                     tokio::time::sleep(pauses.next().unwrap_or(HEARTBEAT)).await;
                 }
             }
@@ -94,14 +112,15 @@ impl Sessions {
     async fn register(&self, held: &HeldJobs) -> Result<Session, tonic::Status> {
         let sent = Sent::now();
         let listed = held.list();
-        let request = v1::RegisterRequest {
+        let mut request = tonic::Request::new(v1::RegisterRequest {
             instance_id: self.instance.to_string(),
             slots: self.slots,
             exclusive: self.exclusive,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             held: listed.iter().copied().map(pair).collect(),
             labels: std::collections::HashMap::new(),
-        };
+        });
+        request.set_timeout(PATIENCE);
         let answer = self.client.clone().register(request).await?.into_inner();
         let id = answer.session_id.parse().map_err(|error| tonic::Status::internal(format!("session_id: {error}")))?;
         let session = Session {
@@ -117,6 +136,7 @@ impl Sessions {
         let kept: Vec<_> = listed.into_iter().filter(|pair| !gone.contains(pair)).collect();
         held.renewed(&kept, LeaseEnd::after(sent, session.lease));
         self.current.send_replace(Some(session.clone()));
+        self.contact.is_well();
         Ok(session)
     }
 }

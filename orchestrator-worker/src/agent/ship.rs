@@ -1,13 +1,15 @@
-//! Sending a job's output while it is written, and keeping the end of its standard error for the reason of a failure.
+//! Sending a job's output while it is written.
 
 use std::time::Duration;
 
+use orchestrator_core::clock::{Clock as _, SystemClock, Timestamp};
 use orchestrator_core::lease::HEARTBEAT;
 use orchestrator_proto::v1;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
 
-use super::call::{Failure, failure, pauses};
-use super::job::Granted;
+use super::call::{Failure, failure, pauses, said};
+use super::granted::Granted;
 use super::run::Inner;
 use crate::output::{OutputChunk, OutputContent, OutputStream};
 
@@ -17,34 +19,83 @@ pub(super) const WAITING_CHUNKS: usize = 16;
 /// The most bytes of one call; a message may have 4 MiB.
 const CALL_BYTES: usize = 1024 * 1024;
 
-/// How much of the standard error's end is kept.
-const STDERR_TAIL: usize = 2_000;
-
 /// The longest one try may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Sends chunks until there are no more; returns the end of the standard error. A server that is away is waited for; one
-/// that refuses gets no more.
-pub(super) async fn run(agent: &Inner, granted: &Granted, mut chunks: mpsc::Receiver<OutputChunk>) -> String {
-    let mut stderr = Tail::default();
-    let mut refused = false;
-    while let Some(first) = chunks.recv().await {
-        let mut batch = vec![first];
-        let mut bytes = 0;
-        while bytes < CALL_BYTES
-            && let Ok(chunk) = chunks.try_recv()
-        {
-            bytes += size(&chunk);
-            batch.push(chunk);
-        }
-        for chunk in &batch {
-            stderr.note(chunk);
-        }
-        if !refused {
-            refused = !send(agent, granted, batch.into_iter().map(message).collect()).await;
+/// What is to be sent.
+#[derive(Debug)]
+pub(super) struct Shipment {
+    /// The output as it is read.
+    pub(super) chunks: mpsc::Receiver<OutputChunk>,
+    /// The agent's own last remark, if it has any.
+    pub(super) closing: oneshot::Receiver<String>,
+}
+
+/// Tells when all of a job's output has been sent, or cannot be.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Shipped(CancellationToken);
+
+impl Shipped {
+    /// Of a job that never wrote anything.
+    pub(super) fn nothing() -> Self {
+        let shipped = Self::default();
+        shipped.0.cancel();
+        shipped
+    }
+
+    /// To be held until everything is sent.
+    pub(super) fn when_dropped(&self) -> tokio_util::sync::DropGuard {
+        self.0.clone().drop_guard()
+    }
+
+    pub(super) async fn done(&self) {
+        self.0.cancelled().await;
+    }
+}
+
+/// Sends output until there is no more. A server that is away is waited for; one that refuses gets no more, and what it
+/// did not get is counted.
+pub(super) async fn run(agent: &Inner, granted: &Granted, mut shipment: Shipment) {
+    let mut last_seq = 0;
+    let mut unsent = Unsent::default();
+    while let Some(first) = shipment.chunks.recv().await {
+        let batch = batch(first, &mut shipment.chunks);
+        last_seq = batch.last().map_or(last_seq, |chunk| chunk.seq);
+        unsent.send(agent, granted, batch).await;
+    }
+    if let Ok(text) = shipment.closing.await {
+        unsent.send(agent, granted, vec![remark(last_seq + 1, text)]).await;
+    }
+    if let Some(bytes) = unsent.0 {
+        tracing::warn!(job.id = %granted.job, lost_bytes = bytes, "output of a job was not taken by the server");
+    }
+}
+
+/// The chunk and what else there is already, as far as it fits into one call.
+fn batch(first: OutputChunk, chunks: &mut mpsc::Receiver<OutputChunk>) -> Vec<v1::OutputChunk> {
+    let mut batch = vec![message(first)];
+    let mut bytes = batch[0].content.len();
+    while bytes < CALL_BYTES
+        && let Ok(chunk) = chunks.try_recv()
+    {
+        let chunk = message(chunk);
+        bytes += chunk.content.len();
+        batch.push(chunk);
+    }
+    batch
+}
+
+/// How many bytes the server did not take since it began to refuse them.
+#[derive(Debug, Default)]
+struct Unsent(Option<usize>);
+
+impl Unsent {
+    async fn send(&mut self, agent: &Inner, granted: &Granted, chunks: Vec<v1::OutputChunk>) {
+        let bytes: usize = chunks.iter().map(|chunk| chunk.content.len()).sum();
+        if self.0.is_some() || !send(agent, granted, chunks).await {
+            *self.0.get_or_insert(0) += bytes;
         }
     }
-    stderr.text()
 }
 
 async fn send(agent: &Inner, granted: &Granted, chunks: Vec<v1::OutputChunk>) -> bool {
@@ -60,21 +111,14 @@ async fn send(agent: &Inner, granted: &Granted, chunks: Vec<v1::OutputChunk>) ->
         request.set_timeout(PATIENCE);
         let Err(status) = agent.client.clone().append_output(request).await else { return true };
         match failure(&status) {
-            Failure::Away => {}
+            Failure::Away | Failure::NotAllowed => {}
             Failure::SessionOver => agent.sessions.renew(session.id, &agent.held).await,
             Failure::LeaseLost | Failure::Refused => {
-                tracing::warn!(job.id = %granted.job, error = status.message(), "the server takes no more output of a job");
+                tracing::warn!(job.id = %granted.job, error = said(&status), "the server takes no more output of a job");
                 return false;
             }
         }
-        tokio::time::sleep(pauses.next().unwrap_or(HEARTBEAT)).await;
-    }
-}
-
-fn size(chunk: &OutputChunk) -> usize {
-    match &chunk.content {
-        OutputContent::Bytes(bytes) => bytes.len(),
-        OutputContent::Lost { .. } => 0,
+        agent.sessions.contact.pause(pauses.next().unwrap_or(HEARTBEAT)).await;
     }
 }
 
@@ -89,30 +133,22 @@ fn message(chunk: OutputChunk) -> v1::OutputChunk {
             ("SYSTEM", format!("\n[… {byte_count} bytes of {} cut …]\n", stream.to_lowercase()).into_bytes())
         }
     };
+    // Numbers begin with 1 on the wire.
+    let seq = i64::try_from(chunk.seq).unwrap_or(i64::MAX).saturating_add(1);
+    v1::OutputChunk { seq, stream: stream.to_owned(), at: Some(instant(chunk.at)), content }
+}
+
+fn remark(seq: i64, text: String) -> v1::OutputChunk {
     v1::OutputChunk {
-        seq: i64::try_from(chunk.seq).unwrap_or(i64::MAX).saturating_add(1),
-        stream: stream.to_owned(),
-        at: Some(prost_types::Timestamp {
-            seconds: chunk.at.timestamp(),
-            nanos: i32::try_from(chunk.at.timestamp_subsec_nanos()).unwrap_or(0),
-        }),
-        content,
+        seq,
+        stream: "SYSTEM".to_owned(),
+        at: Some(instant(SystemClock.now())),
+        content: text.into_bytes(),
     }
 }
 
-/// The last bytes of the standard error.
-#[derive(Debug, Default)]
-struct Tail(Vec<u8>);
-
-impl Tail {
-    fn note(&mut self, chunk: &OutputChunk) {
-        let (OutputStream::Stderr, OutputContent::Bytes(bytes)) = (chunk.stream, &chunk.content) else { return };
-        self.0.extend_from_slice(bytes);
-        let excess = self.0.len().saturating_sub(STDERR_TAIL);
-        self.0.drain(..excess);
-    }
-
-    fn text(&self) -> String {
-        String::from_utf8_lossy(&self.0).trim().to_owned()
-    }
+/// An instant as messages carry it.
+pub(super) fn instant(at: Timestamp) -> prost_types::Timestamp {
+    let nanos = i32::try_from(at.timestamp_subsec_nanos()).unwrap_or(0);
+    prost_types::Timestamp { seconds: at.timestamp(), nanos }
 }

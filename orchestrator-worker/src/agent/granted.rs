@@ -1,0 +1,57 @@
+//! A job that was granted to this worker.
+
+use std::time::Duration;
+
+use orchestrator_core::id::{IdError, JobId, TriggerId};
+use orchestrator_core::lease::LeaseToken;
+use orchestrator_core::policy::Policies;
+use orchestrator_proto::v1;
+
+use super::session::duration;
+
+/// What is run, for whom, and under which grant.
+#[derive(Debug, Clone)]
+pub(super) struct Granted {
+    pub(super) job: JobId,
+    pub(super) token: LeaseToken,
+    pub(super) trigger_id: TriggerId,
+    pub(super) process_name: String,
+    pub(super) process_path: String,
+    pub(super) process_args: String,
+    pub(super) is_git_repo: bool,
+    pub(super) git_branch: Option<String>,
+    pub(super) entry_point: Option<String>,
+    pub(super) policies: Policies,
+}
+
+impl TryFrom<v1::Assignment> for Granted {
+    type Error = IdError;
+
+    fn try_from(given: v1::Assignment) -> Result<Self, IdError> {
+        Ok(Self {
+            job: given.job_id.parse()?,
+            token: LeaseToken::new(given.lease_token),
+            trigger_id: given.trigger_id.parse()?,
+            process_name: given.process_name,
+            process_path: given.process_path,
+            process_args: given.process_args,
+            is_git_repo: given.is_git_repo,
+            git_branch: given.git_branch,
+            entry_point: given.entry_point,
+            policies: policies(&given.policies.unwrap_or_default()),
+        })
+    }
+}
+
+/// What a worker needs of the policies.
+fn policies(given: &v1::Policies) -> Policies {
+    let default = Policies::default();
+    Policies {
+        timeout: given.timeout.and_then(|given| Duration::try_from(given).ok()),
+        stop_grace: duration(given.stop_grace.as_ref(), default.stop_grace),
+        kill_grace: duration(given.kill_grace.as_ref(), default.kill_grace),
+        keep_children: given.keep_children,
+        stop_on_lost: given.stop_on_lost,
+        ..default
+    }
+}

@@ -1,0 +1,215 @@
+//! Waiting for the end of a robot, or bringing it about.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use orchestrator_core::policy::Policies;
+use tokio::time::Instant;
+
+use super::granted::Granted;
+use super::held::{Orders, Watch};
+use super::lease::LeaseEnd;
+use super::outcome::Outcome;
+use crate::process::{Children, Exit, RunningProcess, Stopped, Sweep, SweptProcess};
+
+/// How long before the end of its lease a robot that stops when lost is killed: killing takes up to a second.
+const LEASE_MARGIN: Duration = Duration::from_secs(2);
+
+/// How often it is looked whether the machine has slept.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// Why a robot is ended.
+#[derive(Debug, Clone, Copy)]
+enum Cause {
+    Ordered,
+    TimedOut(Duration),
+    Lost,
+}
+
+/// Waits for the end of the robot, or brings it about. Nothing of its tree is left when this returns, but for what is
+/// remarked on. No outcome: the job is not ours any more.
+pub(super) async fn supervise(
+    process: &mut RunningProcess,
+    granted: &Granted,
+    watch: &mut Watch,
+) -> (Option<Outcome>, Option<String>) {
+    let policies = &granted.policies;
+    let mut lease = watch.lease.clone();
+    let cause = tokio::select! {
+        biased;
+        exit = process.wait() => match exit {
+            Ok(exit) => return ended_by_itself(process, granted, exit).await,
+            Err(error) => return unseen(process, granted, &error).await,
+        },
+        _ = watch.until(Orders::any) => Cause::Ordered,
+        limit = overtime(policies.timeout) => Cause::TimedOut(limit),
+        () = lost(&mut lease, policies.stop_on_lost) => Cause::Lost,
+    };
+    let stopped = end(process, policies, watch, cause).await;
+    let remark = remark(granted, &stopped.sweep);
+    let outcome = (!watch.orders().gone).then(|| outcome(watch.orders(), cause, stopped.exit));
+    (outcome, remark)
+}
+
+async fn ended_by_itself(
+    process: &mut RunningProcess,
+    granted: &Granted,
+    exit: Exit,
+) -> (Option<Outcome>, Option<String>) {
+    let children = if granted.policies.keep_children { Children::Keep } else { Children::Kill };
+    let sweep = process.sweep(children).await;
+    let outcome = if exit.is_success() { Outcome::done() } else { Outcome::failed(code(exit), exit.to_string()) };
+    (Some(outcome), remark(granted, &sweep))
+}
+
+/// The system does not say how the robot is: it must not go on unseen.
+async fn unseen(
+    process: &mut RunningProcess,
+    granted: &Granted,
+    error: &std::io::Error,
+) -> (Option<Outcome>, Option<String>) {
+    let stopped = process.stop(Duration::ZERO).await;
+    let outcome = Outcome::failed(stopped.exit.and_then(code), format!("its end could not be seen: {error}"));
+    (Some(outcome), remark(granted, &stopped.sweep))
+}
+
+/// An administrator's kill names the end before a time-out does, and both before the agent's own end.
+fn outcome(orders: Orders, cause: Cause, exit: Option<Exit>) -> Outcome {
+    let exit_code = exit.and_then(code);
+    match cause {
+        Cause::TimedOut(limit) => Outcome::timed_out(exit_code, limit),
+        _ if orders.kill => Outcome::killed(exit_code),
+        Cause::Lost => {
+            let reason = "the server was out of reach, and the trigger says to stop then (stop_on_lost)";
+            Outcome::failed(exit_code, reason)
+        }
+        // A robot that used the grace to end well has ended well.
+        Cause::Ordered if exit.is_some_and(Exit::is_success) => Outcome::done(),
+        Cause::Ordered => Outcome::failed(exit_code, "the worker was stopped while the robot ran"),
+    }
+}
+
+/// Ends the tree with the grace that its orders allow. An order that comes meanwhile, or a lease that ends, may cut the
+/// grace short and never makes it longer.
+async fn end(process: &mut RunningProcess, policies: &Policies, watch: &mut Watch, cause: Cause) -> Stopped {
+    let mut lease = watch.lease.clone();
+    let mut is_lost = matches!(cause, Cause::Lost);
+    let mut deadline: Option<Instant> = None;
+    loop {
+        let seen = watch.orders();
+        let grace = if is_lost { Duration::ZERO } else { grace(policies, seen) };
+        let now = Instant::now();
+        let until = deadline.map_or(now + grace, |earlier| earlier.min(now + grace));
+        deadline = Some(until);
+        tokio::select! {
+            biased;
+            _ = watch.until(|orders| orders != seen) => {}
+            () = lost(&mut lease, policies.stop_on_lost && !is_lost) => is_lost = true,
+            stopped = process.stop(until.saturating_duration_since(now)) => return stopped,
+        }
+    }
+}
+
+fn grace(policies: &Policies, orders: Orders) -> Duration {
+    if orders.gone || orders.abort {
+        Duration::ZERO
+    } else if orders.kill {
+        policies.kill_grace
+    } else {
+        policies.stop_grace
+    }
+}
+
+async fn overtime(limit: Option<Duration>) -> Duration {
+    let Some(limit) = limit else { return std::future::pending().await };
+    tokio::time::sleep(limit).await;
+    limit
+}
+
+/// Waits until the lease is about to end unrenewed; for ever when nothing follows from that.
+async fn lost(lease: &mut tokio::sync::watch::Receiver<LeaseEnd>, matters: bool) {
+    if !matters {
+        std::future::pending::<()>().await;
+    }
+    loop {
+        let left = lease.borrow_and_update().left().saturating_sub(LEASE_MARGIN);
+        if left.is_zero() {
+            return;
+        }
+        tokio::select! {
+            () = tokio::time::sleep(left.min(LOOK)) => {}
+            changed = lease.changed() => if changed.is_err() { return },
+        }
+    }
+}
+
+fn code(exit: Exit) -> Option<i32> {
+    match exit {
+        Exit::Code(code) => Some(code),
+        Exit::Signal(_) => None,
+    }
+}
+
+/// What the job's own log must say about processes that are still there.
+fn remark(granted: &Granted, sweep: &Sweep) -> Option<String> {
+    if *sweep != Sweep::default() {
+        tracing::info!(job.id = %granted.job, ?sweep, "ended what the robot had left behind");
+    }
+    let mut text = String::new();
+    if !sweep.survivors.is_empty() {
+        tracing::error!(job.id = %granted.job, survivors = ?sweep.survivors, "processes of a job could not be killed");
+        // Writing to a String cannot fail.
+        let _ = write!(text, "\n[… processes of this job that could not be killed: {} …]\n", show(&sweep.survivors));
+    }
+    if !sweep.undecided.is_empty() {
+        let shown = show(&sweep.undecided);
+        let _ = write!(text, "\n[… processes left alone, because another job may have started them: {shown} …]\n");
+    }
+    (!text.is_empty()).then_some(text)
+}
+
+/// Names and numbers, as many as people read.
+fn show(processes: &[SweptProcess]) -> String {
+    const MOST: usize = 20;
+    let shown = processes.iter().take(MOST).map(|process| format!("{} ({})", process.name, process.identity.pid));
+    let mut text = shown.collect::<Vec<_>>().join(", ");
+    if processes.len() > MOST {
+        let _ = write!(text, " and {} more", processes.len() - MOST);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(orders: Orders, cause: Cause, exit: Option<Exit>) -> &'static str {
+        outcome(orders, cause, exit).name
+    }
+
+    #[test]
+    fn the_end_is_named_after_its_strongest_cause() {
+        let stop = Orders { stop: true, ..Orders::default() };
+        let killed = Orders { kill: true, ..stop };
+        let aborted = Orders { abort: true, ..killed };
+        let (well, badly) = (Some(Exit::Code(0)), Some(Exit::Signal(9)));
+        let limit = Duration::from_secs(1);
+        assert_eq!(name(stop, Cause::Ordered, well), "DONE");
+        assert_eq!(name(stop, Cause::Ordered, badly), "FAILED");
+        assert_eq!(name(killed, Cause::Ordered, well), "KILLED");
+        assert_eq!(name(aborted, Cause::Ordered, badly), "KILLED");
+        assert_eq!(name(Orders::default(), Cause::Lost, badly), "FAILED");
+        assert_eq!(name(killed, Cause::TimedOut(limit), badly), "TIMED_OUT");
+    }
+
+    #[test]
+    fn the_grace_is_the_one_of_the_strongest_order() {
+        let policies =
+            Policies { stop_grace: Duration::from_secs(10), kill_grace: Duration::from_secs(3), ..Policies::default() };
+        let stop = Orders { stop: true, ..Orders::default() };
+        assert_eq!(grace(&policies, stop), policies.stop_grace);
+        assert_eq!(grace(&policies, Orders { kill: true, ..stop }), policies.kill_grace);
+        assert_eq!(grace(&policies, Orders { kill: true, abort: true, ..stop }), Duration::ZERO);
+        assert_eq!(grace(&policies, Orders { gone: true, ..stop }), Duration::ZERO);
+    }
+}
