@@ -1,0 +1,11 @@
+//! The agent against a server that can lose answers, be away, and refuse: one kind of trouble a file. Needs bash.
+#![cfg(unix)]
+
+mod ends;
+mod fake;
+mod leases;
+mod lost_answers;
+mod outages;
+mod starting;
+mod stopping;
+mod world;
