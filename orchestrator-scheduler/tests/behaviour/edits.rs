@@ -136,6 +136,7 @@ async fn deleting_hides_it_cancels_what_waits_and_lets_the_rest_end(world: World
     ));
     world.tick_at(60).await;
     world.finish(&agent, &running, Outcome::Done).await;
+    assert_eq!(world.tick_at(120).await.next_due, None, "nobody waits for it");
     let ends: Vec<J> = world.history(trigger).await.into_iter().map(|(status, _)| status).collect();
     assert_eq!(ends, [J::Done, J::Cancelled]);
 }
