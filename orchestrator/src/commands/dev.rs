@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use orchestrator_core::secret::KeyRing;
+use tokio_util::task::TaskTracker;
 
 use crate::app::App;
 use crate::config::Config;
@@ -20,6 +21,9 @@ use crate::telemetry;
 
 /// How long robots that still run get when the sandbox stops.
 const GRACE: Duration = Duration::from_secs(30);
+
+/// How long killed robots and the words of their end may take after that.
+const KILL: Duration = Duration::from_secs(15);
 
 /// The name of the context that commands find the sandbox by.
 const CONTEXT: &str = "dev";
@@ -63,7 +67,8 @@ pub(crate) async fn run(dev: Dev, app: &App) -> Result {
     robots.spawn("server", async move {
         tokio::select! { () = gone.cancelled() => {}, () = stop.cancelled() => {} }
     });
-    let ready = set_up(&dev, &data, &serving, &robots, began).await;
+    let agents = TaskTracker::new();
+    let ready = set_up(&dev, &data, &serving, &robots, &agents, began).await;
     let ended = match ready.and_then(|greeting| greet(app, &greeting).map(|()| greeting)) {
         Ok(greeting) => {
             let ended = robots.run(GRACE).await.map_err(CliError::Runtime)?;
@@ -79,6 +84,8 @@ pub(crate) async fn run(dev: Dev, app: &App) -> Result {
         }
     };
     // The server goes last: it takes the robots' last words.
+    agents.close();
+    let _ = tokio::time::timeout(KILL, agents.wait()).await;
     server.shut_down();
     server.run_with(GRACE, std::future::pending).await;
     serving.scheduler.db().close().await;
@@ -100,11 +107,18 @@ fn config(dev: &Dev, data: &Path) -> Result<Config> {
     Ok(config)
 }
 
-async fn set_up(dev: &Dev, data: &Path, serving: &Serving, robots: &Lifecycle, began: Instant) -> Result<Greeting> {
+async fn set_up(
+    dev: &Dev,
+    data: &Path,
+    serving: &Serving,
+    robots: &Lifecycle,
+    agents: &TaskTracker,
+    began: Instant,
+) -> Result<Greeting> {
     let token_file = data.join(ADMIN_TOKEN_FILE);
     let token = std::fs::read_to_string(&token_file).map_err(CliError::file("read", &token_file))?.trim().to_owned();
     let context = remember(serving, &token);
-    let worker = if dev.no_worker { None } else { Some(start_worker(serving, data, dev.slots, robots).await?) };
+    let worker = if dev.no_worker { None } else { Some(start_worker(serving, data, dev.slots, robots, agents).await?) };
     let samples =
         if dev.no_sample { None } else { Some(add_samples(&serving.scheduler, data, worker.is_some()).await?) };
     Ok(Greeting {

@@ -8,6 +8,7 @@ use orchestrator_core::identity::IdentityKind;
 use orchestrator_worker::agent::{Agent, AgentOptions, Stopping};
 use orchestrator_worker::configuration::Configuration;
 use secrecy::SecretString;
+use tokio_util::task::TaskTracker;
 
 use crate::error::{CliError, Result};
 use crate::lifecycle::Lifecycle;
@@ -27,12 +28,14 @@ pub(crate) struct LocalWorker {
     pub(crate) git: Option<String>,
 }
 
-/// Starts a worker for the server of this process. It stops with the program.
+/// Starts a worker for the server of this process. It stops with the program. Its own task is one of `agents`, which
+/// the hard stage does not drop: it kills the robots then, those among them that left its group.
 pub(crate) async fn start_worker(
     serving: &Serving,
     data: &Path,
     slots: u32,
     lifecycle: &Lifecycle,
+    agents: &TaskTracker,
 ) -> Result<LocalWorker> {
     let token = token(serving, &data.join("worker.token")).await?;
     let configuration = Configuration { data: data.join("worker"), slots, ..Configuration::default() };
@@ -52,13 +55,20 @@ pub(crate) async fn start_worker(
     };
     let stopping = Stopping { soft: lifecycle.soft(), hard: lifecycle.hard() };
     let agent = Agent::start(options, stopping).await.map_err(|error| CliError::Worker(error.to_string()))?;
-    lifecycle.spawn("worker", agent.run());
+    let running = agents.spawn(agent.run());
+    lifecycle.spawn("worker", async move {
+        if let Err(error) = running.await {
+            tracing::error!(%error, "the worker failed");
+        }
+    });
     Ok(LocalWorker { slots, python: version("python3"), git: version("git") })
 }
 
 /// The worker's token: the one of an earlier run, or a new one.
 async fn token(serving: &Serving, file: &Path) -> Result<SecretString> {
-    if let Ok(text) = std::fs::read_to_string(file) {
+    // A token of an earlier database is worth nothing.
+    let is_new = serving.new_admin_token.is_some();
+    if let Some(text) = std::fs::read_to_string(file).ok().filter(|_| !is_new) {
         return Ok(SecretString::from(text.trim().to_owned()));
     }
     let now = serving.scheduler.now();
