@@ -75,10 +75,18 @@ const AUDIT_INSERT: Sql = sql!["INSERT INTO audit (" [columns audit_columns] ")
          FROM json_each($1)"]
      [only postgres "(value->>0)::uuid, $2, value->>1, value->>2, value->>3, value->>4, value->>5, (value->>6)::jsonb,
          (value->>7)::jsonb FROM json_array_elements($1::json) AS entry (value)"]];
-const AUDIT_LIST: Sql = sql!["SELECT " [columns audit_columns] " FROM audit
-     WHERE id < $1 AND ($2 = '' OR actor = $2) AND ($3 = '' OR subject = $3)
-         AND ($4 = '' OR action = $4 OR substr(action, 1, length($4) + 1) = $4 || '.')
-     ORDER BY id DESC LIMIT $5"];
+/// `$scope` names the index that fits: `$2` is the actor, `$3` the subject.
+macro_rules! list_text {
+    ($scope:literal) => {
+        sql!["SELECT " [columns audit_columns] " FROM audit
+         WHERE " $scope " AND id < $1 AND ($2 = '' OR actor = $2) AND ($3 = '' OR subject = $3)
+             AND ($4 = '' OR action = $4 OR substr(action, 1, length($4) + 1) = $4 || '.')
+         ORDER BY id DESC LIMIT $5"]
+    };
+}
+const OF_SUBJECT: Sql = list_text!("subject = $3");
+const OF_ACTOR: Sql = list_text!("actor = $2");
+const ALL: Sql = list_text!("TRUE");
 
 #[derive(Debug, sqlx::FromRow)]
 struct StoredRow {
@@ -126,7 +134,7 @@ impl Tx {
         page: &PageRequest,
     ) -> Result<(Readable<AuditEntry>, Option<String>), DbError> {
         let before = page.after::<Uuid>()?.unwrap_or_else(Uuid::max);
-        let mut rows = fetch!(self, "audit_list", AUDIT_LIST, table "audit" key "id" as StoredRow, [
+        let mut rows = fetch!(self, "audit_list", filter.text(), table "audit" key "id" as StoredRow, [
             before,
             filter.actor.as_deref().unwrap_or_default(),
             filter.subject.as_deref().unwrap_or_default(),
@@ -135,6 +143,16 @@ impl Tx {
         ])?;
         let next = page.cut(&mut rows, |row| row.id);
         Ok((Readable::collect(rows.into_iter().map(|row| row.and_then(AuditEntry::try_from))), next))
+    }
+}
+
+impl AuditFilter {
+    fn text(&self) -> Sql {
+        match (&self.subject, &self.actor) {
+            (Some(_), _) => OF_SUBJECT,
+            (None, Some(_)) => OF_ACTOR,
+            (None, None) => ALL,
+        }
     }
 }
 
@@ -156,3 +174,6 @@ impl TryFrom<StoredRow> for AuditEntry {
         })
     }
 }
+
+#[cfg(test)]
+crate::statements::statements![AUDIT_INSERT, OF_SUBJECT, OF_ACTOR, ALL];

@@ -105,3 +105,13 @@ impl Tx {
         )
     }
 }
+
+#[cfg(test)]
+crate::statements::statements![
+    CONSTANT_GET,
+    CONSTANT_LIST,
+    CONSTANT_CREATE,
+    CONSTANT_SET,
+    CONSTANT_UPDATE,
+    CONSTANT_DELETE
+];

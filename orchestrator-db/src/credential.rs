@@ -114,3 +114,13 @@ impl Tx {
         )
     }
 }
+
+#[cfg(test)]
+crate::statements::statements![
+    CREDENTIAL_GET,
+    CREDENTIAL_LIST,
+    CREDENTIAL_CREATE,
+    CREDENTIAL_SET,
+    CREDENTIAL_UPDATE,
+    CREDENTIAL_DELETE
+];

@@ -196,3 +196,6 @@ impl Tx {
         execute!(self, "decision_prune", DECISION_PRUNE, [before, i64::from(limit)])
     }
 }
+
+#[cfg(test)]
+crate::statements::statements![DECISION_INSERT, DECISION_LIST, DECISION_LIST_OF_TRIGGER, DECISION_PRUNE];

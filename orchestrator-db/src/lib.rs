@@ -21,6 +21,8 @@ mod page;
 mod queue;
 mod rows;
 mod setting;
+#[cfg(test)]
+mod statements;
 mod token;
 mod trigger;
 mod tx;

@@ -86,3 +86,6 @@ fn chunk(job: JobId, row: OutputRow) -> Result<OutputChunk, Corrupt> {
     let stream = row.stream.parse().map_err(at.column("stream"))?;
     Ok(OutputChunk { seq: row.seq, stream, at: row.at, content: row.content })
 }
+
+#[cfg(test)]
+crate::statements::statements![OUTPUT_APPEND, OUTPUT_READ];

@@ -35,3 +35,6 @@ impl Tx {
         execute!(self, "setting_set", SETTING_SET, [name, Json(value), now]).map(drop)
     }
 }
+
+#[cfg(test)]
+crate::statements::statements![SETTING_GET, SETTING_SET];

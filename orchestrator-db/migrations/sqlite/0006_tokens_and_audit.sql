@@ -26,7 +26,7 @@ CREATE TABLE audit (
     before TEXT,
     after TEXT
 );
-CREATE INDEX audit_subject ON audit (subject_kind, subject, id);
+CREATE INDEX audit_subject ON audit (subject, id);
 CREATE INDEX audit_actor ON audit (actor, id);
 
 CREATE TABLE settings (

@@ -111,3 +111,6 @@ impl Tx {
 fn grants(rows: Vec<Result<JobRow, Corrupt>>) -> Result<Vec<Grant>, DbError> {
     rows.into_iter().map(|row| Ok(row?.try_into()?)).collect()
 }
+
+#[cfg(test)]
+crate::statements::statements![JOB_ASSIGN, JOB_RESERVE, JOB_GRANTS_OF_REQUEST];

@@ -111,3 +111,6 @@ impl Tx {
         Ok(any.into_iter().next().unwrap_or_default())
     }
 }
+
+#[cfg(test)]
+crate::statements::statements![JOB_CANDIDATES, JOB_NEXT_NOT_BEFORE, JOB_ANY_QUEUED];

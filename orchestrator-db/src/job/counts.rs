@@ -36,3 +36,6 @@ impl Tx {
         Ok(counts)
     }
 }
+
+#[cfg(test)]
+crate::statements::statements![JOB_COUNTS];

@@ -63,3 +63,6 @@ impl Tx {
         Ok(back == 1)
     }
 }
+
+#[cfg(test)]
+crate::statements::statements![JOB_FINISH, JOB_HAND_BACK];

@@ -64,3 +64,6 @@ impl Tx {
 fn only<T: TryFrom<JobRow, Error = Corrupt>>(rows: Vec<Result<JobRow, Corrupt>>) -> Result<Option<T>, DbError> {
     rows.into_iter().next().map(|row| Ok(row?.try_into()?)).transpose()
 }
+
+#[cfg(test)]
+crate::statements::statements![JOB_GET, JOB_BY_ORIGIN, JOB_BY_TOKEN_HASH, JOB_BY_ID_PART];

@@ -87,3 +87,6 @@ impl Tx {
         Ok(jobs.iter().map(|job| job.id).filter(|id| inserted.contains(&id.as_uuid())).collect())
     }
 }
+
+#[cfg(test)]
+crate::statements::statements![JOB_INSERT];

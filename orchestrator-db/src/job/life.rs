@@ -139,3 +139,6 @@ impl RenewedRow {
         }
     }
 }
+
+#[cfg(test)]
+crate::statements::statements![JOB_START, JOB_RENEW, JOB_REGAIN];

@@ -17,8 +17,7 @@ const JOB_LOCK: Sql =
 const JOB_HELD_BY: Sql = sql!["SELECT " [columns job_columns] " FROM jobs" [indexed_by "jobs_active_by_worker"] "
      WHERE worker_name = $1 AND status IN ('ASSIGNED', 'RUNNING', 'LOST') ORDER BY id" [for_update]];
 
-const JOB_IDS_HELD_BY: Sql =
-    sql!["SELECT id FROM jobs WHERE worker_name = $1 AND status IN ('ASSIGNED', 'RUNNING', 'LOST') ORDER BY id"];
+const JOB_IDS_HELD_BY: Sql = sql!["SELECT id FROM jobs" [indexed_by "jobs_active_by_worker"] " WHERE worker_name = $1 AND status IN ('ASSIGNED', 'RUNNING', 'LOST') ORDER BY id"];
 
 const JOB_STARTED_OF: Sql = sql![
     "SELECT id FROM jobs" [indexed_by "jobs_active_by_trigger"] "
@@ -62,3 +61,6 @@ impl Tx {
         Ok(())
     }
 }
+
+#[cfg(test)]
+crate::statements::statements![JOB_LOCK, JOB_HELD_BY, JOB_IDS_HELD_BY, JOB_STARTED_OF, JOB_MOVE_SESSION];

@@ -76,3 +76,6 @@ impl Tx {
         Ok(execute!(self, "job_supersede", JOB_SUPERSEDE, [lost.as_uuid(), by.as_uuid()])? == 1)
     }
 }
+
+#[cfg(test)]
+crate::statements::statements![JOB_LOCK_EXPIRED, JOB_LOCK_LOST, JOB_REQUEUE_EXPIRED, JOB_MARK_LOST, JOB_SUPERSEDE];

@@ -149,3 +149,6 @@ pub(crate) const fn type_rank(kind: TriggerType) -> i64 {
         TriggerType::Queue => 2,
     }
 }
+
+#[cfg(test)]
+crate::statements::statements![; assign, candidates, counts, end, find, insert, life, lock, lost, overtime, snapshot, stop];

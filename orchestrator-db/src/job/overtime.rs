@@ -62,3 +62,6 @@ fn stop_by(job: &Job) -> Option<Timestamp> {
     let most = policies.timeout?.checked_add(policies.stop_grace)?;
     job.start_time?.checked_add_signed(TimeDelta::from_std(most).ok()?)?.checked_add_signed(BACKSTOP)
 }
+
+#[cfg(test)]
+crate::statements::statements![JOB_RUNNING_WITH_TIMEOUT, JOB_LOCK_RUNNING];

@@ -43,3 +43,6 @@ impl Tx {
         )
     }
 }
+
+#[cfg(test)]
+crate::statements::statements![JOB_REWRITE_SNAPSHOT];

@@ -108,3 +108,6 @@ pub(super) fn sorted(ids: Vec<Uuid>) -> Vec<JobId> {
     ids.sort();
     ids
 }
+
+#[cfg(test)]
+crate::statements::statements![JOB_KILLS_OF, JOB_REQUEST_KILL, JOB_CANCEL_OF_TRIGGER, JOB_CANCEL, JOB_END_LOST];

@@ -51,7 +51,7 @@ macro_rules! list_text {
         sql!["SELECT " [columns log_columns] " FROM logs
          WHERE " $scope " AND log_time >= $1 AND log_time <= $2 AND (log_time, id) " $after " ($3, $4)
              AND ($5 OR log_level" [in_texts "$6"] ") AND ($7 = '%%' OR log_message" [like "$7"] ")
-             AND ($9 = '' OR process_name = $9) AND ($10 IS NULL OR job_id = $10)
+             AND ($9 = '' OR process_name = $9) AND (job_id = $10 OR $10 IS NULL)
          " $order " LIMIT $8"]
     };
     ($scope:literal) => {
@@ -183,3 +183,16 @@ fn as_json(lines: &[LogLine]) -> Json<Vec<JsonRow<'_>>> {
     });
     Json(rows.collect())
 }
+
+#[cfg(test)]
+crate::statements::statements![
+    LOG_INSERT,
+    OF_JOB[0],
+    OF_JOB[1],
+    OF_PROCESS[0],
+    OF_PROCESS[1],
+    ERRORS[0],
+    ERRORS[1],
+    ALL[0],
+    ALL[1]
+];

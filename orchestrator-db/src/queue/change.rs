@@ -169,3 +169,6 @@ impl<'a> Columns<'a> {
         columns
     }
 }
+
+#[cfg(test)]
+crate::statements::statements![ELEMENT_LOCK, ELEMENT_WRITE];

@@ -177,3 +177,6 @@ fn by_queue(sums: Vec<Sum>) -> BTreeMap<String, QueueCounts> {
 fn summary(name: QueueName, counts: QueueCounts, settings: Option<QueueSettings>) -> QueueSummary {
     QueueSummary { name, counts, settings: settings.unwrap_or_default() }
 }
+
+#[cfg(test)]
+crate::statements::statements![COUNTS_APPEND, COUNTS_SUM, COUNTS_SUM_OF_QUEUE, COUNTS_TAKE, READY_COUNT];

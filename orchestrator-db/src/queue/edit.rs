@@ -88,3 +88,6 @@ impl Tx {
         Ok(changes.into_iter().map(|(_, after)| after).collect())
     }
 }
+
+#[cfg(test)]
+crate::statements::statements![ELEMENT_UPDATE, ELEMENT_DELETE];

@@ -52,3 +52,6 @@ impl Tx {
         }
     }
 }
+
+#[cfg(test)]
+crate::statements::statements![ELEMENT_GET, ELEMENT_BEGINNING, ELEMENT_END];

@@ -116,3 +116,6 @@ impl<'a> Columns<'a> {
         }
     }
 }
+
+#[cfg(test)]
+crate::statements::statements![ELEMENT_INSERT, ELEMENT_INSERT_MISSING];

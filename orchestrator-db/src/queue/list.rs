@@ -114,3 +114,15 @@ impl ElementFilter {
         texts[usize::from(self.newest_first)]
     }
 }
+
+#[cfg(test)]
+crate::statements::statements![
+    OF_REFERENCE[0],
+    OF_REFERENCE[1],
+    READY[0],
+    READY[1],
+    ATTENTION[0],
+    ATTENTION[1],
+    ALL[0],
+    ALL[1]
+];

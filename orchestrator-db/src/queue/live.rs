@@ -25,3 +25,6 @@ impl Tx {
         Ok(live.into_iter().map(JobId::from_uuid).collect())
     }
 }
+
+#[cfg(test)]
+crate::statements::statements![LIVE_JOBS];

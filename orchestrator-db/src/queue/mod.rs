@@ -23,3 +23,6 @@ pub use insert::NewElement;
 pub use list::ElementFilter;
 pub use settings::QueueSettings;
 pub use status::{StatusBy, StatusChange, StatusError};
+
+#[cfg(test)]
+crate::statements::statements![; change, claim, count, edit, find, insert, list, live, release, settings];

@@ -85,3 +85,6 @@ fn taken_back(element: &QueueElement, max_attempts: u32, now: Timestamp) -> Queu
         moved(element, ElementStatus::Abandoned, StatusBy::Operator, now)
     }
 }
+
+#[cfg(test)]
+crate::statements::statements![HELD_BY_JOBS, EXPIRED, ANY_OF_JOB];

@@ -79,3 +79,6 @@ fn decode(rows: Vec<(String, i64)>) -> Result<BTreeMap<String, QueueSettings>, D
         })
         .collect()
 }
+
+#[cfg(test)]
+crate::statements::statements![SETTINGS_ALL, SETTINGS_OF, SETTINGS_SET];

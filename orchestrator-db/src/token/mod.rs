@@ -126,3 +126,6 @@ fn pick(mut found: Vec<StoredToken>, key: &str, now: Timestamp) -> Result<Stored
     }
     found.pop().ok_or_else(|| DbError::not_found("token", key))
 }
+
+#[cfg(test)]
+crate::statements::statements![TOKEN_BY_HASH, TOKEN_LIST, TOKEN_FIND, TOKEN_ANY_ADMIN; write];

@@ -69,3 +69,6 @@ impl Tx {
         Ok(())
     }
 }
+
+#[cfg(test)]
+crate::statements::statements![TOKEN_INSERT, TOKEN_REVOKE, TOKEN_TOUCH];

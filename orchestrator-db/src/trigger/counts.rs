@@ -35,3 +35,6 @@ impl Tx {
         Ok(TriggerCounts { failed: count(failed), overdue: count(overdue) })
     }
 }
+
+#[cfg(test)]
+crate::statements::statements![TRIGGER_COUNTS];

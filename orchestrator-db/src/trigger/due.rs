@@ -71,3 +71,6 @@ impl Tx {
         Ok(due.into_iter().next().flatten())
     }
 }
+
+#[cfg(test)]
+crate::statements::statements![TRIGGER_LOCK, TRIGGER_TRY_LOCK, TRIGGER_LOCK_DUE, TRIGGER_READ, TRIGGER_NEXT_DUE];

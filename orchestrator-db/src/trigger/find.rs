@@ -58,3 +58,6 @@ impl Tx {
         Ok(row.ok_or_else(|| DbError::not_found("trigger", id))??.try_into()?)
     }
 }
+
+#[cfg(test)]
+crate::statements::statements![TRIGGER_GET, TRIGGER_BY_NAME, TRIGGER_BY_ID_PART];

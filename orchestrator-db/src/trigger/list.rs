@@ -23,8 +23,8 @@ pub struct TriggerFilter {
 
 const TRIGGER_LIST: Sql = sql!["SELECT " [columns trigger_columns] " FROM " [columns trigger_tables]
     " WHERE t.deleted_at IS NULL AND t.trigger_name > $1
-        AND ($2 IS NULL OR t.process_status = $2) AND ($3 IS NULL OR t.type = $3)
-        AND ($4 IS NULL OR t.trigger_name" [like "$4"] " OR t.process_name" [like "$4"] ")
+        AND (t.process_status = $2 OR $2 IS NULL) AND (t.type = $3 OR $3 IS NULL)
+        AND (t.trigger_name" [like "$4"] " OR t.process_name" [like "$4"] " OR $4 IS NULL)
      ORDER BY t.trigger_name LIMIT $5"];
 
 impl Tx {
@@ -50,3 +50,6 @@ impl Tx {
         Ok((Readable::collect(rows.into_iter().map(|row| row?.try_into())), next))
     }
 }
+
+#[cfg(test)]
+crate::statements::statements![TRIGGER_LIST];

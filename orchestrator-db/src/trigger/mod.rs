@@ -31,3 +31,6 @@ pub struct StoredTrigger {
     /// Whether it was deleted.
     pub deleted: bool,
 }
+
+#[cfg(test)]
+crate::statements::statements![; counts, due, find, list, progress, queue_watch, status, write];

@@ -89,3 +89,6 @@ impl Tx {
         Ok(())
     }
 }
+
+#[cfg(test)]
+crate::statements::statements![SAVE_TRIGGERS, SAVE_SCHEDULED, SAVE_SINGLE];

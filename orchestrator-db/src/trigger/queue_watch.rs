@@ -95,3 +95,6 @@ impl Tx {
         Ok(count >= batch)
     }
 }
+
+#[cfg(test)]
+crate::statements::statements![QUEUE_WATCHERS, QUEUE_WATCHERS_LOCK];

@@ -82,3 +82,6 @@ impl Tx {
         Ok(active)
     }
 }
+
+#[cfg(test)]
+crate::statements::statements![TRIGGER_REFRESH_STATUS, TRIGGER_ACTIVE_JOBS];

@@ -158,3 +158,15 @@ impl Tx {
         Ok(())
     }
 }
+
+#[cfg(test)]
+crate::statements::statements![
+    TRIGGER_INSERT,
+    SINGLE_PUT,
+    SCHEDULED_PUT,
+    QUEUE_PUT,
+    TRIGGER_UPDATE,
+    TRIGGER_MARK_DELETED,
+    TRIGGER_SET_HOLD,
+    TRIGGER_STAMP_LAST_RUN
+];

@@ -79,3 +79,6 @@ impl Tx {
         Ok(lost.into_iter().map(WorkerName::from_stored).collect())
     }
 }
+
+#[cfg(test)]
+crate::statements::statements![WORKER_BEAT, WORKER_MARK_LOST];

@@ -62,3 +62,6 @@ impl Tx {
         Ok(Readable::collect(rows.into_iter().map(|row| row?.try_into())).rows)
     }
 }
+
+#[cfg(test)]
+crate::statements::statements![WORKER_LOCK_ROWS, WORKER_READ_LOADS, WORKER_LOADS];

@@ -73,3 +73,6 @@ pub struct WorkerLoad {
     /// The queued job it is kept free for.
     pub reserved_for: Option<JobId>,
 }
+
+#[cfg(test)]
+crate::statements::statements![; beat, load, session];

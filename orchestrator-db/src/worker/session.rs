@@ -131,3 +131,17 @@ impl Tx {
         execute!(self, "worker_release_reservations", WORKER_RELEASE_RESERVATIONS, [name.as_str()])
     }
 }
+
+#[cfg(test)]
+crate::statements::statements![
+    WORKER_GET,
+    WORKER_LOCK,
+    WORKER_STANDING,
+    WORKER_LIST,
+    WORKER_UPSERT,
+    WORKER_SET_DRAIN,
+    WORKER_STOP,
+    WORKER_REMOVE,
+    WORKER_STAMP_TRIGGER,
+    WORKER_RELEASE_RESERVATIONS
+];

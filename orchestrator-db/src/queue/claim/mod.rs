@@ -74,10 +74,10 @@ struct GrantedRow {
 // `picked` is materialised, so that the locks are taken once, in order. The array keeps PostgreSQL on the primary key
 // whatever it believes the number of rows to be.
 macro_rules! claim_text {
-    ($and_reference:literal) => {
+    ($index:literal, $and_reference:literal) => {
         sql!["WITH picked AS MATERIALIZED (
              SELECT id AS element_id, row_number() OVER (ORDER BY created_date, id) AS place FROM (
-                 SELECT id, created_date FROM queues
+                 SELECT id, created_date FROM queues" [indexed_by $index] "
                  WHERE queue_name = $1" $and_reference " AND ready AND created_date >= $2
                  ORDER BY created_date, id LIMIT $3" [skip_locked] ") AS oldest),
          shares AS MATERIALIZED (SELECT "
@@ -95,15 +95,15 @@ macro_rules! claim_text {
          RETURNING " [columns element_columns]]
     };
 }
-const ELEMENT_CLAIM: Sql = claim_text!("");
-const ELEMENT_CLAIM_BY_REFERENCE: Sql = claim_text!(" AND reference = $6");
+const ELEMENT_CLAIM: Sql = claim_text!("queues_ready", "");
+const ELEMENT_CLAIM_BY_REFERENCE: Sql = claim_text!("queues_ready_reference", " AND reference = $6");
 
 const ELEMENT_GRANTED: Sql = sql!["SELECT " [columns element_columns] ", request_id
      FROM queues WHERE request_id" [in_ids "$1"] " ORDER BY created_date, id"];
 
-const ELEMENT_PEEK: Sql = sql!["SELECT " [columns element_columns] " FROM queues
+const ELEMENT_PEEK: Sql = sql!["SELECT " [columns element_columns] " FROM queues" [indexed_by "queues_ready"] "
      WHERE queue_name = $1 AND ready ORDER BY created_date, id LIMIT $2"];
-const ELEMENT_PEEK_BY_REFERENCE: Sql = sql!["SELECT " [columns element_columns] " FROM queues
+const ELEMENT_PEEK_BY_REFERENCE: Sql = sql!["SELECT " [columns element_columns] " FROM queues" [indexed_by "queues_ready_reference"] "
      WHERE queue_name = $1 AND reference = $3 AND ready ORDER BY created_date, id LIMIT $2"];
 
 impl Tx {
@@ -240,12 +240,6 @@ impl Tx {
         .map_err(DbError::in_op("element_peek"))?;
         Ok(Readable::collect(rows.into_iter().map(QueueElement::try_from)).rows)
     }
-
-    /// How the database would run a claim, line by line: a test holds that no claim walks through finished elements.
-    #[doc(hidden)]
-    pub async fn element_claim_plan(&mut self, queue: &QueueName) -> Result<Vec<String>, DbError> {
-        plan::of(self, queue).await
-    }
 }
 
 impl Place {
@@ -258,4 +252,11 @@ impl Place {
     }
 }
 
-mod plan;
+#[cfg(test)]
+crate::statements::statements![
+    ELEMENT_CLAIM,
+    ELEMENT_CLAIM_BY_REFERENCE,
+    ELEMENT_GRANTED,
+    ELEMENT_PEEK,
+    ELEMENT_PEEK_BY_REFERENCE
+];

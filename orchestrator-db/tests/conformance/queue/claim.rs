@@ -4,7 +4,7 @@ use orchestrator_core::id::RequestId;
 use orchestrator_core::lease::LeaseToken;
 use orchestrator_core::queue::ElementStatus;
 use orchestrator_core::text::Reference;
-use orchestrator_db::{ClaimRequest, Dialect, ElementClaimError, StatusBy};
+use orchestrator_db::{ClaimRequest, ElementClaimError, StatusBy};
 
 use super::world::*;
 use crate::harness::TestDb;
@@ -25,7 +25,6 @@ conformance! {
     a_job_that_has_ended_claims_nothing,
     a_claim_of_a_job_has_no_lease_of_its_own,
     a_mark_that_is_too_late_hides_nothing,
-    a_claim_never_walks_through_finished_elements,
     an_element_that_cannot_be_read_does_not_stop_the_others,
 }
 
@@ -170,28 +169,6 @@ async fn a_mark_that_is_too_late_hides_nothing(db: TestDb) {
     assert_eq!(ids(&taken), [stored[2], stored[3], stored[0]]);
     let repeated = ClaimRequest { mark: Some(at(100)), ..ClaimRequest::new(queue(), RequestId::generate()) };
     assert_eq!(ids(&claim(&db, repeated, at(9)).await), stored[1..2]);
-}
-
-async fn a_claim_never_walks_through_finished_elements(db: TestDb) {
-    let done = match db.dialect() {
-        Dialect::Sqlite => {
-            "WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 20000)
-             INSERT INTO queues (id, queue_name, status, ready, attention, created_date, lease_token, attempt)
-             SELECT randomblob(16), 'Invoices', 'DONE', FALSE, FALSE, '2026-11-22T12:00:00+00:00', 1, 1 FROM numbers"
-        }
-        Dialect::Postgres => {
-            "INSERT INTO queues (id, queue_name, status, ready, attention, created_date, lease_token, attempt)
-             SELECT gen_random_uuid(), 'Invoices', 'DONE', FALSE, FALSE, '2026-11-22T12:00:00+00:00', 1, 1
-             FROM generate_series(1, 20000)"
-        }
-    };
-    db.execute(done).await;
-    db.execute("ANALYZE queues").await;
-    some(&db, 3).await;
-    let plan = db.begin_write().await.unwrap().element_claim_plan(&queue()).await.unwrap().join("\n");
-    assert!(plan.contains("queues_ready"), "{plan}");
-    assert!(!plan.contains("Seq Scan on queues") && !plan.contains("SCAN queues"), "{plan}");
-    assert_eq!(claim(&db, ClaimRequest { count: 9, ..request() }, at(9)).await.len(), 3);
 }
 
 async fn an_element_that_cannot_be_read_does_not_stop_the_others(db: TestDb) {

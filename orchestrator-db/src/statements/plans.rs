@@ -1,0 +1,173 @@
+//! With years of history behind them, statements find their rows by an index: the one that is meant.
+
+use std::collections::BTreeMap;
+
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, Row as _};
+
+use super::all;
+use crate::connect::{Db, DbOptions};
+
+/// Tables that grow for ever.
+const LARGE: [&str; 6] = ["audit", "job_output", "jobs", "logs", "queues", "trigger_decisions"];
+
+/// Those that may read a large table from end to end: people ask for them, seldom.
+const MAY_SCAN: [&str; 1] = ["queue::find::ELEMENT_END"];
+
+/// The index that a statement has to take, or one of several that hold the same few rows.
+const INDEXES: [(&str, &str); 38] = [
+    ("queue::claim::ELEMENT_CLAIM", "queues_ready"),
+    ("queue::claim::ELEMENT_CLAIM_BY_REFERENCE", "queues_ready_reference"),
+    ("queue::claim::ELEMENT_PEEK", "queues_ready"),
+    ("queue::claim::ELEMENT_PEEK_BY_REFERENCE", "queues_ready_reference"),
+    ("queue::claim::ELEMENT_GRANTED", "queues_request"),
+    ("queue::count::READY_COUNT", "queues_ready|queues_ready_reference"),
+    ("queue::release::HELD_BY_JOBS", "queues_job"),
+    ("queue::release::EXPIRED", "queues_lease"),
+    ("queue::release::ANY_OF_JOB", "queues_job"),
+    ("queue::list::OF_REFERENCE[0]", "queues_reference"),
+    ("queue::list::OF_REFERENCE[1]", "queues_reference"),
+    ("queue::list::ATTENTION[0]", "queues_attention"),
+    ("queue::list::ATTENTION[1]", "queues_attention"),
+    ("queue::list::READY[0]", "queues_ready"),
+    ("queue::list::READY[1]", "queues_ready"),
+    ("queue::list::ALL[0]", "queues_order"),
+    ("queue::list::ALL[1]", "queues_order"),
+    ("trigger::queue_watch::QUEUE_WATCHERS", "queues_ready|queues_ready_reference"),
+    ("trigger::due::TRIGGER_LOCK_DUE", "triggers_due"),
+    ("trigger::due::TRIGGER_NEXT_DUE", "triggers_due"),
+    ("trigger::find::TRIGGER_BY_NAME", "triggers_live_name"),
+    ("job::candidates::JOB_CANDIDATES", "jobs_queued"),
+    ("job::candidates::JOB_NEXT_NOT_BEFORE", "jobs_not_before"),
+    ("job::find::JOB_BY_TOKEN_HASH", "jobs_token"),
+    ("job::find::JOB_BY_ORIGIN", "jobs_origin_request"),
+    ("job::assign::JOB_GRANTS_OF_REQUEST", "jobs_request|jobs_by_status"),
+    ("job::lock::JOB_IDS_HELD_BY", "jobs_active_by_worker"),
+    ("job::lock::JOB_STARTED_OF", "jobs_active_by_trigger"),
+    ("worker::session::WORKER_RELEASE_RESERVATIONS", "jobs_reserved"),
+    ("log::OF_JOB[0]", "logs_job"),
+    ("log::OF_PROCESS[0]", "logs_process"),
+    ("log::ERRORS[0]", "logs_errors"),
+    ("log::ALL[0]", "logs_time"),
+    ("log::ALL[1]", "logs_time"),
+    ("audit::OF_SUBJECT", "audit_subject"),
+    ("audit::OF_ACTOR", "audit_actor"),
+    ("decision::DECISION_LIST_OF_TRIGGER", "trigger_decisions_trigger"),
+    ("decision::DECISION_PRUNE", "trigger_decisions_decided"),
+];
+
+/// Rows as they are after a while: nearly everything has ended. `{id}` makes an id.
+const HISTORY: [&str; 7] = [
+    "INSERT INTO triggers (id, trigger_name, process_name, process_path, process_status, is_git_repo, is_blocking, type, hold,
+        worker_whitelist, priority, policies, consecutive_failures, created_at, updated_at)
+     SELECT {id}, 't' || i, 'p', '/a', 'IDLE', FALSE, FALSE, 'SINGLE', 'NONE', '[]', 0, '{}', 0, {now}, {now} FROM {some}",
+    "INSERT INTO jobs (id, trigger_id, trigger_name, process_name, worker_name, status, scheduled_at, queued_at, attempt,
+        kill_requested, lease_token, hand_back_count, is_blocking, priority, type_rank, own_arguments, snapshot)
+     SELECT {id}, (SELECT id FROM triggers WHERE trigger_name = 't' || (i % 900 + 1)), 't', 'p' || (i % 50), 'w' || (i % 50),
+        CASE WHEN i % 2000 = 0 THEN 'RUNNING' WHEN i % 2000 = 1 THEN 'QUEUED' ELSE 'DONE' END, {now}, {now}, i,
+        FALSE, 1, 0, FALSE, 0, 0, FALSE, '{}' FROM {many}",
+    "INSERT INTO queues (id, queue_name, status, ready, attention, created_date, lease_token, attempt, reference, job_id)
+     SELECT {id}, 'q' || (i % 5), CASE WHEN i % 1000 = 0 THEN 'NEW' ELSE 'DONE' END, i % 1000 = 0, i % 1000 = 1, {now}, 1, 1,
+        'r' || (i % 5000), {id} FROM {many}",
+    "INSERT INTO logs (id, log_time, log_level, process_name, log_message, job_id)
+     SELECT {id}, {now}, CASE WHEN i % 100 = 0 THEN 'ERROR' ELSE 'INFO' END, 'p' || (i % 50), 'hello', {id} FROM {many}",
+    "INSERT INTO audit (id, at, actor_kind, actor, action, subject_kind, subject)
+     SELECT {id}, {now}, 'USER', 'a' || (i % 50), 'trigger.update', 'trigger', 's' || (i % 900) FROM {many}",
+    "INSERT INTO trigger_decisions (id, trigger_id, scheduled_at, decided_at, decision, reason)
+     SELECT {id}, (SELECT id FROM triggers WHERE trigger_name = 't' || (i % 900 + 1)), {now}, {now}, 'OVERLAP', 'x' FROM {many}",
+    "INSERT INTO job_output (job_id, seq, stream, at, content) SELECT id, 1, 'STDOUT', {now}, '' FROM jobs",
+];
+
+fn history(statement: &str, id: &str) -> String {
+    let numbers = |most: u32| {
+        format!(
+            "(WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {most}) SELECT i FROM n) AS numbers"
+        )
+    };
+    let statement = statement.replace("{some}", &numbers(1000)).replace("{many}", &numbers(20_000));
+    statement.replace("{id}", id).replace("{now}", "'2026-11-22T12:00:00+00:00'")
+}
+
+/// The plan of every statement, as the database tells it.
+type Plans = BTreeMap<String, String>;
+
+async fn sqlite_plans() -> Plans {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}", folder.path().join("test.db").display());
+    Db::open(&DbOptions::new(&url)).await.unwrap().close().await;
+    let mut conn = sqlx::SqliteConnection::connect(&url).await.unwrap();
+    for statement in HISTORY {
+        conn.execute(AssertSqlSafe(history(statement, "randomblob(16)"))).await.unwrap();
+    }
+    let mut plans = Plans::new();
+    for (name, sql) in all() {
+        let rows = conn.fetch_all(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {}", sql.sqlite))).await;
+        let rows = rows.unwrap_or_else(|error| panic!("{name}: {error}"));
+        let lines: Vec<String> = rows.iter().map(|row| row.get("detail")).collect();
+        plans.insert(name, lines.join("\n"));
+    }
+    plans
+}
+
+async fn postgres_plans() -> Plans {
+    let url = orchestrator_test_postgres::database_url();
+    Db::open(&DbOptions::new(&url)).await.unwrap().close().await;
+    let mut conn = sqlx::PgConnection::connect(&url).await.unwrap();
+    for statement in HISTORY {
+        conn.execute(AssertSqlSafe(history(statement, "gen_random_uuid()"))).await.unwrap();
+    }
+    // The generic plan, which a prepared statement ends up with.
+    conn.execute("ANALYZE; SET plan_cache_mode = force_generic_plan").await.unwrap();
+    let mut plans = Plans::new();
+    for (name, sql) in all() {
+        let most = (1..20).rev().find(|n| sql.postgres.contains(&format!("${n}"))).unwrap_or_default();
+        let nothing = vec!["NULL"; most].join(", ");
+        let arguments = if most == 0 { nothing } else { format!("({nothing})") };
+        let text = format!("PREPARE it AS {}; EXPLAIN (COSTS OFF) EXECUTE it{arguments}; DEALLOCATE it", sql.postgres);
+        let rows = sqlx::raw_sql(AssertSqlSafe(text)).fetch_all(&mut conn).await;
+        let rows = rows.unwrap_or_else(|error| panic!("{name}: {error}"));
+        let lines: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+        plans.insert(name, lines.join("\n"));
+    }
+    plans
+}
+
+/// Whether a text has a word: `queues_ready` is no part of `queues_ready_reference`.
+fn has_word(text: &str, word: &str) -> bool {
+    text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').any(|found| found == word)
+}
+
+/// Whether a line of a plan reads a large table from end to end.
+fn is_full_scan(line: &str) -> bool {
+    LARGE.iter().any(|table| {
+        let seq = line.contains("Seq Scan on") && has_word(line, table);
+        let scan =
+            line.trim() == format!("SCAN {table}") || line.trim().starts_with(&format!("SCAN {table} USING COVERING"));
+        seq || scan
+    })
+}
+
+fn check(plans: &Plans) {
+    let mut wrong = Vec::new();
+    for (name, plan) in plans {
+        if plan.lines().any(is_full_scan) && !MAY_SCAN.contains(&name.as_str()) {
+            wrong.push(format!("{name} reads a whole table:\n{plan}\n"));
+        }
+    }
+    for (name, index) in INDEXES {
+        let plan = plans.get(name).unwrap_or_else(|| panic!("there is no {name}"));
+        if !index.split('|').any(|index| has_word(plan, index)) {
+            wrong.push(format!("{name} does not take {index}:\n{plan}\n"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[tokio::test]
+async fn sqlite_takes_the_indexes_that_are_meant() {
+    check(&sqlite_plans().await);
+}
+
+#[tokio::test]
+async fn postgres_takes_the_indexes_that_are_meant() {
+    check(&postgres_plans().await);
+}
