@@ -9,8 +9,8 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use http::StatusCode;
 
-use super::ending;
 use super::options::{ServeError, ServeOptions, Shutdown};
+use super::{ending, undecodable};
 use crate::auth::{Gate, admit, is_grpc, only_admitted, unknown_method};
 use crate::health::{self, HealthService};
 use crate::host::{self, AllowedHosts};
@@ -32,6 +32,7 @@ pub(super) fn app(
         .routes(limits, health.clone(), shutdown.soft.clone())?
         .into_axum_router()
         .reset_fallback()
+        .layer(map_response(undecodable::tell))
         .layer(from_fn(only_admitted));
     let transcoder = Transcoder::new(grpc.clone(), JsonLimits { usual: limits.usual, bulk: limits.bulk })
         .map_err(|error| ServeError::Descriptors(Box::new(error)))?;

@@ -12,6 +12,7 @@ mod ending;
 mod first_bytes;
 mod options;
 mod tls;
+mod undecodable;
 
 pub use options::{ServeError, ServeOptions, Shutdown, TlsError, TlsFiles};
 

@@ -6,6 +6,8 @@ pub mod reason {
     pub const INVALID_FIELD: &str = "INVALID_FIELD";
     /// A cron expression was refused; the metadata says where.
     pub const INVALID_CRON: &str = "INVALID_CRON";
+    /// The bytes are no message of the method, such as text that is not UTF-8.
+    pub const INVALID_MESSAGE: &str = "INVALID_MESSAGE";
     /// The body is no JSON of the method's request.
     pub const INVALID_JSON: &str = "INVALID_JSON";
     /// The body is of another kind than `application/json`.

@@ -106,7 +106,8 @@ async fn nul_is_refused_wherever_a_text_is_looked_up_or_kept() {
 
 /// Hexadecimal digits of a JSON text, as cursors are.
 fn cursor(json: &str) -> Value {
-    json!({"cursor": json.bytes().map(|byte| format!("{byte:02x}")).collect::<String>()})
+    let digits: Vec<String> = json.bytes().map(|byte| format!("{byte:02x}")).collect();
+    json!({"cursor": digits.concat()})
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -235,5 +236,32 @@ async fn what_is_only_odd_is_taken() {
                 logs.as_array().unwrap().iter().filter_map(|line| line["logTime"].as_str()).collect();
             assert_eq!(times, ["2026-11-22T12:00:00Z", year_one], "no line is hidden, and none is of the future");
         }
+    }
+}
+
+/// A message whose first field is bytes, where the method has a text.
+#[derive(Clone, PartialEq, prost::Message)]
+struct Bytes {
+    #[prost(bytes = "vec", tag = "1")]
+    first: Vec<u8>,
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn text_that_is_not_utf_8_is_refused() {
+    let scene = scene().await;
+    for (presents, method) in [
+        (&scene.admin, "TriggerService/Get"),
+        (&scene.admin, "QueueService/BulkCreate"),
+        (&scene.worker, "WorkerService/Register"),
+        (&scene.robot, "RobotService/GetConstant"),
+    ] {
+        let mut grpc = tonic::client::Grpc::new(scene.world.channel().await);
+        grpc.ready().await.unwrap();
+        let codec = tonic_prost::ProstCodec::<Bytes, Bytes>::default();
+        let path = format!("/orchestrator.v1.{method}").parse().unwrap();
+        let message = presents.on(Bytes { first: vec![0xff, 0xfe] });
+        let refused = grpc.unary(message, path, codec).await.unwrap_err();
+        assert_eq!(refused.code(), tonic::Code::InvalidArgument, "{method}: {refused:?}");
+        assert_eq!(crate::world::reason(&refused), "INVALID_MESSAGE");
     }
 }
