@@ -1,5 +1,6 @@
 //! Opening a database: migrations, durability, and one server per SQLite file.
 
+use std::fmt;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -23,7 +24,7 @@ static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 const STATEMENTS: usize = 500;
 
 /// Where the data is, and how careful to be with it.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct DbOptions {
     /// `sqlite:PATH` or `postgres://…`.
     pub url: String,
@@ -37,6 +38,16 @@ impl DbOptions {
     /// Defaults for a URL.
     pub fn new(url: impl Into<String>) -> Self {
         Self { url: url.into(), max_connections: 10, accept_weak_durability: false }
+    }
+}
+
+/// Without the URL, which may hold a password.
+impl fmt::Debug for DbOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DbOptions")
+            .field("max_connections", &self.max_connections)
+            .field("accept_weak_durability", &self.accept_weak_durability)
+            .finish_non_exhaustive()
     }
 }
 
@@ -338,5 +349,30 @@ fn lock_file(database: &Path) -> Result<File, ConnectError> {
         Ok(()) => Ok(file),
         Err(std::fs::TryLockError::WouldBlock) => Err(ConnectError::InUse { path }),
         Err(std::fs::TryLockError::Error(source)) => Err(ConnectError::Lock { path, source }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_are_shown_without_the_password_in_the_url() {
+        let shown = format!("{:?}", DbOptions::new("postgres://orchestrator:hunter2@db/orchestrator"));
+        assert!(shown.contains("max_connections") && !shown.contains("hunter2"), "{shown}");
+    }
+
+    #[tokio::test]
+    async fn no_error_at_the_door_tells_the_password() {
+        for url in ["postgres://u:hunter2@127.0.0.1:1/x", "postgres://u:hunter2@[bad/x", "pg://u:hunter2@h/x"] {
+            let refused = Db::connect(&DbOptions::new(url)).await.unwrap_err();
+            let mut told = format!("{refused} {refused:?}");
+            let mut source = std::error::Error::source(&refused);
+            while let Some(cause) = source {
+                told = format!("{told}: {cause}");
+                source = cause.source();
+            }
+            assert!(!told.contains("hunter2"), "{told}");
+        }
     }
 }
