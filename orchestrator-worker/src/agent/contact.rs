@@ -19,7 +19,7 @@ pub(crate) struct Contact {
 #[derive(Debug)]
 struct Trouble {
     since: Instant,
-    words: String,
+    kind: Failure,
 }
 
 impl Default for Contact {
@@ -41,20 +41,20 @@ impl Contact {
         }
     }
 
-    /// A call failed. Said once for each outage, and again when its cause changes.
+    /// A call failed. Said once for each outage, and again when it is trouble of another kind; words may differ each time.
     pub(crate) fn is_bad(&self, status: &Status) {
-        let words = said(status);
+        let (kind, words) = (failure(status), said(status));
         let mut trouble = self.trouble();
-        if trouble.as_ref().is_some_and(|known| known.words == words) {
+        if trouble.as_ref().is_some_and(|known| known.kind == kind) {
             return;
         }
-        if failure(status) == Failure::Away {
+        if kind == Failure::Away {
             tracing::warn!(error = words, "the server does not answer; robots go on, and it is tried again");
         } else {
             tracing::error!(error = words, "the server refuses this worker; robots go on, and it is tried again");
         }
         let since = trouble.as_ref().map_or_else(Instant::now, |known| known.since);
-        *trouble = Some(Trouble { since, words });
+        *trouble = Some(Trouble { since, kind });
     }
 
     /// Whether the last that was heard of the server was trouble.
