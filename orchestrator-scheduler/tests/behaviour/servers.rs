@@ -15,6 +15,7 @@ behaviours! {
     two_servers_keep_a_worker_free_for_what_blocks,
     verbs_that_meet_all_come_to_an_end,
     a_running_server_grants_what_comes,
+    a_session_that_another_server_ended_renews_nothing,
 }
 
 async fn two_servers_make_one_job_of_an_instant(world: World) {
@@ -168,4 +169,19 @@ async fn a_running_server_grants_what_comes(world: World) {
     stop.cancel();
     tasks.close();
     tokio::time::timeout(Duration::from_secs(10), tasks.wait()).await.expect("the loops end");
+}
+
+async fn a_session_that_another_server_ended_renews_nothing(world: World) {
+    let other = world.another_server().await;
+    let agent = world.worker("w").await;
+    world.create(single("t", 0)).await;
+    let grant = world.run(&agent).await;
+    let held = vec![(grant.job.id, grant.lease.token)];
+    let next = other.register("w", agent.instance, held.clone()).await.unwrap();
+    assert!(next.gone.is_empty());
+    world.turn_to(5);
+    let late = world.server.heartbeat(&agent.name, agent.session, &held, false).await;
+    assert!(matches!(late, Err(orchestrator_scheduler::HeartbeatError::SessionOver)), "not gone: {late:?}");
+    let answer = world.server.heartbeat(&agent.name, next.session, &held, false).await.unwrap();
+    assert!(answer.gone.is_empty());
 }
