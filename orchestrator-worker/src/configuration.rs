@@ -24,7 +24,7 @@ pub struct Configuration {
     pub slots: u32,
     /// Take only jobs whose whitelist names this worker.
     pub exclusive: bool,
-    /// Folders that scripts and `file://` repositories must lie in; anywhere when empty.
+    /// Folders that scripts and `file://` repositories must lie in. When empty: scripts anywhere, such repositories nowhere.
     pub allowed_paths: Vec<PathBuf>,
     /// The git program.
     pub git: PathBuf,

@@ -61,6 +61,12 @@ pub enum EntryPointError {
         /// The worker's `allowed_paths`.
         allowed: Vec<PathBuf>,
     },
+    /// Repositories on the worker's own machine need to be allowed.
+    #[error("the repository '{}' lies on the worker's machine, and the worker allows no such place; start it with --allow-path", path.display())]
+    NothingAllowed {
+        /// The path as given.
+        path: PathBuf,
+    },
     /// The operating system refused.
     #[error("failed to look at '{}': {source}", path.display())]
     Io {

@@ -22,7 +22,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run the agent until it is told to stop (once: finish what runs; twice: kill it).
+    /// Run the agent until it is told to stop (once: robots get their stop grace to end; twice: they are killed).
     Start(Start),
 }
 
@@ -46,7 +46,8 @@ struct Start {
     /// Take only jobs whose whitelist names this worker.
     #[arg(long)]
     exclusive: bool,
-    /// A folder that scripts must lie in; may be given more than once [default: anywhere].
+    /// A folder that scripts and file:// repositories must lie in; may be given more than once [default: scripts anywhere,
+    /// such repositories nowhere].
     #[arg(long = "allow-path", value_name = "DIR")]
     allowed_paths: Vec<PathBuf>,
     /// A certificate authority to trust beside the system's (PEM).
@@ -207,6 +208,7 @@ fn options(configuration: &Configuration, token: SecretString) -> anyhow::Result
         slots: configuration.slots,
         exclusive: configuration.exclusive,
         allowed_paths: configuration.allowed_paths.clone(),
+        open_file_urls: false,
         git: configuration.git.clone(),
         checkout_limit: Duration::from_secs(configuration.checkout_limit_seconds),
         interpreters: configuration.interpreters(),

@@ -140,7 +140,8 @@ impl Worker {
         }
         command.args(["start", "--server", &self.url]).arg("--token-file").arg(&self.token_file);
         command.args(["--slots", &self.slots.to_string()]).arg("--config").arg(&self.configuration);
-        command.arg("--data").arg(self.home.join("data"));
+        // Repositories of scenarios are folders of this machine.
+        command.arg("--data").arg(self.home.join("data")).args(["--allow-path", "/"]);
         if self.exclusive {
             command.arg("--exclusive");
         }

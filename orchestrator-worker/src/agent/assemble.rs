@@ -31,6 +31,7 @@ pub(super) async fn assemble(
     let checkout_options = CheckoutOptions {
         root: installation.folder.join("checkouts"),
         allowed_paths: options.allowed_paths.clone(),
+        open_file_urls: options.open_file_urls,
         git: options.git.clone(),
     };
     let checkouts = Checkouts::new(checkout_options, launcher.clone(), Arc::new(SystemClock), tasks.clone());

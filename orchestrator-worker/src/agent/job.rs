@@ -82,10 +82,21 @@ pub(super) fn unstarted(orders: Orders) -> Option<Outcome> {
 
 /// Prepares the job and asks the server's leave to start it. `Err(None)`: the job is not ours any more.
 async fn begin(agent: &Inner, granted: &Granted, cancel: &CancellationToken) -> Begun {
-    let listed = RunningJob { job_id: granted.job, lease_token: granted.token, process: None };
-    if let Err(error) = agent.state.insert(listed).await {
-        return Err(Some(Outcome::never_started(error.to_string())));
+    let listing = async {
+        let listed = RunningJob { job_id: granted.job, lease_token: granted.token, process: None };
+        agent.state.insert(listed).await.map_err(|error| Some(Outcome::never_started(error.to_string())))
+    };
+    // A job must be on disk before its first process: git's, or the robot's. Where there is no git, the disk and the
+    // server can work at the same time.
+    if granted.is_git_repo {
+        listing.await?;
+        return prepare_and_start(agent, granted, cancel).await;
     }
+    let (listed, begun) = tokio::join!(listing, prepare_and_start(agent, granted, cancel));
+    listed.and(begun)
+}
+
+async fn prepare_and_start(agent: &Inner, granted: &Granted, cancel: &CancellationToken) -> Begun {
     let token = match ApiToken::generate(TokenKind::Job) {
         Ok(token) => token,
         Err(error) => return Err(Some(Outcome::never_started(error.to_string()))),

@@ -25,8 +25,10 @@ pub struct AgentOptions {
     pub slots: u32,
     /// Takes only jobs that name it.
     pub exclusive: bool,
-    /// Where scripts and `file://` repositories may lie; anywhere if empty.
+    /// Where scripts and `file://` repositories may lie. When empty: scripts anywhere, such repositories nowhere.
     pub allowed_paths: Vec<PathBuf>,
+    /// Whether `file://` repositories may lie anywhere, too, when `allowed_paths` is empty: for sandboxes.
+    pub open_file_urls: bool,
     /// The git program.
     pub git: PathBuf,
     /// How long a checkout may take.

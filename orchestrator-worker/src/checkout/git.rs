@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::{CheckoutError, CheckoutRequest, Checkouts};
+use super::{CheckoutError, CheckoutOptions, CheckoutRequest, Checkouts};
 use crate::entry_point::{EntryPointError, ensure_allowed};
 use crate::output::{Drain, OutputChunk, OutputContent, OutputLimit, OutputStream};
 use crate::process::{Children, Exit, JobCookie, LaunchSpec, SpawnError};
@@ -34,9 +34,13 @@ const MISLEADING_VARIABLES: [&str; 7] = [
 
 /// The URL for git's command line. A repository on this machine must lie in an allowed place; links are followed before
 /// that is decided, and git gets the path without them.
-pub(super) fn resolve_url(url: &GitUrl, allowed: &[PathBuf]) -> Result<String, CheckoutError> {
+pub(super) fn resolve_url(url: &GitUrl, options: &CheckoutOptions) -> Result<String, CheckoutError> {
     let Some(path) = url.file_path().map(Path::new) else { return Ok(url.expose().to_owned()) };
     let refused = |source| CheckoutError::NotAllowed { url: url.clone(), source };
+    let allowed = options.allowed_paths.as_slice();
+    if allowed.is_empty() && !options.open_file_urls {
+        return Err(refused(EntryPointError::NothingAllowed { path: path.to_owned() }));
+    }
     let Ok(real) = std::fs::canonicalize(path) else {
         ensure_allowed(path, path, allowed).map_err(refused)?;
         return Err(refused(EntryPointError::NoSuchPath { path: path.to_owned() }));

@@ -33,8 +33,10 @@ use crate::process::{JobCookie, Launcher};
 pub struct CheckoutOptions {
     /// The folder that holds all checkouts; made if it is not there.
     pub root: PathBuf,
-    /// Where `file://` repositories may lie; anywhere if empty.
+    /// Where `file://` repositories may lie; nowhere if empty, unless `open_file_urls`.
     pub allowed_paths: Vec<PathBuf>,
+    /// Whether `file://` repositories may lie anywhere when `allowed_paths` is empty.
+    pub open_file_urls: bool,
     /// The git program.
     pub git: PathBuf,
 }
@@ -100,7 +102,7 @@ impl Checkouts {
         request: &CheckoutRequest,
         cancel: &CancellationToken,
     ) -> Result<Checkout, CheckoutError> {
-        let url = git::resolve_url(&request.url, &self.options.allowed_paths)?;
+        let url = git::resolve_url(&request.url, &self.options)?;
         let folder = self.options.root.join(folder::name(request.job_id, request.lease_token));
         // Left by an earlier try under the same grant.
         folder::remove(&folder).await?;

@@ -52,6 +52,7 @@ impl World {
             slots: 1,
             exclusive: false,
             allowed_paths: Vec::new(),
+            open_file_urls: true,
             git: configuration.git.clone(),
             checkout_limit: Duration::from_secs(30),
             interpreters: configuration.interpreters(),

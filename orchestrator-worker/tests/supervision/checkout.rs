@@ -46,7 +46,8 @@ pub(crate) fn repository(world: &World) -> PathBuf {
 }
 
 pub(crate) fn options(world: &World) -> CheckoutOptions {
-    CheckoutOptions { root: world.path("checkouts"), allowed_paths: Vec::new(), git: "git".into() }
+    let root = world.path("checkouts");
+    CheckoutOptions { root, allowed_paths: Vec::new(), open_file_urls: true, git: "git".into() }
 }
 
 pub(crate) fn checkouts(world: &World, options: CheckoutOptions) -> Checkouts {

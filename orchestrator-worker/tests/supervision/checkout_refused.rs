@@ -48,6 +48,15 @@ async fn repositories_on_disk_must_lie_under_an_allowed_path() {
 }
 
 #[tokio::test]
+async fn repositories_on_disk_are_refused_where_no_path_is_allowed() {
+    let world = World::new().await;
+    let origin = repository(&world);
+    let options = CheckoutOptions { open_file_urls: false, ..options(&world) };
+    let error = fail(&world, options, &file_url(&origin), None).await.to_string();
+    assert!(error.contains("--allow-path"), "{error}");
+}
+
+#[tokio::test]
 async fn a_git_program_that_is_not_there_is_named() {
     let world = World::new().await;
     let origin = repository(&world);

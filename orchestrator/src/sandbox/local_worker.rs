@@ -48,6 +48,7 @@ pub(crate) async fn start_worker(
         exclusive: false,
         // A sandbox runs whatever its user points it at.
         allowed_paths: Vec::new(),
+        open_file_urls: true,
         git: configuration.git.clone(),
         checkout_limit: Duration::from_secs(configuration.checkout_limit_seconds),
         interpreters: configuration.interpreters(),
