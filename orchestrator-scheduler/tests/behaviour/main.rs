@@ -28,6 +28,7 @@ mod bad_rows;
 mod blocking;
 mod claiming;
 mod clocks;
+mod dst_nights;
 mod edits;
 mod elements;
 mod failures;
