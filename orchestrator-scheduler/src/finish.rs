@@ -17,6 +17,9 @@ use crate::transaction::{Contended, in_transaction};
 /// Hand-backs without a start after which a job is FAILED.
 pub(crate) const MOST_HAND_BACKS: u32 = 3;
 
+/// Before a job that was handed back more than once is claimed again.
+const HAND_BACK_PAUSE: chrono::Duration = chrono::Duration::seconds(5);
+
 /// What a worker says about the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FinishReport {
@@ -173,7 +176,9 @@ async fn hand_back(
         }
         (JobStatus::Assigned | JobStatus::Running | JobStatus::Lost, None) => {
             let reason = request.reason.clone().unwrap_or_else(|| Reason::cut("handed back"));
-            if !tx.job_hand_back(request.job, request.token, &reason, None).await? {
+            // The first goes back at once: its worker was stopping. From the second on, what was wrong gets time to pass.
+            let not_before = (job.hand_back_count > 0).then(|| now + HAND_BACK_PAUSE);
+            if !tx.job_hand_back(request.job, request.token, &reason, not_before).await? {
                 return Err(FinishError::LeaseLost(request.job));
             }
             tx.trigger_refresh_status(&[trigger.trigger.id]).await?;

@@ -47,6 +47,9 @@ async fn the_third_hand_back_fails_the_job_with_the_last_reason(world: World) {
         let grant = world.claim_one(&agent).await;
         assert_eq!(world.hand_back(&agent, &grant, reason).await.unwrap(), J::Queued);
     }
+    // What was wrong gets time to pass.
+    assert!(world.claim(&agent, 1).await.is_empty());
+    world.turn_to(65);
     let grant = world.claim_one(&agent).await;
     for _ in 0..2 {
         assert_eq!(world.hand_back(&agent, &grant, "third").await.unwrap(), J::Failed);
