@@ -37,7 +37,8 @@ impl World {
             url: self.server().url(),
             exclusive: false,
             state: format!("worker-{name}"),
-            configuration: String::new(),
+            // Repositories of scenarios are folders of this machine.
+            configuration: "allowed_paths = [\"/\"]\n".to_owned(),
         }
     }
 }
@@ -140,8 +141,7 @@ impl Worker {
         }
         command.args(["start", "--server", &self.url]).arg("--token-file").arg(&self.token_file);
         command.args(["--slots", &self.slots.to_string()]).arg("--config").arg(&self.configuration);
-        // Repositories of scenarios are folders of this machine.
-        command.arg("--data").arg(self.home.join("data")).args(["--allow-path", "/"]);
+        command.arg("--data").arg(self.home.join("data"));
         if self.exclusive {
             command.arg("--exclusive");
         }
