@@ -1,0 +1,29 @@
+"""Objects with named fields, as OpenOrchestrator's rows are: made by keywords, open to change, compared by identity."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, ClassVar
+
+
+class Record:
+    """Something with fields; those that are not given are ``None``."""
+
+    _fields: ClassVar[tuple[str, ...]] = ()
+    #: What ``repr`` shows: never data, messages or passwords.
+    _shown: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, **given: Any) -> None:
+        for field in self._fields:
+            setattr(self, field, given.pop(field, None))
+        for unknown in given:
+            raise TypeError(f"{unknown!r} is an invalid keyword argument for {type(self).__name__}")
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{field}={_shown(getattr(self, field, None))}" for field in self._shown)
+        return f"{type(self).__name__}({shown})"
+
+
+def _shown(value: object) -> str:
+    return str(value) if type(value).__name__ == "UUID" else repr(value)

@@ -1,0 +1,293 @@
+"""How calls reach the worker or the server: address, token, repetition, refusals."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+
+from OpenOrchestrator import __version__
+from OpenOrchestrator._http import Address, Connection, LostError
+from OpenOrchestrator.errors import (
+    AlreadyExistsError,
+    ConflictError,
+    ElementHeldError,
+    InvalidValueError,
+    JobEndedError,
+    NotAllowedError,
+    NotConfiguredError,
+    NotFoundError,
+    NotSupportedError,
+    OrchestratorError,
+    ServerError,
+    TooLargeError,
+    UnavailableError,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    Message = dict[str, Any]
+
+#: Where a worker tells its robots how to reach it.
+ENDPOINT_VARIABLE = "ORCHESTRATOR_ENDPOINT"
+TOKEN_VARIABLE = "ORCHESTRATOR_JOB_TOKEN"
+
+#: What stands where OpenOrchestrator gives its encryption key.
+KEY_PLACEHOLDER = "not-a-key"
+
+#: How long a call is tried again while nobody answers, in seconds.
+PATIENCE = 60.0
+#: How long one answer may take: the worker itself waits for the server before it gives up.
+ANSWER_TIMEOUT = 120.0
+CONNECT_TIMEOUT = 10.0
+#: The shortest and the longest pause between tries.
+_PAUSES = (0.05, 2.0)
+
+_ROBOT = "RobotService"
+
+
+class Session:
+    """One caller: the robot of a job, or a user who develops one.
+
+    Nothing is looked at before the first call, as OpenOrchestrator's connection never fails when it is made.
+    """
+
+    def __init__(self, endpoint: object, key: object, process_name: object = "", process_arguments: object = "") -> None:
+        self._arguments = (endpoint, key, process_name, process_arguments)
+        self._lock = threading.RLock()
+        self._threads = threading.local()
+        self._resolved: tuple[Address, str] | None = None
+        self._begun = False
+        self.patience = PATIENCE
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Another process makes its own; the job's token is in its environment.
+        return Session, self._arguments
+
+    # -- who calls, and whom ------------------------------------------------------------------------------------------
+
+    @property
+    def is_job(self) -> bool:
+        """Whether this is the robot of a job that a worker runs."""
+        return not self._is_user_token(self._key()) and TOKEN_VARIABLE in os.environ
+
+    def _key(self) -> str:
+        key = self._arguments[1]
+        if isinstance(key, bytes):
+            key = key.decode("latin-1")
+        return key.strip() if isinstance(key, str) else ""
+
+    @staticmethod
+    def _is_user_token(key: str) -> bool:
+        return key.startswith("orc_user_")
+
+    def endpoint(self) -> str:
+        """The address, or an error that says where to get one."""
+        given = self._arguments[0]
+        given = given.strip() if isinstance(given, str) else ""
+        if given.lower().startswith(("http://", "https://")):
+            return given
+        # A robot that finds a connection string of its own, from a file or its environment, has found the old one.
+        if self.is_job and os.environ.get(ENDPOINT_VARIABLE):
+            return os.environ[ENDPOINT_VARIABLE]
+        if given and given != "none":
+            scheme = given.partition("://")[0] if "://" in given else "?"
+            raise NotConfiguredError(
+                f"the second argument is no address of a server (it begins with {scheme[:20]!r}): this OpenOrchestrator "
+                "package talks to an orchestrator server, such as http://localhost:8420, and never to a database"
+            )
+        raise NotConfiguredError(
+            "there is no address of a worker or server. A robot that a worker starts gets it as its second argument: pass "
+            "sys.argv[1:] on unchanged. Elsewhere: OrchestratorConnection(name, 'http://localhost:8420', token, arguments)"
+        )
+
+    def token(self) -> str:
+        """The token, or an error that says where to get one."""
+        key = self._key()
+        if self.is_job:
+            key = os.environ[TOKEN_VARIABLE].strip()
+        if not key or key == KEY_PLACEHOLDER:
+            raise NotConfiguredError(
+                f"there is no token. A worker gives it to its robots in the environment variable {TOKEN_VARIABLE}: start "
+                "child processes with the environment as it is. Elsewhere, the third argument is a user token: "
+                "orchestrator token create user NAME --role operator"
+            )
+        if not key.isascii() or not key.isprintable() or " " in key:
+            raise NotConfiguredError("the token contains characters that no token has; copy it again")
+        return key
+
+    def _resolve(self) -> tuple[Address, str]:
+        if self._resolved is None:
+            address = Address(self.endpoint())
+            self._resolved = address, (
+                f"Authorization: Bearer {self.token()}\r\nContent-Type: application/json\r\n"
+                f"User-Agent: OpenOrchestrator-python/{__version__}\r\n"
+            )
+        return self._resolved
+
+    # -- calls ----------------------------------------------------------------------------------------------------------
+
+    def robot(self, method: str, message: Message, repeat: Callable[[Message], None] | None = None) -> Message:
+        """Calls what a running job may do. Off a worker, the first call makes a development job."""
+        if not self._begun and not self.is_job:
+            self.context()
+        return self.call(_ROBOT, method, message, repeat)
+
+    def context(self) -> Message:
+        """The job."""
+        if self.is_job:
+            return self.call(_ROBOT, "GetContext", {})
+        with self._lock:
+            name, arguments = (value if isinstance(value, str) else "" for value in self._arguments[2:4])
+            answer = self.call(_ROBOT, "GetContext", {"processName": name, "processArgs": arguments})
+            self._begun = True
+            return answer
+
+    def call(
+        self, service: str, method: str, message: Message, repeat: Callable[[Message], None] | None = None
+    ) -> Message:
+        """Calls a method. While nobody answers, it is called again, marked by ``repeat``, for as long as patience lasts."""
+        address, headers = self._resolve()
+        path = f"/rpc/orchestrator.v1.{service}/{method}"
+        body = json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode()
+        began = time.monotonic()
+        pause, tries = 0.0, 0
+        while True:
+            tries += 1
+            try:
+                status, head, answer = self._connection(address).post(path, headers, body)
+            except LostError as lost:
+                failure: OrchestratorError = self._unavailable(address, lost)
+                pause = 0.0 if lost.stale and tries == 1 else _longer(pause)
+            else:
+                if status == 200:
+                    return _decoded(address, answer)
+                failure = _refusal(address, status, answer)
+                if not isinstance(failure, UnavailableError):
+                    raise failure
+                pause = max(_longer(pause), _retry_after(head))
+            if time.monotonic() - began + pause > self.patience:
+                raise failure
+            time.sleep(pause)
+            if repeat is not None:
+                repeat(message)
+                body = json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode()
+                repeat = None
+
+    def _connection(self, address: Address) -> Connection:
+        connection: Connection | None = getattr(self._threads, "connection", None)
+        if connection is None:
+            connection = self._threads.connection = Connection(address, CONNECT_TIMEOUT, ANSWER_TIMEOUT)
+        return connection
+
+    def _unavailable(self, address: Address, lost: LostError) -> UnavailableError:
+        who = "the worker" if self.is_job else "the server"
+        return UnavailableError(
+            f"{who} at {address.url} does not answer ({lost}); tried for {self.patience:.0f} s. Is it running?"
+        )
+
+
+def _longer(pause: float) -> float:
+    shortest, longest = _PAUSES
+    # Robots that lost the same worker should not come back in the same instant.
+    jitter = 1 + (time.perf_counter_ns() % 1000) / 2000
+    return min(max(pause * 2, shortest) * jitter, longest)
+
+
+def _retry_after(head: dict[str, str]) -> float:
+    given = head.get("retry-after", "")
+    return min(float(given), 10.0) if given.isdigit() else 0.0
+
+
+def _decoded(address: Address, answer: bytes) -> Message:
+    try:
+        message = json.loads(answer)
+    except ValueError:
+        message = None
+    if not isinstance(message, dict):
+        raise ServerError(f"what {address.url} answers is no JSON: is there another program at this address?")
+    return message
+
+
+_KINDS: dict[str, type[OrchestratorError]] = {
+    "invalid_argument": InvalidValueError,
+    "out_of_range": InvalidValueError,
+    "not_found": NotFoundError,
+    "already_exists": AlreadyExistsError,
+    "permission_denied": NotAllowedError,
+    "unauthenticated": NotAllowedError,
+    "failed_precondition": ConflictError,
+    "aborted": ConflictError,
+    "resource_exhausted": TooLargeError,
+    "unavailable": UnavailableError,
+    "deadline_exceeded": UnavailableError,
+    "canceled": UnavailableError,
+    "unimplemented": NotSupportedError,
+}
+
+#: Reasons that say more than their code.
+_REASONS: dict[str, type[OrchestratorError]] = {
+    "ELEMENT_HELD": ElementHeldError,
+    "JOB_ENDED": JobEndedError,
+    "JOB_TOKEN_UNKNOWN": JobEndedError,
+    "OVERLOADED": UnavailableError,
+    "DATABASE_FULL": ServerError,
+}
+
+
+def _refusal(address: Address, status: int, answer: bytes) -> OrchestratorError:
+    """What a refusal is as an exception."""
+    try:
+        given = json.loads(answer)
+        code, message = given["code"], given["message"]
+        details: list[Message] = [detail for detail in given.get("details") or [] if isinstance(detail, dict)]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        if status in (502, 503, 504):
+            return UnavailableError(f"what stands in front of {address.url} cannot reach it (HTTP status {status})")
+        return ServerError(
+            f"{address.url} answers with HTTP status {status} and not as an orchestrator does: "
+            "is there another program at this address?"
+        )
+    reason = next((str(detail["reason"]) for detail in details if detail.get("reason")), "")
+    metadata = next((detail["metadata"] for detail in details if isinstance(detail.get("metadata"), dict)), {})
+    kind = _REASONS.get(reason) or _KINDS.get(code, ServerError)
+    return kind(_advised(str(message), reason), reason=reason, metadata=metadata)
+
+
+#: What a robot's developer can do, where the server's words are for everybody.
+_ADVICE = {
+    "JOB_ENDED": "the job of this robot has ended, or was given to another worker; nothing more is taken from it, so end",
+    "JOB_TOKEN_UNKNOWN": "the job of this robot has ended, or was given to another worker; nothing more is taken from it, so end",
+    "ELEMENT_HELD": "take elements with get_next_queue_element, and set only statuses of those",
+}
+
+
+def _advised(message: str, reason: str) -> str:
+    advice = _ADVICE.get(reason)
+    return f"{message} ({advice})" if advice else message
+
+
+_current: Session | None = None
+
+
+def use(session: Session | None) -> None:
+    """Makes a session the one that functions without a connection use, as OpenOrchestrator's connection does."""
+    global _current
+    _current = session
+
+
+def current() -> Session:
+    """That session: of the last connection that was made, else of this process' own job."""
+    global _current
+    if _current is None:
+        if TOKEN_VARIABLE not in os.environ:
+            raise NotConfiguredError(
+                "not connected: make an OrchestratorConnection first, or call db_util.connect('http://localhost:8420') after "
+                "crypto_util.set_key(token) with a user token"
+            )
+        _current = Session(os.environ.get(ENDPOINT_VARIABLE, ""), "")
+    return _current

@@ -1,0 +1,49 @@
+"""Keys live on the server: it encrypts and decrypts, and no robot ever holds a key.
+
+What is set as "the key" here is a user token, for scripts that use ``database.db_util`` without a connection.
+"""
+
+from __future__ import annotations
+
+from OpenOrchestrator.errors import NotSupportedError
+
+_key: str | None = None
+
+
+def set_key(key: str | None) -> None:
+    """Keeps a user token for ``db_util.connect``. Anything else, such as an old encryption key, is of no use and no harm."""
+    global _key
+    _key = key.decode("latin-1") if isinstance(key, bytes) else key
+
+
+def get_key() -> str | None:
+    """What was set."""
+    return _key
+
+
+def validate_key(key: str) -> bool:
+    """Whether this is a token, which is what stands in the place of a key here."""
+    return isinstance(key, str) and key.strip().startswith("orc_")
+
+
+def generate_key() -> bytes:
+    """There is nothing to generate."""
+    raise NotSupportedError(
+        "encryption keys live on the server only: make its key file with `orchestrator key generate FILE`, and a token for a "
+        "script with `orchestrator token create user NAME`"
+    )
+
+
+def encrypt_string(data: str) -> str:
+    """The server does that."""
+    raise NotSupportedError(
+        "the server encrypts passwords itself: set them with connection.update_credential(name, username, password), or with "
+        "`orchestrator credential set NAME`"
+    )
+
+
+def decrypt_string(data: str) -> str:
+    """The server does that."""
+    raise NotSupportedError(
+        "the server decrypts passwords itself: connection.get_credential(name).password is the password, ready for use"
+    )

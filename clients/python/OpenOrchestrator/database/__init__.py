@@ -1,0 +1,1 @@
+"""What robots and scripts read and change: queues, constants, logs, triggers, jobs."""

@@ -1,0 +1,39 @@
+"""Workers, which OpenOrchestrator calls schedulers."""
+
+from __future__ import annotations
+
+from OpenOrchestrator import _values
+from OpenOrchestrator._records import Record
+from OpenOrchestrator.common import datetime_util
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from datetime import datetime
+    from typing import Any
+
+
+class Scheduler(Record):
+    """A worker. What it started last is told by its jobs, not here."""
+
+    _fields = ("machine_name", "last_update", "latest_trigger", "latest_trigger_time")
+    _shown = ("machine_name", "last_update")
+
+    machine_name: str
+    last_update: datetime
+    latest_trigger: str | None
+    latest_trigger_time: datetime | None
+
+    def to_row_dict(self) -> dict[str, Any]:
+        """The worker as a row of a table."""
+        return {
+            "Machine Name": self.machine_name,
+            "Last Connection": datetime_util.format_datetime(self.last_update),
+            "Latest Trigger": self.latest_trigger or "None yet",
+            "Latest Trigger Time": datetime_util.format_datetime(self.latest_trigger_time, ""),
+        }
+
+
+def _scheduler_from_wire(given: dict[str, Any]) -> Scheduler:
+    return Scheduler(
+        machine_name=given["name"], last_update=_values.instant_from_wire(given.get("lastHeartbeat"))
+    )

@@ -1,0 +1,1 @@
+"""The connection that robots work with."""

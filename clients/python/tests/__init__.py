@@ -1,0 +1,1 @@
+"""Tests of the package. They need nothing but the standard library."""
