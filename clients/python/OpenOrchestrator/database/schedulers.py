@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Scheduler(Record):
-    """A worker. What it started last is told by its jobs, not here."""
+    """A worker."""
 
     _fields = ("machine_name", "last_update", "latest_trigger", "latest_trigger_time")
     _shown = ("machine_name", "last_update")
@@ -35,5 +35,8 @@ class Scheduler(Record):
 
 def _scheduler_from_wire(given: dict[str, Any]) -> Scheduler:
     return Scheduler(
-        machine_name=given["name"], last_update=_values.instant_from_wire(given.get("lastHeartbeat"))
+        machine_name=given["name"],
+        last_update=_values.instant_from_wire(given.get("lastHeartbeat")),
+        latest_trigger=given.get("latestTrigger") or None,
+        latest_trigger_time=_values.instant_from_wire(given.get("latestTriggerTime")),
     )

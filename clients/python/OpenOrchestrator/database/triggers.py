@@ -80,7 +80,7 @@ class Trigger(Record):
         """The trigger as a row of a table."""
         return {
             "Trigger Name": self.trigger_name,
-            "Type": self.type.value,
+            "Type": self.type.value if self.type else "N/A",
             "Status": self.process_status.value,
             "Process Name": self.process_name,
             "Last Run": datetime_util.format_datetime(self.last_run, "Never"),
