@@ -23,6 +23,7 @@ use crate::credential_service::Credentials;
 use crate::health::HealthService;
 use crate::job_service::Jobs;
 use crate::log_service::Logs;
+use crate::pages::Pages;
 use crate::queue_service::Queues;
 use crate::robot_service::Robots;
 use crate::serve::ServeError;
@@ -36,8 +37,8 @@ pub struct Services {
     pub scheduler: Scheduler,
     /// Where `now` comes from.
     pub clock: Arc<dyn Clock>,
-    /// Pages of the admin UI, without a fallback of their own.
-    pub pages: Option<axum::Router>,
+    /// Pages of the administrators.
+    pub pages: Option<Pages>,
 }
 
 /// The most bytes of a message.

@@ -8,14 +8,18 @@ use axum::middleware::{from_fn, from_fn_with_state, map_response};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use http::StatusCode;
+use tower::ServiceExt as _;
 
 use super::options::{ServeError, ServeOptions, Shutdown};
 use super::{ending, undecodable};
 use crate::auth::{Gate, admit, is_grpc, only_admitted, unknown_method};
 use crate::health::{self, HealthService};
 use crate::host::{self, AllowedHosts};
+use crate::in_process::InProcess;
 use crate::json::{self, JsonLimits, Transcoder};
+use crate::pages::Inside;
 use crate::services::{MessageLimits, Services};
+use crate::ticks::Ticks;
 
 /// Puts everything together.
 pub(super) fn app(
@@ -23,11 +27,13 @@ pub(super) fn app(
     address: SocketAddr,
     services: Services,
     gate: &Arc<Gate>,
+    ticks: &Ticks,
     shutdown: &Shutdown,
 ) -> Result<axum::Router, ServeError> {
     let limits = MessageLimits { usual: options.max_message_bytes, bulk: options.max_bulk_message_bytes };
     let health = HealthService::new(services.scheduler.db().clone(), shutdown.soft.clone());
     let pages = services.pages.clone();
+    let (clock, zone) = (services.clock.clone(), services.scheduler.zone());
     let grpc = services
         .routes(limits, health.clone(), shutdown.soft.clone())?
         .into_axum_router()
@@ -38,16 +44,17 @@ pub(super) fn app(
         .map_err(|error| ServeError::Descriptors(Box::new(error)))?;
     let hosts = Arc::new(AllowedHosts::new(address, &options.allowed_hosts));
     let stop = shutdown.soft.clone();
-    let mut app = axum::Router::new()
+    let pages = pages.map(|pages| {
+        let calls = InProcess::new(grpc.clone());
+        pages.make(Inside { calls, ticks: ticks.clone(), clock, zone, tls: options.tls.is_some() })
+    });
+    let app = axum::Router::new()
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz).with_state(health))
         .route("/rpc/{service}/{method}", post(json::call).with_state(Arc::new(transcoder)))
         .merge(grpc);
-    if let Some(pages) = pages {
-        app = app.merge(pages);
-    }
     Ok(app
-        .fallback(nothing_there)
+        .fallback(move |request| elsewhere(pages.clone(), request))
         .layer(from_fn_with_state(gate.clone(), admit))
         .layer(from_fn_with_state(hosts, host::check))
         .layer(map_response(move |response: Response| {
@@ -56,10 +63,16 @@ pub(super) fn app(
         })))
 }
 
-/// gRPC callers are told so in gRPC.
-async fn nothing_there(request: Request) -> Response {
+/// What is no call of a method is a page. gRPC callers are told in gRPC that there is nothing.
+async fn elsewhere(pages: Option<axum::Router>, request: Request) -> Response {
     if is_grpc(request.headers()) {
         return unknown_method(request.uri().path()).into_http();
+    }
+    if let Some(pages) = pages {
+        return match pages.oneshot(request).await {
+            Ok(response) => response,
+            Err(never) => match never {},
+        };
     }
     (StatusCode::NOT_FOUND, "there is nothing here\n").into_response()
 }

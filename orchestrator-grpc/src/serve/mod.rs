@@ -25,6 +25,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::auth::Gate;
 use crate::services::Services;
+use crate::ticks::Ticks;
 
 /// A server that runs.
 #[derive(Debug)]
@@ -69,7 +70,10 @@ pub async fn serve(options: ServeOptions, services: Services, shutdown: Shutdown
     let tasks = TaskTracker::new();
     let gate = Arc::new(Gate::new(services.scheduler.db().clone(), services.clock.clone()));
     let changes = services.scheduler.changes();
-    let app = app::app(&options, address, services, &gate, &shutdown)?;
+    let (ticks, hints) = (Ticks::new(), services.scheduler.changes());
+    let app = app::app(&options, address, services, &gate, &ticks, &shutdown)?;
+    let until = shutdown.soft.clone();
+    tasks.spawn(async move { ticks.run(hints, until).await });
     let stop = shutdown.soft.clone();
     tasks.spawn(async move { gate.run(changes, stop).await });
     let cut = shutdown.hard.child_token();

@@ -68,7 +68,7 @@ pub(crate) async fn begin(config: &Config, lifecycle: &Lifecycle) -> Result<Serv
     });
     // A child of its own: the server cuts its connections without ending the program.
     let shutdown = Shutdown { soft: lifecycle.soft(), hard: lifecycle.hard().child_token() };
-    let services = Services { scheduler: scheduler.clone(), clock, pages: None };
+    let services = Services { scheduler: scheduler.clone(), clock, pages: Some(orchestrator_web::pages()) };
     let server = serve(serve_options(config), services, shutdown).await.map_err(ServingError::from)?;
     let serving = Serving {
         address: server.address(),

@@ -1,0 +1,83 @@
+//! Every page and form, with who may open it: the one table that the program serves from and that tests walk through.
+//!
+//! What a call may do is decided again by the service it calls; the rule here keeps people from pages that they could
+//! only fail on.
+
+use axum::extract::{Request, State};
+use axum::handler::Handler;
+use axum::middleware::Next;
+use axum::response::Response;
+use axum::routing::{MethodRouter, get, post};
+use http::Method;
+use orchestrator_core::identity::Role;
+use orchestrator_grpc::auth::Identity;
+use orchestrator_grpc::authorize::{self, Rule};
+
+use crate::app::App;
+use crate::error::PageError;
+use crate::viewer::Viewer;
+use crate::{events, pages};
+
+const VIEWER: Rule = Rule::User(Role::Viewer);
+const OPERATOR: Rule = Rule::User(Role::Operator);
+
+/// One method of one path.
+#[derive(Debug)]
+pub struct Route {
+    /// GET or POST.
+    pub method: Method,
+    /// As axum writes it, such as `/jobs/{job}`.
+    pub path: &'static str,
+    /// Who may open it.
+    pub rule: Rule,
+    pub(crate) handler: MethodRouter<App>,
+}
+
+fn open<H, T>(path: &'static str, rule: Rule, handler: H) -> Route
+where
+    H: Handler<T, App>,
+    T: 'static,
+{
+    Route { method: Method::GET, path, rule, handler: get(handler) }
+}
+
+fn send<H, T>(path: &'static str, rule: Rule, handler: H) -> Route
+where
+    H: Handler<T, App>,
+    T: 'static,
+{
+    Route { method: Method::POST, path, rule, handler: post(handler) }
+}
+
+/// The table.
+pub fn table() -> Vec<Route> {
+    vec![
+        open("/", VIEWER, pages::overview::show),
+        open("/events", VIEWER, events::stream),
+        open("/triggers", VIEWER, pages::triggers::list::show),
+        send("/triggers/{trigger}/enable", OPERATOR, pages::triggers::change::enable),
+        send("/triggers/{trigger}/disable", OPERATOR, pages::triggers::change::disable),
+        open("/triggers/{trigger}/run", OPERATOR, pages::triggers::run::ask),
+        send("/triggers/{trigger}/run", OPERATOR, pages::triggers::run::run),
+    ]
+}
+
+/// In front of every route: whoever is not signed in goes to the sign-in page and comes back; whoever may not open the
+/// page is told so. What goes wrong behind it is drawn here, as the viewer sees it.
+pub(crate) async fn guard(State((app, rule)): State<(App, Rule)>, request: Request, next: Next) -> Response {
+    let (mut parts, body) = request.into_parts();
+    let viewer = Viewer::from_parts(&mut parts, &app);
+    let allowed = match (rule, parts.extensions.get::<Identity>()) {
+        (Rule::Anyone, _) => Ok(()),
+        (_, None) => Err(PageError::SignedOut),
+        (rule, Some(identity)) => authorize::permit(rule, identity).map_err(PageError::from),
+    };
+    if let Err(error) = allowed {
+        return viewer.fail(&error);
+    }
+    let response = next.run(Request::from_parts(parts, body)).await;
+    match response.extensions().get::<PageError>() {
+        Some(error) => viewer.fail(error),
+        None => response,
+    }
+}
