@@ -23,7 +23,8 @@ struct Asset {
 }
 
 /// By file name, whichever folder they are in.
-static ASSETS: LazyLock<HashMap<String, Asset>> = LazyLock::new(|| Files::iter().filter_map(|path| read(&path)).collect());
+static ASSETS: LazyLock<HashMap<String, Asset>> =
+    LazyLock::new(|| Files::iter().filter_map(|path| read(&path)).collect());
 
 fn read(path: &str) -> Option<(String, Asset)> {
     let name = path.rsplit('/').next()?;
@@ -35,13 +36,17 @@ fn read(path: &str) -> Option<(String, Asset)> {
         _ => return None,
     };
     let bytes = Files::get(path)?.data.into_owned();
-    let hash = Sha256::digest(&bytes).iter().take(8).fold(String::new(), |mut hex, byte| {
+    let hash = hex(&Sha256::digest(&bytes)[..8]);
+    let address = format!("/assets/{stem}.{hash}.{extension}");
+    Some((name.to_owned(), Asset { address, kind, bytes }))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut hex, byte| {
         // Writing to a string cannot fail.
         let _ = write!(hex, "{byte:02x}");
         hex
-    });
-    let address = format!("/assets/{stem}.{hash}.{extension}");
-    Some((name.to_owned(), Asset { address, kind, bytes }))
+    })
 }
 
 /// The address of a file, for templates.
@@ -74,8 +79,7 @@ mod tests {
         let list = std::str::from_utf8(&list.data).unwrap();
         let mut seen = 0;
         for path in Files::iter().filter(|path| path.starts_with("vendor/") && !path.ends_with(".md")) {
-            let hash = Sha256::digest(&Files::get(&path).unwrap().data);
-            let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+            let hash = hex(&Sha256::digest(&Files::get(&path).unwrap().data));
             let name = path.rsplit('/').next().unwrap();
             let row = list.lines().find(|line| line.contains(&format!("`{name}`"))).expect(name);
             assert!(row.contains(&hash), "{name} has the sum {hash}");

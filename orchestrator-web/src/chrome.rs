@@ -47,10 +47,7 @@ const fn tab(name: &'static str, path: &'static str, key: char) -> Tab {
 }
 
 /// The tabs, in the order that people know from OpenOrchestrator, and then ours.
-pub(crate) const TABS: &[Tab] = &[
-    tab("Overview", "/", 'o'),
-    tab("Triggers", "/triggers", 't'),
-];
+pub(crate) const TABS: &[Tab] = &[tab("Overview", "/", 'o'), tab("Triggers", "/triggers", 't')];
 
 /// Everything that the frame of a page needs.
 #[derive(Debug, Clone)]

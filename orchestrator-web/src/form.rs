@@ -3,8 +3,8 @@
 use std::convert::Infallible;
 
 use axum::extract::{FromRequest, FromRequestParts, Request};
-use http::request::Parts;
 use http::header;
+use http::request::Parts;
 use tonic::{Code, Status};
 
 use crate::app::App;
@@ -27,6 +27,25 @@ impl Fields {
             (read(name), read(value).replace("\r\n", "\n"))
         });
         Self(pairs.collect())
+    }
+
+    /// Puts a value in the place of what the field has.
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
+        self.0.retain(|(key, _)| key != name);
+        self.add(name, value);
+    }
+
+    /// Adds a value.
+    pub(crate) fn add(&mut self, name: &str, value: &str) {
+        self.0.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// Ticks a box, or takes the tick away.
+    pub(crate) fn tick(&mut self, name: &str, is_ticked: bool) {
+        self.0.retain(|(key, _)| key != name);
+        if is_ticked {
+            self.add(name, "on");
+        }
     }
 
     /// The value of a field as it was typed; empty when there is none.
@@ -70,7 +89,8 @@ impl FromRequest<App> for Form {
     type Rejection = PageError;
 
     async fn from_request(request: Request, _: &App) -> Result<Self, PageError> {
-        let kind = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let kind =
+            request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         if !kind.starts_with("application/x-www-form-urlencoded") {
             return Err(refused("the form was not sent by a browser's form"));
         }

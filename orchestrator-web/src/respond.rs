@@ -39,9 +39,18 @@ impl Viewer {
         Ok(response)
     }
 
-    /// The part of a page that lives at `address`, which the browser then shows as where it is.
-    pub(crate) fn part(&self, template: &impl Template, address: &str) -> Result<Response, PageError> {
-        let mut response = Html(template.render()?).into_response();
+    /// A page with a live part: the part alone when that is asked for. It lives at `address`, which the browser then shows
+    /// as where it is.
+    pub(crate) fn live(
+        &self,
+        page: &impl Template,
+        part: &impl Template,
+        address: &str,
+    ) -> Result<Response, PageError> {
+        if !self.wants_part {
+            return self.page(page);
+        }
+        let mut response = Html(part.render()?).into_response();
         if let Ok(address) = HeaderValue::from_str(address) {
             response.headers_mut().insert(REPLACE_URL, address);
         }
@@ -49,6 +58,7 @@ impl Viewer {
     }
 
     /// A page with a form that was not accepted, with what was typed and why.
+    #[expect(clippy::unused_self, reason = "reads like the other answers")]
     pub(crate) fn refused(&self, template: &impl Template) -> Result<Response, PageError> {
         Ok((StatusCode::UNPROCESSABLE_ENTITY, Html(template.render()?)).into_response())
     }

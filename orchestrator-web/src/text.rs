@@ -3,7 +3,9 @@
 
 /// A text of one or more lines, with its line ends and tabs.
 pub(crate) fn shown(text: &str) -> String {
-    text.chars().flat_map(|c| if matches!(c, '\n' | '\t') { [Some(c)].into_iter().flatten().collect() } else { visible(c) }).collect()
+    text.chars()
+        .flat_map(|c| if matches!(c, '\n' | '\t') { [Some(c)].into_iter().flatten().collect() } else { visible(c) })
+        .collect()
 }
 
 /// A text on one line.

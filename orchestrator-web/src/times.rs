@@ -127,6 +127,45 @@ pub(crate) fn duration(span: TimeDelta) -> String {
     }
 }
 
+/// A duration as people type it: "90", "90 s", "5 min", "1h 30m", "2 d". In seconds.
+pub(crate) fn parse_duration(text: &str) -> Option<i64> {
+    let mut rest = text.trim();
+    let mut sum: i64 = 0;
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+        let (number, tail) = rest.split_at(digits);
+        let tail = tail.trim_start();
+        let letters = tail.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(tail.len());
+        let (unit, tail) = tail.split_at(letters);
+        let seconds = match unit.to_ascii_lowercase().as_str() {
+            "" | "s" | "sec" | "second" | "seconds" => 1,
+            "m" | "min" | "minute" | "minutes" => 60,
+            "h" | "hour" | "hours" => 3600,
+            "d" | "day" | "days" => 86_400,
+            _ => return None,
+        };
+        sum = sum.checked_add(number.parse::<i64>().ok()?.checked_mul(seconds)?)?;
+        rest = tail.trim_start();
+    }
+    (!text.trim().is_empty()).then_some(sum)
+}
+
+/// A duration as it is typed: whole units, the largest that fit.
+pub(crate) fn plain_duration(seconds: i64) -> String {
+    if seconds == 0 {
+        return "0 s".to_owned();
+    }
+    let mut rest = seconds;
+    let mut words = Vec::new();
+    for (unit, length) in [("d", 86_400), ("h", 3600), ("min", 60), ("s", 1)] {
+        if rest / length > 0 {
+            words.push(format!("{} {unit}", rest / length));
+            rest %= length;
+        }
+    }
+    words.join(" ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -146,6 +185,25 @@ mod tests {
         assert_eq!(stamp("2026-07-01T11:57:00Z").exact(), "Wed 1 Jul 2026 13:57:00 CEST");
         assert!(stamp("2026-07-01T11:59:49Z").is_past_by(10));
         assert!(!stamp("2026-07-01T11:59:51Z").is_past_by(10));
+    }
+
+    #[test]
+    fn durations_are_read_as_people_write_them() {
+        for (text, seconds) in [
+            ("90", 90),
+            ("90 s", 90),
+            ("5 min", 300),
+            ("1h30m", 5400),
+            ("1 h 30 min", 5400),
+            ("2 d", 172_800),
+            ("0 s", 0),
+        ] {
+            assert_eq!(parse_duration(text), Some(seconds), "{text}");
+            assert_eq!(parse_duration(&plain_duration(seconds)), Some(seconds), "{text}");
+        }
+        for text in ["", "soon", "5 parsecs", "-5", "h", "1.5 h", "99999999999999999999 s"] {
+            assert_eq!(parse_duration(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -67,7 +67,7 @@ impl Viewer {
             app: app.clone(),
             identity: parts.extensions.get().cloned(),
             now: app.inside().clock.now(),
-            zone: zone.unwrap_or(app.inside().zone),
+            zone: zone.unwrap_or_else(|| app.inside().zone),
             theme: cookie(&parts.headers, THEME_COOKIE).map_or(Theme::System, |name| Theme::named(&name)),
             flash: cookie(&parts.headers, Flash::COOKIE).and_then(|text| Flash::read(&text)),
             shown: shown.unwrap_or_else(|| here.clone()),

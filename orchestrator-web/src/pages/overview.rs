@@ -65,9 +65,9 @@ pub(crate) async fn show(viewer: Viewer) -> Result<Response, PageError> {
         tiles: tiles(&status),
         running: jobs(&viewer, &["ASSIGNED", "RUNNING", "LOST", "QUEUED"]).await?,
         failed: jobs(&viewer, &["FAILED", "TIMED_OUT", "KILLED"]).await?,
-        queues: queues.into_iter().map(queue).collect(),
+        queues: queues.iter().map(queue).collect(),
     };
-    if viewer.wants_part { viewer.page(&page.as_live()) } else { viewer.page(&page) }
+    viewer.live(&page, &page.as_live(), "/")
 }
 
 fn tiles(status: &v1::GetStatusResponse) -> Vec<Tile> {
@@ -112,7 +112,7 @@ async fn jobs(viewer: &Viewer, statuses: &[&str]) -> Result<Vec<JobRow>, PageErr
     Ok(answer.jobs.into_iter().map(row).collect())
 }
 
-fn queue(queue: v1::Queue) -> QueueRow {
+fn queue(queue: &v1::Queue) -> QueueRow {
     QueueRow {
         name: shown_in_line(&queue.queue_name),
         new: queue.new_count,

@@ -89,7 +89,7 @@ pub(crate) async fn show(viewer: Viewer, Query(query): Query) -> Result<Response
         rows: answer.triggers.into_iter().map(|trigger| Row::new(trigger, &viewer)).collect(),
         filter,
     };
-    if viewer.wants_part { viewer.part(&page.as_list(), &page.here) } else { viewer.page(&page) }
+    viewer.live(&page, &page.as_list(), &page.here)
 }
 
 fn choices(names: impl Iterator<Item = &'static str>, chosen: &str) -> Vec<Choice> {

@@ -51,11 +51,7 @@ pub(crate) async fn ask(viewer: Viewer, Path(trigger): Path<String>) -> Result<R
 }
 
 /// `POST /triggers/{trigger}/run`
-pub(crate) async fn run(
-    viewer: Viewer,
-    Path(trigger): Path<String>,
-    Form(form): Form,
-) -> Result<Response, PageError> {
+pub(crate) async fn run(viewer: Viewer, Path(trigger): Path<String>, Form(form): Form) -> Result<Response, PageError> {
     let trigger = find(&viewer, trigger).await?;
     let args = form.text("args").to_owned();
     let own = trigger.process_args.as_deref().unwrap_or_default();
