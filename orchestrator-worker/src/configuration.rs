@@ -1,12 +1,15 @@
 //! The worker's configuration: defaults, then a TOML file, then `ORCHESTRATOR_WORKER__KEY` in the environment, then flags.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::interpreter::Interpreters;
 use crate::output::OutputLimit;
+use crate::robot_api::RobotApiOptions;
 
 /// Everything a worker can be told. Unknown keys are refused by name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,11 +39,16 @@ pub struct Configuration {
     pub output_head_bytes: usize,
     /// Bytes of a job's output that are kept from its end.
     pub output_tail_bytes: usize,
+    /// Where robots are served: an address on loopback; port 0 is any free one.
+    pub robot_listen: SocketAddr,
+    /// How long a robot's call waits for a server that is away, in seconds.
+    pub robot_patience_seconds: u64,
 }
 
 impl Default for Configuration {
     fn default() -> Self {
         let output = OutputLimit::default();
+        let robot_api = RobotApiOptions::default();
         Self {
             server: "http://127.0.0.1:8420".to_owned(),
             token_file: None,
@@ -54,6 +62,8 @@ impl Default for Configuration {
             interpreters: BTreeMap::new(),
             output_head_bytes: output.head_bytes,
             output_tail_bytes: output.tail_bytes,
+            robot_listen: robot_api.listen,
+            robot_patience_seconds: robot_api.patience.as_secs(),
         }
     }
 }
@@ -67,6 +77,9 @@ pub enum ConfigurationError {
     /// A number out of its range.
     #[error("slots is {0}; it must be from 1 to 1000")]
     Slots(u32),
+    /// An address that other machines reach.
+    #[error("robot_listen is {0}; it must be an address on loopback, such as 127.0.0.1:0: robots run on this machine")]
+    RobotListen(SocketAddr),
 }
 
 impl Configuration {
@@ -85,7 +98,13 @@ impl Configuration {
 
     /// Checks ranges.
     pub fn check(&self) -> Result<(), ConfigurationError> {
-        if (1..=1000).contains(&self.slots) { Ok(()) } else { Err(ConfigurationError::Slots(self.slots)) }
+        if !(1..=1000).contains(&self.slots) {
+            return Err(ConfigurationError::Slots(self.slots));
+        }
+        if !self.robot_listen.ip().is_loopback() {
+            return Err(ConfigurationError::RobotListen(self.robot_listen));
+        }
+        Ok(())
     }
 
     /// The built-in interpreters with the configured ones over them.
@@ -96,6 +115,11 @@ impl Configuration {
     /// How much output is kept.
     pub fn output(&self) -> OutputLimit {
         OutputLimit { head_bytes: self.output_head_bytes, tail_bytes: self.output_tail_bytes }
+    }
+
+    /// How robots are served.
+    pub fn robot_api(&self) -> RobotApiOptions {
+        RobotApiOptions { listen: self.robot_listen, patience: Duration::from_secs(self.robot_patience_seconds) }
     }
 }
 
@@ -131,5 +155,13 @@ mod tests {
     fn no_slot_at_all_is_refused() {
         let configuration = Configuration { slots: 0, ..Configuration::default() };
         assert_eq!(configuration.check().unwrap_err().to_string(), "slots is 0; it must be from 1 to 1000");
+    }
+
+    #[test]
+    fn robots_are_served_on_this_machine_only() {
+        let configuration = Configuration { robot_listen: ([0, 0, 0, 0], 0).into(), ..Configuration::default() };
+        let error = configuration.check().unwrap_err().to_string();
+        assert!(error.contains("robot_listen is 0.0.0.0:0"), "{error}");
+        assert!(Configuration::default().check().is_ok());
     }
 }

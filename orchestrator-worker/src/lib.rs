@@ -2,7 +2,7 @@
 //!
 //! [`agent`] is the whole; it alone talks to the server. Below it, [`process`] starts, watches and ends trees of processes, [`output`] drains what
 //! they write, [`checkout`] and [`entry_point`] find what is to be run, [`interpreter`] says how, and [`state_file`]
-//! remembers it across a crash of the agent.
+//! remembers it across a crash of the agent. [`robot_api`] is what the robots call.
 
 pub mod agent;
 pub mod checkout;
@@ -11,4 +11,5 @@ pub mod entry_point;
 pub mod interpreter;
 pub mod output;
 pub mod process;
+pub mod robot_api;
 pub mod state_file;

@@ -213,6 +213,7 @@ fn options(configuration: &Configuration, token: SecretString) -> anyhow::Result
         checkout_limit: Duration::from_secs(configuration.checkout_limit_seconds),
         interpreters: configuration.interpreters(),
         output: configuration.output(),
+        robot_api: configuration.robot_api(),
     })
 }
 

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use crate::gate::{Gate, Ledger};
 use crate::world::World;
 
-/// What every Python robot begins with: its arguments, and calls to the server as an operator, with the standard library
-/// alone (workers offer robots no endpoint of their own yet).
-const PYTHON: &str = r#"import json, os, subprocess, sys, time, urllib.error, urllib.request
+/// What every Python robot begins with: its arguments, calls of its worker (`ask`, which gives the HTTP status and what
+/// was said), and calls of the server as an operator (`call`), with the standard library alone.
+const PYTHON: &str = r#"import http.client, json, os, subprocess, sys, threading, time, urllib.error, urllib.request
 process_name, endpoint, placeholder, process_args, trigger_id, job_id = sys.argv[1:7]
 
 def call(method, **body):
@@ -18,6 +18,21 @@ def call(method, **body):
     )
     with urllib.request.urlopen(request, timeout=60) as answer:
         return json.load(answer)
+
+local = threading.local()
+
+def ask(method, **body):
+    if not hasattr(local, "worker"):
+        local.worker = http.client.HTTPConnection(endpoint.removeprefix("http://"), timeout=300)
+    local.worker.request("POST", "/rpc/orchestrator.v1.RobotService/" + method, json.dumps(body), {
+        "Content-Type": "application/json", "Authorization": "Bearer " + os.environ["ORCHESTRATOR_JOB_TOKEN"]})
+    answer = local.worker.getresponse()
+    return answer.status, json.loads(answer.read())
+
+def get(method, **body):
+    status, said = ask(method, **body)
+    assert status == 200, (method, status, said)
+    return said
 
 "#;
 

@@ -14,6 +14,7 @@ use super::run::{AgentError, Inner, Stopping};
 use super::session::Sessions;
 use crate::checkout::{CheckoutOptions, Checkouts};
 use crate::process::{JobCookie, Launcher, kill_leftovers};
+use crate::robot_api::OpenJobs;
 use crate::state_file::StateFile;
 
 /// How often it is tried to kill what an earlier agent left.
@@ -24,6 +25,7 @@ pub(super) async fn assemble(
     options: AgentOptions,
     stopping: Stopping,
     installation: &Installation,
+    endpoint_url: &str,
 ) -> Result<Arc<Inner>, AgentError> {
     let launcher = Launcher::new().map_err(AgentError::Launcher)?;
     let state = StateFile::open(installation.folder.join("jobs.json"))?;
@@ -46,6 +48,8 @@ pub(super) async fn assemble(
         state,
         launcher,
         checkouts,
+        robots: OpenJobs::default(),
+        endpoint_url: endpoint_url.to_owned(),
         tasks,
         jobs: TaskTracker::new(),
         shipping: TaskTracker::new(),

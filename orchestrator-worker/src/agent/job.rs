@@ -24,7 +24,9 @@ pub(super) async fn run(agent: &Inner, granted: &Granted, mut watch: Watch) {
     tracing::info!(job.id = %granted.job, process = granted.process_name, "claimed");
     let (outcome, shipped, checkout) = match begin_unless_ordered(agent, granted, &mut watch).await {
         Ok((prepared, lease)) => {
+            let opened = agent.robots.open(granted.job, prepared.job_token.clone());
             let (outcome, shipped) = execute(agent, granted, &prepared, &mut watch, lease).await;
+            drop(opened);
             (outcome, shipped, prepared.checkout)
         }
         Err(outcome) => (outcome, Shipped::nothing(), None),

@@ -26,5 +26,7 @@ mod ship;
 mod stderr_tail;
 mod supervise;
 
+pub(crate) use call::{pauses, said};
+pub(crate) use options::Connection;
 pub use options::{AgentOptions, ConnectError};
 pub use run::{Agent, AgentError, Stopping};

@@ -9,6 +9,7 @@ use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
 
 use crate::interpreter::Interpreters;
 use crate::output::OutputLimit;
+use crate::robot_api::RobotApiOptions;
 
 /// What an agent needs to know.
 #[derive(Debug, Clone)]
@@ -37,6 +38,8 @@ pub struct AgentOptions {
     pub interpreters: Interpreters,
     /// How much of a job's output is kept.
     pub output: OutputLimit,
+    /// How robots are served.
+    pub robot_api: RobotApiOptions,
 }
 
 /// Why the server's address cannot be used.
@@ -76,15 +79,22 @@ impl Interceptor for Bearer {
     }
 }
 
+/// A way to the server, with the worker's token on every call.
+pub(crate) type Connection = InterceptedService<Channel, Bearer>;
+
 /// The calls of a worker.
-pub(crate) type Client =
-    orchestrator_proto::v1::worker_service_client::WorkerServiceClient<InterceptedService<Channel, Bearer>>;
+pub(crate) type Client = orchestrator_proto::v1::worker_service_client::WorkerServiceClient<Connection>;
 
 /// The largest answer that is read: many slots, each with a job whose arguments are as long as a server can allow.
 const ANSWER_BYTES: usize = 64 * 1024 * 1024;
 
-/// Makes a client that connects when it is first used, and again whenever it has to.
+/// Makes a client over a connection of its own.
 pub(crate) fn client(options: &AgentOptions) -> Result<Client, ConnectError> {
+    Ok(Client::new(connection(options)?).max_decoding_message_size(ANSWER_BYTES))
+}
+
+/// A connection that is made when it is first used, and again whenever it has to.
+pub(crate) fn connection(options: &AgentOptions) -> Result<Connection, ConnectError> {
     let address = |source| ConnectError::Address { server: options.server.clone(), source };
     let mut endpoint = Endpoint::from_shared(options.server.clone())
         .map_err(address)?
@@ -103,6 +113,5 @@ pub(crate) fn client(options: &AgentOptions) -> Result<Client, ConnectError> {
     let bearer = format!("Bearer {}", options.token.expose_secret());
     let mut bearer: MetadataValue<Ascii> = bearer.parse().map_err(|_| ConnectError::Token)?;
     bearer.set_sensitive(true);
-    let channel = InterceptedService::new(endpoint.connect_lazy(), Bearer(bearer));
-    Ok(Client::new(channel).max_decoding_message_size(ANSWER_BYTES))
+    Ok(InterceptedService::new(endpoint.connect_lazy(), Bearer(bearer)))
 }

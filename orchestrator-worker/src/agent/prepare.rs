@@ -14,14 +14,12 @@ use crate::entry_point;
 use crate::interpreter::RobotArguments;
 use crate::process::{JobCookie, LaunchSpec};
 
-/// The place of the robot endpoint in a robot's arguments while a worker offers none.
-const NO_ENDPOINT: &str = "none";
-
 /// What is ready to be started.
 #[derive(Debug)]
 pub(super) struct Prepared {
     pub(super) spec: LaunchSpec,
     pub(super) checkout: Option<Checkout>,
+    pub(super) job_token: ApiToken,
 }
 
 impl Prepared {
@@ -39,7 +37,7 @@ pub(super) async fn prepare(
 ) -> Result<Prepared, Outcome> {
     let checkout = if granted.is_git_repo { Some(check_out(agent, granted, cancel).await?) } else { None };
     match command(agent, granted, job_token, checkout.as_ref()) {
-        Ok(spec) => Ok(Prepared { spec, checkout }),
+        Ok(spec) => Ok(Prepared { spec, checkout, job_token: job_token.clone() }),
         Err(outcome) => {
             remove(checkout).await;
             Err(outcome)
@@ -95,7 +93,7 @@ fn command(
     let mut spec = LaunchSpec::new(start.program, JobCookie::new(granted.job));
     let robot = RobotArguments {
         process_name: &granted.process_name,
-        endpoint: NO_ENDPOINT,
+        endpoint: &agent.endpoint_url,
         process_args: &granted.process_args,
         trigger_id: granted.trigger_id,
         job_id: granted.job,
@@ -103,6 +101,7 @@ fn command(
     spec.args = start.args;
     spec.args.extend(robot.to_args());
     spec.cwd = Some(folder);
+    spec.set_env("ORCHESTRATOR_ENDPOINT", &agent.endpoint_url);
     spec.set_env("ORCHESTRATOR_JOB_TOKEN", job_token.expose());
     // Output is shipped while it is written, and is UTF-8 whatever the machine's locale.
     spec.set_env("PYTHONUNBUFFERED", "1").set_env("PYTHONUTF8", "1");

@@ -15,12 +15,13 @@ use super::call::{reason, said};
 use super::granted::Granted;
 use super::held::{HeldJobs, Order};
 use super::installation::{Installation, InstallationError};
-use super::options::{AgentOptions, Client, ConnectError};
+use super::options::{AgentOptions, Client, ConnectError, connection};
 use super::session::Sessions;
 use super::ship::{Shipment, Shipped};
 use super::{claims, commands, heartbeat, ship};
 use crate::checkout::Checkouts;
 use crate::process::Launcher;
+use crate::robot_api::{Endpoint, OpenJobs, RobotApi, UnusableDescriptors};
 use crate::state_file::{StateFile, StateFileError};
 
 /// How often adopted orphans that have ended are collected.
@@ -56,6 +57,17 @@ pub enum AgentError {
     /// This machine does not let it supervise processes.
     #[error("this machine does not let the agent supervise processes: {0}")]
     Launcher(#[source] std::io::Error),
+    /// The port for robots cannot be used.
+    #[error("robots cannot be served at {address}: {source}; choose another robot_listen")]
+    Endpoint {
+        /// Where the agent was to listen.
+        address: std::net::SocketAddr,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A mistake in this program.
+    #[error(transparent)]
+    Descriptors(#[from] UnusableDescriptors),
     /// The server's address or the token cannot be used.
     #[error(transparent)]
     Connect(#[from] ConnectError),
@@ -90,6 +102,10 @@ pub(super) struct Inner {
     pub(super) state: StateFile,
     pub(super) launcher: Launcher,
     pub(super) checkouts: Checkouts,
+    /// The jobs whose robots may call.
+    pub(super) robots: OpenJobs,
+    /// Where robots call.
+    pub(super) endpoint_url: String,
     pub(super) slots: Arc<Semaphore>,
     /// What ends by itself, or with the program.
     pub(super) tasks: TaskTracker,
@@ -166,7 +182,10 @@ impl Agent {
     /// Ends what an earlier agent left behind, registers, and begins to take jobs.
     pub async fn start(options: AgentOptions, stopping: Stopping) -> Result<Self, AgentError> {
         let installation = Installation::open(&options.data)?;
-        let inner = assemble(options, stopping, &installation).await?;
+        let address = options.robot_api.listen;
+        let endpoint = Endpoint::bind(address).await.map_err(|source| AgentError::Endpoint { address, source })?;
+        let inner = assemble(options, stopping, &installation, endpoint.url()).await?;
+        let api = RobotApi::new(inner.robots.clone(), connection(&inner.options)?, inner.options.robot_api)?;
         let soft = inner.stopping.soft.clone();
         let session = soft.run_until_cancelled(inner.sessions.begin(&inner.held)).await.ok_or(AgentError::Stopped)?;
         let session =
@@ -175,6 +194,7 @@ impl Agent {
             inner.spawn_loop("heartbeat", heartbeat::run(inner.clone())),
             inner.spawn_loop("commands", commands::run(inner.clone())),
             inner.spawn_loop("reap", reap(inner.launcher.clone())),
+            inner.spawn_loop("robots", endpoint.serve(Arc::new(api))),
         ];
         inner.jobs.spawn(claims::run(inner.clone()));
         Ok(Self { inner, loops, worker_name: session.worker_name, _installation: installation })

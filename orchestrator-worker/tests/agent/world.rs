@@ -57,6 +57,7 @@ impl World {
             checkout_limit: Duration::from_secs(30),
             interpreters: configuration.interpreters(),
             output: configuration.output(),
+            robot_api: configuration.robot_api(),
         }
     }
 

@@ -53,6 +53,7 @@ pub(crate) async fn start_worker(
         checkout_limit: Duration::from_secs(configuration.checkout_limit_seconds),
         interpreters: configuration.interpreters(),
         output: configuration.output(),
+        robot_api: configuration.robot_api(),
     };
     let stopping = Stopping { soft: lifecycle.soft(), hard: lifecycle.hard() };
     let agent = Agent::start(options, stopping).await.map_err(|error| CliError::Worker(error.to_string()))?;

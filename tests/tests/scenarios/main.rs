@@ -16,6 +16,7 @@ mod queue_drain;
 mod queue_trigger;
 mod refuses_to_start;
 mod robot_calls;
+mod robot_endpoint;
 mod run_now;
 mod scheduled_trigger;
 mod server_killed;

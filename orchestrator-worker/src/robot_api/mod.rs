@@ -1,0 +1,23 @@
+//! What robots call: `POST /rpc/orchestrator.v1.RobotService/<Method>` on loopback, as JSON, with the job's token.
+//!
+//! The worker is the only one that robots of its machine need to reach. It knows the tokens of the jobs whose robots it
+//! runs, turns JSON into messages, and forwards them over its own connection, with its own token beside the job's.
+
+mod body;
+mod endpoint;
+mod forward;
+mod host;
+mod jobs;
+mod message;
+mod method;
+mod options;
+mod refusal;
+mod repeat;
+mod service;
+mod verdict;
+
+pub(crate) use endpoint::Endpoint;
+pub(crate) use jobs::OpenJobs;
+pub use message::UnusableDescriptors;
+pub use options::RobotApiOptions;
+pub(crate) use service::RobotApi;
