@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::interpreter::Interpreters;
 use crate::output::OutputLimit;
 use crate::robot_api::RobotApiOptions;
+use crate::spool::SpoolLimits;
 
 /// Everything a worker can be told. Unknown keys are refused by name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,6 +44,10 @@ pub struct Configuration {
     pub robot_listen: SocketAddr,
     /// How long a robot's call waits for a server that is away, in seconds.
     pub robot_patience_seconds: u64,
+    /// Bytes that are kept on disk of what robots write while the server is away, of all jobs together.
+    pub spool_bytes: u64,
+    /// The same, of one job.
+    pub spool_job_bytes: u64,
 }
 
 impl Default for Configuration {
@@ -64,6 +69,8 @@ impl Default for Configuration {
             output_tail_bytes: output.tail_bytes,
             robot_listen: robot_api.listen,
             robot_patience_seconds: robot_api.patience.as_secs(),
+            spool_bytes: robot_api.spool.worker_bytes,
+            spool_job_bytes: robot_api.spool.job_bytes,
         }
     }
 }
@@ -119,7 +126,11 @@ impl Configuration {
 
     /// How robots are served.
     pub fn robot_api(&self) -> RobotApiOptions {
-        RobotApiOptions { listen: self.robot_listen, patience: Duration::from_secs(self.robot_patience_seconds) }
+        RobotApiOptions {
+            listen: self.robot_listen,
+            patience: Duration::from_secs(self.robot_patience_seconds),
+            spool: SpoolLimits { worker_bytes: self.spool_bytes, job_bytes: self.spool_job_bytes },
+        }
     }
 }
 

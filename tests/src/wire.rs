@@ -32,6 +32,8 @@ const EMPTY_ANSWER: usize = 5;
 struct Faults {
     /// Answers still to be lost, by method.
     lose: HashMap<String, u32>,
+    /// Answers to robots still to be lost, whatever their method.
+    lose_of_robots: u32,
     /// Methods whose calls are held back.
     held: HashSet<String>,
     /// Calls that arrived, by method.
@@ -87,6 +89,11 @@ impl Wire {
     /// Loses the next `count` answers of the method, such as `ClaimJobs`, that say something.
     pub fn lose_answers(&self, method: &str, count: u32) {
         self.shared.faults().lose.insert(method.to_owned(), count);
+    }
+
+    /// Loses the next answer to a robot, whatever it says and whichever method it is of. Counted as `RobotService`.
+    pub fn lose_an_answer_to_a_robot(&self) {
+        self.shared.faults().lose_of_robots += 1;
     }
 
     /// Keeps calls of the method back.
@@ -189,9 +196,18 @@ impl Shared {
     /// Carries one call; fails when the connection is to break instead of an answer.
     async fn carry(&self, request: Request<Incoming>) -> Result<Response<Body>> {
         let method = request.uri().path().rsplit('/').next().unwrap_or_default().to_owned();
+        let is_robots = request.uri().path().contains("RobotService");
         *self.faults().calls.entry(method.clone()).or_default() += 1;
         self.passes(&method).await;
         let response = self.server.clone().oneshot(request.map(Body::new)).await?;
+        if is_robots && self.faults().lose_of_robots > 0 {
+            // The server has answered when its whole answer is here.
+            response.into_body().collect().await?;
+            let mut faults = self.faults();
+            faults.lose_of_robots = faults.lose_of_robots.saturating_sub(1);
+            *faults.lost.entry("RobotService".to_owned()).or_default() += 1;
+            anyhow::bail!("the answer is lost");
+        }
         if self.faults().lose.get(&method).is_none_or(|left| *left == 0) {
             return Ok(response);
         }

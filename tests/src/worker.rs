@@ -216,6 +216,15 @@ impl Worker {
         self.process().still_runs().context("the worker")
     }
 
+    /// The files in its spool, those of what was refused among them.
+    pub fn spool(&self) -> Vec<PathBuf> {
+        let spool = self.home.join("data/spool");
+        let files = |folder: PathBuf| {
+            std::fs::read_dir(folder).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()))
+        };
+        files(spool.clone()).chain(files(spool.join("refused"))).filter(|path| path.is_file()).collect()
+    }
+
     /// Its process id.
     pub fn pid(&self) -> u32 {
         self.process().pid()

@@ -9,12 +9,13 @@ use tokio_util::task::TaskTracker;
 
 use super::held::HeldJobs;
 use super::installation::Installation;
-use super::options::{AgentOptions, client};
+use super::options::{AgentOptions, client, connection};
 use super::run::{AgentError, Inner, Stopping};
 use super::session::Sessions;
 use crate::checkout::{CheckoutOptions, Checkouts};
 use crate::process::{JobCookie, Launcher, kill_leftovers};
-use crate::robot_api::OpenJobs;
+use crate::robot_api::RobotApi;
+use crate::spool::Spools;
 use crate::state_file::StateFile;
 
 /// How often it is tried to kill what an earlier agent left.
@@ -39,6 +40,10 @@ pub(super) async fn assemble(
     let checkouts = Checkouts::new(checkout_options, launcher.clone(), Arc::new(SystemClock), tasks.clone());
     end_leftovers(&launcher, &state, &checkouts).await?;
     let client = client(&options)?;
+    let spools = Spools::open(&installation.folder.join("spool"), options.robot_api.spool)?;
+    let stop = stopping.soft.clone();
+    let robots = RobotApi::new(connection(&options)?, spools, options.robot_api, tasks.clone(), stop)?;
+    let robots = Arc::new(robots);
     Ok(Arc::new_cyclic(|this| Inner {
         sessions: Sessions::new(client.clone(), installation.instance, &options),
         slots: Arc::new(Semaphore::new(options.slots as usize)),
@@ -48,7 +53,7 @@ pub(super) async fn assemble(
         state,
         launcher,
         checkouts,
-        robots: OpenJobs::default(),
+        robots,
         endpoint_url: endpoint_url.to_owned(),
         tasks,
         jobs: TaskTracker::new(),

@@ -17,39 +17,65 @@ use super::prepare::{Prepared, prepare, remove};
 use super::run::Inner;
 use super::session::duration;
 use super::ship::Shipped;
+use crate::robot_api::{Line, Opened};
 use crate::state_file::RunningJob;
 
 /// Runs a granted job. Returns when its end is acknowledged and nothing of it is left.
 pub(super) async fn run(agent: &Inner, granted: &Granted, mut watch: Watch) {
     tracing::info!(job.id = %granted.job, process = granted.process_name, "claimed");
-    let (outcome, shipped, checkout) = match begin_unless_ordered(agent, granted, &mut watch).await {
+    let (outcome, shipped, checkout, opened) = match begin_unless_ordered(agent, granted, &mut watch).await {
         Ok((prepared, lease)) => {
-            let opened = agent.robots.open(granted.job, prepared.job_token.clone());
+            let opened = agent.robots.open(line(granted, &prepared, agent.sessions.current().await.worker_name));
             let (outcome, shipped) = execute(agent, granted, &prepared, &mut watch, lease).await;
-            drop(opened);
-            (outcome, shipped, prepared.checkout)
+            opened.close();
+            (outcome, shipped, prepared.checkout, Some(opened))
         }
-        Err(outcome) => (outcome, Shipped::nothing(), None),
+        Err(outcome) => (outcome, Shipped::nothing(), None, None),
     };
     // The folder may be large, and nobody waits for it.
-    tokio::join!(tell(agent, granted, &mut watch, outcome, &shipped), remove(checkout));
+    tokio::join!(tell(agent, granted, &mut watch, outcome, (&shipped, opened)), remove(checkout));
     if let Err(error) = agent.state.remove(granted.job).await {
         tracing::error!(error = %error, "the state file could not be written");
     }
 }
 
 /// Tells the server how the job ended, unless it is not ours (any more).
-async fn tell(agent: &Inner, granted: &Granted, watch: &mut Watch, outcome: Option<Outcome>, shipped: &Shipped) {
+async fn tell(
+    agent: &Inner,
+    granted: &Granted,
+    watch: &mut Watch,
+    outcome: Option<Outcome>,
+    (shipped, opened): (&Shipped, Option<Opened>),
+) {
     let Some(outcome) = outcome else {
         tracing::warn!(job.id = %granted.job, "the job is not this worker's any more; nothing of it was left running");
         return;
     };
     tracing::info!(job.id = %granted.job, outcome = outcome.name, "ended");
     tokio::select! {
-        () = report(agent, granted, &outcome, shipped) => {}
+        () = async {
+            // What the robot wrote comes before its end.
+            if let Some(opened) = &opened {
+                opened.settled().await;
+            }
+            report(agent, granted, &outcome, shipped).await;
+        } => {}
         // Its end was taken and the answer lost, or the server has given it to another.
         _ = watch.until(|orders| orders.gone) => {}
     }
+}
+
+/// What the robot's calls need to know.
+fn line(granted: &Granted, prepared: &Prepared, worker_name: String) -> Line {
+    let context = v1::GetContextResponse {
+        job_id: granted.job.to_string(),
+        trigger_id: granted.trigger_id.to_string(),
+        trigger_name: granted.trigger_name.clone(),
+        process_name: granted.process_name.clone(),
+        process_args: granted.process_args.clone(),
+        worker_name,
+    };
+    Line::new(granted.job, granted.token, prepared.job_token.clone(), context)
 }
 
 type Begun = Result<(Prepared, LeaseEnd), Option<Outcome>>;

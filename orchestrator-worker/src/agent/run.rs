@@ -15,13 +15,14 @@ use super::call::{reason, said};
 use super::granted::Granted;
 use super::held::{HeldJobs, Order};
 use super::installation::{Installation, InstallationError};
-use super::options::{AgentOptions, Client, ConnectError, connection};
+use super::options::{AgentOptions, Client, ConnectError};
 use super::session::Sessions;
 use super::ship::{Shipment, Shipped};
 use super::{claims, commands, heartbeat, ship};
 use crate::checkout::Checkouts;
 use crate::process::Launcher;
-use crate::robot_api::{Endpoint, OpenJobs, RobotApi, UnusableDescriptors};
+use crate::robot_api::{Endpoint, RobotApi, UnusableDescriptors};
+use crate::spool::SpoolError;
 use crate::state_file::{StateFile, StateFileError};
 
 /// How often adopted orphans that have ended are collected.
@@ -65,6 +66,9 @@ pub enum AgentError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// What robots write cannot be kept.
+    #[error(transparent)]
+    Spool(#[from] SpoolError),
     /// A mistake in this program.
     #[error(transparent)]
     Descriptors(#[from] UnusableDescriptors),
@@ -102,8 +106,8 @@ pub(super) struct Inner {
     pub(super) state: StateFile,
     pub(super) launcher: Launcher,
     pub(super) checkouts: Checkouts,
-    /// The jobs whose robots may call.
-    pub(super) robots: OpenJobs,
+    /// What robots call.
+    pub(super) robots: Arc<RobotApi>,
     /// Where robots call.
     pub(super) endpoint_url: String,
     pub(super) slots: Arc<Semaphore>,
@@ -185,8 +189,9 @@ impl Agent {
         let address = options.robot_api.listen;
         let endpoint = Endpoint::bind(address).await.map_err(|source| AgentError::Endpoint { address, source })?;
         let inner = assemble(options, stopping, &installation, endpoint.url()).await?;
-        let api = RobotApi::new(inner.robots.clone(), connection(&inner.options)?, inner.options.robot_api)?;
         let soft = inner.stopping.soft.clone();
+        // Before the server hears that the jobs of an earlier agent are over.
+        soft.run_until_cancelled(inner.robots.deliver_left()).await.ok_or(AgentError::Stopped)??;
         let session = soft.run_until_cancelled(inner.sessions.begin(&inner.held)).await.ok_or(AgentError::Stopped)?;
         let session =
             session.map_err(|status| AgentError::Refused { message: said(&status), code: reason(&status) })?;
@@ -194,7 +199,7 @@ impl Agent {
             inner.spawn_loop("heartbeat", heartbeat::run(inner.clone())),
             inner.spawn_loop("commands", commands::run(inner.clone())),
             inner.spawn_loop("reap", reap(inner.launcher.clone())),
-            inner.spawn_loop("robots", endpoint.serve(Arc::new(api))),
+            inner.spawn_loop("robots", endpoint.serve(inner.robots.clone())),
         ];
         inner.jobs.spawn(claims::run(inner.clone()));
         Ok(Self { inner, loops, worker_name: session.worker_name, _installation: installation })

@@ -4,25 +4,18 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use http::{HeaderMap, header};
-use orchestrator_core::id::JobId;
 use orchestrator_core::secret::{ApiToken, TokenHash, TokenKind};
 use tonic::Code;
 
+use super::line::{Line, Opened};
 use super::refusal::Refusal;
 
 /// How many ended jobs are remembered, so that their children hear what is wrong.
 const REMEMBERED: usize = 1000;
 
-/// A job whose robot may call.
-#[derive(Debug)]
-pub(crate) struct OpenJob {
-    pub(crate) job: JobId,
-    pub(crate) token: ApiToken,
-}
-
 #[derive(Debug, Default)]
 struct Known {
-    open: HashMap<TokenHash, Arc<OpenJob>>,
+    open: HashMap<TokenHash, Arc<Line>>,
     ended: VecDeque<TokenHash>,
 }
 
@@ -35,14 +28,15 @@ impl OpenJobs {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Lets a job's robot call for as long as the answer is kept.
-    pub(crate) fn open(&self, job: JobId, token: ApiToken) -> Opened {
-        let hash = token.hash();
-        self.lock().open.insert(hash, Arc::new(OpenJob { job, token }));
-        Opened { jobs: self.clone(), hash }
+    /// Lets a job's robot call until the answer is closed.
+    pub(super) fn open(&self, line: Line) -> Opened {
+        let line = Arc::new(line);
+        self.lock().open.insert(line.token.hash(), line.clone());
+        Opened { line, lines: self.clone() }
     }
 
-    fn close(&self, hash: TokenHash) {
+    pub(super) fn close(&self, line: &Line) {
+        let hash = line.token.hash();
         let mut known = self.lock();
         if known.open.remove(&hash).is_some() {
             known.ended.push_back(hash);
@@ -50,10 +44,12 @@ impl OpenJobs {
                 known.ended.pop_front();
             }
         }
+        drop(known);
+        line.closed.cancel();
     }
 
     /// The job in whose name a request is made.
-    pub(super) fn of(&self, headers: &HeaderMap) -> Result<Arc<OpenJob>, Refusal> {
+    pub(super) fn of(&self, headers: &HeaderMap) -> Result<Arc<Line>, Refusal> {
         let token = bearer(headers)?;
         let hash = token.hash();
         let known = self.lock();
@@ -61,19 +57,6 @@ impl OpenJobs {
             return Ok(job.clone());
         }
         Err(if known.ended.contains(&hash) { ended() } else { unknown() })
-    }
-}
-
-/// A job's robot may call until this is dropped.
-#[derive(Debug)]
-pub(crate) struct Opened {
-    jobs: OpenJobs,
-    hash: TokenHash,
-}
-
-impl Drop for Opened {
-    fn drop(&mut self) {
-        self.jobs.close(self.hash);
     }
 }
 
@@ -122,8 +105,15 @@ fn unknown() -> Refusal {
 #[cfg(test)]
 mod tests {
     use http::HeaderValue;
+    use orchestrator_core::id::JobId;
+    use orchestrator_core::lease::LeaseToken;
+    use orchestrator_proto::v1;
 
     use super::*;
+
+    fn line(job: JobId, token: &ApiToken) -> Line {
+        Line::new(job, LeaseToken::new(1), token.clone(), v1::GetContextResponse::default())
+    }
 
     fn headers(token: &str) -> HeaderMap {
         let mut headers = HeaderMap::new();
@@ -141,8 +131,8 @@ mod tests {
         let (first, second) = (JobId::generate(), JobId::generate());
         let token = || ApiToken::generate(TokenKind::Job).unwrap();
         let (one, other) = (token(), token());
-        let opened = jobs.open(first, one.clone());
-        let _second = jobs.open(second, other.clone());
+        let opened = jobs.open(line(first, &one));
+        let _second = jobs.open(line(second, &other));
         assert_eq!(jobs.of(&headers(one.expose())).unwrap().job, first);
         assert_eq!(jobs.of(&headers(other.expose())).unwrap().job, second);
         drop(opened);

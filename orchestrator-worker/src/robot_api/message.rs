@@ -51,6 +51,12 @@ impl Messages {
         Ok(message.encode_to_vec().into())
     }
 
+    /// A request as people read it.
+    pub(super) fn show_request(&self, method: Method, message: Bytes) -> Option<serde_json::Value> {
+        let message = DynamicMessage::decode(self.of(method).input(), message).ok()?;
+        serde_json::to_value(&message).ok()
+    }
+
     /// Prints an answer, every field of it.
     pub(super) fn print(&self, method: Method, answer: Bytes) -> Result<Vec<u8>, Refusal> {
         let message = DynamicMessage::decode(self.of(method).output(), answer).map_err(|_| unreadable())?;

@@ -55,7 +55,38 @@ const BULK_BYTES: usize = 32 << 20;
 /// The most bytes of any other.
 const USUAL_BYTES: usize = 4 << 20;
 
+/// How a call is treated while the server is away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Treatment {
+    /// The worker knows the answer.
+    Known,
+    /// It is kept on disk, and delivered later.
+    Kept,
+    /// It waits for the server, behind everything of its job that is kept.
+    Waits,
+}
+
 impl Method {
+    /// How a call of it is treated. Secrets are never kept, and what reads or takes something needs the answer.
+    pub(super) fn treatment(self) -> Treatment {
+        match self {
+            Self::GetContext => Treatment::Known,
+            Self::Log
+            | Self::UpdateConstant
+            | Self::CreateQueueElement
+            | Self::BulkCreateQueueElements
+            | Self::SetQueueElementStatus
+            | Self::DeleteQueueElement
+            | Self::Pause => Treatment::Kept,
+            Self::GetConstant
+            | Self::GetCredential
+            | Self::UpdateCredential
+            | Self::ClaimQueueElement
+            | Self::ListQueueElements
+            | Self::IsPausing => Treatment::Waits,
+        }
+    }
+
     /// The method with this name.
     pub(crate) fn named(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|method| method.name() == name)

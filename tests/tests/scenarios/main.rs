@@ -21,6 +21,7 @@ mod run_now;
 mod scheduled_trigger;
 mod server_killed;
 mod single_trigger;
+mod spool;
 mod tokens;
 mod two_servers;
 mod worker_killed;

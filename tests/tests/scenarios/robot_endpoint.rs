@@ -108,9 +108,9 @@ assert said["details"][0]["metadata"] == {"limit": "4194304", "size": "50000012"
 many = "/rpc/orchestrator.v1.RobotService/BulkCreateQueueElements"
 refused(413, "MESSAGE_TOO_LARGE", "33554432", path=many, body=b"x" * 50_000_000)
 
-def fails(status, reason, *words, method, **body):
+def fails(expected, reason, *words, method, **body):
     code, said = ask(method, **body)
-    assert (code, said["details"][0]["reason"]) == (status, reason), (code, said)
+    assert (code, said["details"][0]["reason"]) == (expected, reason), (code, said)
     for word in words:
         assert word in said["message"], (word, said)
 
