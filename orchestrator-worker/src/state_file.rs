@@ -1,12 +1,17 @@
 //! Which jobs this agent runs, on disk, so that the next agent can kill what a killed one left behind.
 //!
-//! The file is replaced as a whole, synced, and readable by its owner only. Changes made at the same time share one write.
+//! The file is replaced as a whole, and readable by its owner only. Changes made at the same time share one write.
+//!
+//! What it lists are processes. Those of an agent that was killed live on, and what the agent wrote is there as well: it is
+//! the system's by then. Those of a machine that lost its power do not, and neither need the list: on Linux, which tells
+//! since when it runs, nothing waits for the disk, and a list from before that which cannot be read is an empty one.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
 
 use orchestrator_core::id::JobId;
 use orchestrator_core::lease::LeaseToken;
@@ -84,7 +89,7 @@ impl StateFile {
         self.lock().by_id.values().cloned().collect()
     }
 
-    /// Lists a job, and returns once that is on disk. To be called before the job's first process starts.
+    /// Lists a job, and returns once that is in the file. To be called before the job's first process starts.
     pub async fn insert(&self, job: RunningJob) -> Result<(), StateFileError> {
         self.change(|jobs| jobs.insert(job.job_id, job)).await
     }
@@ -134,9 +139,25 @@ fn read(path: &Path) -> Result<Vec<RunningJob>, StateFileError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(source) => return Err(StateFileError::Io { verb: "read", path: path.to_owned(), source }),
     };
-    let content: Content =
-        serde_json::from_slice(&text).map_err(|source| StateFileError::Corrupt { path: path.to_owned(), source })?;
-    Ok(content.jobs)
+    match serde_json::from_slice::<Content>(&text) {
+        Ok(content) => Ok(content.jobs),
+        Err(error) if is_older_than_the_system(path) => {
+            tracing::warn!(%error, path = %path.display(), "the list of what ran before the system started is not readable");
+            Ok(Vec::new())
+        }
+        Err(source) => Err(StateFileError::Corrupt { path: path.to_owned(), source }),
+    }
+}
+
+/// Whether the file was written before this system started, so that nothing in it can run any more.
+fn is_older_than_the_system(path: &Path) -> bool {
+    let started = || -> Option<SystemTime> {
+        let stat = fs::read_to_string("/proc/stat").ok()?;
+        let seconds = stat.lines().find_map(|line| line.strip_prefix("btime "))?.trim().parse().ok()?;
+        Some(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))
+    };
+    let written = fs::metadata(path).and_then(|file| file.modified()).ok();
+    written.zip(started()).is_some_and(|(written, started)| written < started)
 }
 
 /// Replaces the file as a whole. A temporary file is readable by its owner only, and keeps that when it is renamed.
@@ -145,8 +166,11 @@ fn write(path: &Path, content: &Content) -> io::Result<()> {
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
     serde_json::to_writer(&mut file, content)?;
     file.flush()?;
-    file.as_file().sync_all()?;
+    let waits_for_disk = !cfg!(target_os = "linux");
+    if waits_for_disk {
+        file.as_file().sync_all()?;
+    }
     file.persist(path).map_err(|error| error.error)?;
     // Windows has no handle on folders that could be synced.
-    if cfg!(unix) { fs::File::open(folder)?.sync_all() } else { Ok(()) }
+    if waits_for_disk && cfg!(unix) { fs::File::open(folder)?.sync_all() } else { Ok(()) }
 }

@@ -64,6 +64,17 @@ async fn the_state_file_survives_its_agent_and_only_its_owner_reads_it() {
 }
 
 #[tokio::test]
+async fn a_list_that_was_torn_by_a_power_failure_is_empty() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("jobs.json");
+    std::fs::write(&path, "").unwrap();
+    assert!(matches!(StateFile::open(&path), Err(StateFileError::Corrupt { .. })), "this system wrote it");
+    let file = std::fs::File::options().write(true).open(&path).unwrap();
+    file.set_modified(std::time::UNIX_EPOCH + std::time::Duration::from_secs(1)).unwrap();
+    assert!(StateFile::open(&path).unwrap().jobs().is_empty());
+}
+
+#[tokio::test]
 async fn a_state_file_that_cannot_be_read_is_named() {
     let world = World::new().await;
     let path = world.write("state.json", "{\"jobs\": [{]}");
