@@ -1,5 +1,7 @@
 //! Lists as one bound value: an array on PostgreSQL, a JSON text for `json_each` on SQLite.
 
+use std::fmt::Write as _;
+
 use chrono::{DateTime, SecondsFormat, TimeDelta};
 use orchestrator_core::clock::Timestamp;
 use sqlx::encode::{Encode, IsNull};
@@ -10,6 +12,15 @@ use uuid::Uuid;
 /// An instant as sqlx writes it to SQLite, for values inside a JSON text: stored texts must compare as instants do.
 pub(crate) fn time_text(at: Timestamp) -> String {
     at.to_rfc3339_opts(SecondsFormat::AutoSi, false)
+}
+
+/// Bytes inside a JSON text, as both databases can read them back.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 /// Before everything that is stored: the first instant that a message can name.

@@ -8,11 +8,14 @@ use orchestrator_core::id::TokenId;
 use orchestrator_core::identity::{IdentityKind, Role};
 use orchestrator_core::text::ActorName;
 
+use sqlx::types::Json;
+
 use crate::dialect::{Sql, on_conn, sql};
 use crate::error::{Corrupt, DbError, Readable};
+use crate::lists::hex;
 use crate::tx::Tx;
 
-use row::{TokenRow, token_columns};
+use row::{HashedRow, TokenRow, token_columns};
 
 /// A token to store.
 #[derive(Debug, Clone)]
@@ -68,6 +71,9 @@ impl StoredToken {
 }
 
 const TOKEN_BY_HASH: Sql = sql!["SELECT " [columns token_columns] " FROM tokens WHERE hash = $1"];
+const TOKENS_BY_HASH: Sql = sql!["SELECT hash, " [columns token_columns] " FROM tokens WHERE hash "
+    [only sqlite "IN (SELECT unhex(value) FROM json_each($1))"]
+    [only postgres "= ANY(ARRAY(SELECT decode(value, 'hex') FROM jsonb_array_elements_text($1)))"]];
 const TOKEN_LIST: Sql = sql!["SELECT " [columns token_columns] " FROM tokens
      WHERE $1 OR (revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $2)) ORDER BY name, id"];
 const TOKEN_FIND: Sql = sql!["SELECT " [columns token_columns] " FROM tokens
@@ -85,6 +91,17 @@ impl Tx {
         })
         .map_err(DbError::in_op("token_by_hash"))?;
         Ok(row.map(StoredToken::try_from).transpose()?)
+    }
+
+    /// The tokens with these hashes, live or not; those that nothing has are left out, and so are rows that cannot be read,
+    /// after a log line.
+    pub async fn tokens_by_hash(&mut self, hashes: &[[u8; 32]]) -> Result<Vec<([u8; 32], StoredToken)>, DbError> {
+        let hashes: Vec<String> = hashes.iter().map(|hash| hex(hash)).collect();
+        let rows: Vec<HashedRow> = on_conn!(self, |conn, dialect| {
+            sqlx::query_as(TOKENS_BY_HASH.text(dialect)).bind(Json(&hashes)).fetch_all(conn).await
+        })
+        .map_err(DbError::in_op("tokens_by_hash"))?;
+        Ok(Readable::collect(rows.into_iter().map(HashedRow::read)).rows)
     }
 
     /// Tokens by name: the live ones, or also those that were revoked or have expired.
@@ -128,4 +145,4 @@ fn pick(mut found: Vec<StoredToken>, key: &str, now: Timestamp) -> Result<Stored
 }
 
 #[cfg(test)]
-crate::statements::statements![TOKEN_BY_HASH, TOKEN_LIST, TOKEN_FIND, TOKEN_ANY_ADMIN; write];
+crate::statements::statements![TOKEN_BY_HASH, TOKENS_BY_HASH, TOKEN_LIST, TOKEN_FIND, TOKEN_ANY_ADMIN; write];

@@ -46,3 +46,19 @@ impl TryFrom<TokenRow> for StoredToken {
         })
     }
 }
+
+/// A token with the hash of its secret.
+#[derive(Debug, sqlx::FromRow)]
+pub(super) struct HashedRow {
+    hash: Vec<u8>,
+    #[sqlx(flatten)]
+    token: TokenRow,
+}
+
+impl HashedRow {
+    pub(super) fn read(self) -> Result<([u8; 32], StoredToken), Corrupt> {
+        let at = RowAddress::new("tokens", self.token.id);
+        let hash = <[u8; 32]>::try_from(self.hash.as_slice()).map_err(at.column("hash"))?;
+        Ok((hash, self.token.try_into()?))
+    }
+}

@@ -11,6 +11,7 @@ use crate::queue::world::{at, execute, literal, t0};
 
 conformance! {
     a_token_is_found_by_its_hash,
+    many_tokens_are_found_at_once,
     a_revoked_token_stays_known_and_is_ended_once,
     ended_tokens_are_listed_only_when_asked_for,
     a_token_is_found_by_id_prefix_and_name,
@@ -41,6 +42,20 @@ async fn a_token_is_found_by_its_hash(db: TestDb) {
     assert_eq!((stored.id, stored.name, stored.role), (new.id, new.name, new.role));
     assert_eq!((stored.created_at, stored.expires_at, stored.revoked_at), (t0(), Some(at(60)), None));
     assert_eq!(tx.token_by_hash(&[2; 32]).await.unwrap(), None);
+}
+
+async fn many_tokens_are_found_at_once(db: TestDb) {
+    let mut tx = db.begin_write().await.unwrap();
+    let (anna, bert) = (token("anna", 1), token("bert", 2));
+    for new in [&anna, &bert] {
+        tx.token_insert(new, t0()).await.unwrap();
+    }
+    tx.token_revoke(bert.id, at(1)).await.unwrap();
+    let mut found = tx.tokens_by_hash(&[[1; 32], [2; 32], [3; 32]]).await.unwrap();
+    found.sort_by_key(|(hash, _)| *hash);
+    let found: Vec<_> = found.into_iter().map(|(hash, token)| (hash, token.id, token.revoked_at)).collect();
+    assert_eq!(found, [([1; 32], anna.id, None), ([2; 32], bert.id, Some(at(1)))]);
+    assert!(tx.tokens_by_hash(&[]).await.unwrap().is_empty());
 }
 
 async fn a_revoked_token_stays_known_and_is_ended_once(db: TestDb) {

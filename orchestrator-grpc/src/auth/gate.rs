@@ -1,6 +1,7 @@
 //! The one layer in front of every method.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::{Request, State};
 use axum::middleware::Next;
@@ -20,6 +21,9 @@ use super::tokens::Tokens;
 use crate::authorize::{self, Rule};
 use crate::json;
 use crate::status::{Refusal, reason};
+
+/// How often answers about tokens are renewed.
+const RENEWAL: Duration = Duration::from_secs(1);
 
 /// Decides who gets through.
 #[derive(Debug)]
@@ -41,7 +45,22 @@ impl Gate {
 
     /// Keeps what is remembered about tokens true, and writes when they were used, until the server stops.
     pub(crate) async fn run(&self, changes: broadcast::Receiver<Hint>, stop: CancellationToken) {
-        tokio::join!(self.last_used.run(&self.db, stop.clone()), stop.run_until_cancelled(self.listen(changes)));
+        tokio::join!(
+            self.last_used.run(&self.db, stop.clone()),
+            stop.run_until_cancelled(self.listen(changes)),
+            stop.run_until_cancelled(self.renew()),
+        );
+    }
+
+    /// Once a second, what is remembered of tokens in use is read again with one statement.
+    async fn renew(&self) {
+        loop {
+            tokio::time::sleep(RENEWAL).await;
+            if let Err(error) = self.tokens.renew(self.clock.now()).await {
+                // Each call then asks for itself, and is told.
+                tracing::debug!(%error, "tokens could not be read again");
+            }
+        }
     }
 
     async fn listen(&self, mut changes: broadcast::Receiver<Hint>) {

@@ -8,6 +8,7 @@ use orchestrator_core::clock::Timestamp;
 use orchestrator_core::id::JobId;
 use orchestrator_core::identity::IdentityKind;
 use orchestrator_core::job::{Job, JobStatus};
+use orchestrator_core::secret::TokenHash;
 use orchestrator_core::text::WorkerName;
 use orchestrator_db::{Db, DbError, StoredToken};
 use tonic::{Code, Status};
@@ -18,6 +19,13 @@ use crate::status::{self, Refusal, reason};
 
 /// How long an answer of the database is believed: so long a revocation may take.
 const BELIEVED: TimeDelta = TimeDelta::seconds(5);
+
+/// From this age on an answer is read again, together with all others that are in use: a worker that only sends heartbeats
+/// costs no statement of its own.
+const RENEWED: TimeDelta = TimeDelta::seconds(3);
+
+/// For so many renewals an answer is kept that nobody asked for again.
+const RENEWALS: u8 = 2;
 
 /// The most answers that are remembered, so that guessing tokens cannot fill the memory.
 const MOST_REMEMBERED: usize = 50_000;
@@ -36,6 +44,8 @@ enum Closed {
 struct Answer {
     /// Read before the database was asked.
     asked_at: Timestamp,
+    /// How often it is still renewed unless someone asks for it.
+    renewals: u8,
     expires_at: Option<Timestamp>,
     identity: Result<Identity, Closed>,
 }
@@ -94,7 +104,43 @@ impl Tokens {
     }
 
     fn remembered(&self, presented: Presented, now: Timestamp) -> Option<Answer> {
-        self.lock().get(&presented).filter(|answer| answer.is_believed_at(now)).cloned()
+        let mut answers = self.lock();
+        let answer = answers.get_mut(&presented).filter(|answer| answer.is_believed_at(now))?;
+        answer.renewals = RENEWALS;
+        Some(answer.clone())
+    }
+
+    /// Reads the answers about workers' own tokens again that are in use and will soon be too old, all at once.
+    pub(super) async fn renew(&self, now: Timestamp) -> Result<(), DbError> {
+        let old: Vec<(Presented, TokenHash, Timestamp)> = self
+            .lock()
+            .iter()
+            .filter(|(_, answer)| answer.renewals > 0 && answer.is_believed_at(now) && now >= answer.asked_at + RENEWED)
+            .filter_map(|(presented, answer)| match presented {
+                Presented::Worker(hash) => Some((*presented, *hash, answer.asked_at)),
+                Presented::User(_) | Presented::Job { .. } => None,
+            })
+            .collect();
+        if old.is_empty() {
+            return Ok(());
+        }
+        let hashes: Vec<[u8; 32]> = old.iter().map(|(_, hash, _)| *hash.as_bytes()).collect();
+        let mut tx = self.db.begin_read().await?;
+        let found: HashMap<[u8; 32], StoredToken> = tx.tokens_by_hash(&hashes).await?.into_iter().collect();
+        let mut answers = self.lock();
+        for (presented, hash, seen) in old {
+            // What was forgotten, or asked for anew, meanwhile may have been revoked after this look.
+            let Some(answer) = answers.get_mut(&presented).filter(|answer| answer.asked_at == seen) else { continue };
+            let kind = presented.kind();
+            let token = found.get(hash.as_bytes()).filter(|token| token.kind == kind);
+            *answer = Answer {
+                asked_at: now,
+                renewals: answer.renewals - 1,
+                expires_at: token.and_then(|token| token.expires_at),
+                identity: token.ok_or(Closed::Unknown).and_then(|token| of_token(token, now)),
+            };
+        }
+        Ok(())
     }
 
     fn remember(&self, presented: Presented, answer: Answer, now: Timestamp) {
@@ -109,10 +155,8 @@ impl Tokens {
     }
 
     async fn ask(&self, presented: Presented, asked_at: Timestamp) -> Result<Answer, DbError> {
-        let (hash, kind) = match presented {
-            Presented::User(hash) => (hash, IdentityKind::User),
-            Presented::Worker(hash) | Presented::Job { worker: hash, .. } => (hash, IdentityKind::Worker),
-        };
+        let kind = presented.kind();
+        let (Presented::User(hash) | Presented::Worker(hash) | Presented::Job { worker: hash, .. }) = presented;
         let mut tx = self.db.begin_read().await?;
         let token = tx.token_by_hash(hash.as_bytes()).await?.filter(|token| token.kind == kind);
         let expires_at = token.as_ref().and_then(|token| token.expires_at);
@@ -121,7 +165,17 @@ impl Tokens {
             let found = tx.job_by_token_hash(job.as_bytes()).await?;
             identity = found.and_then(|job| of_job(job.job, &worker.name)).ok_or(Closed::JobUnknown);
         }
-        Ok(Answer { asked_at, expires_at, identity })
+        Ok(Answer { asked_at, renewals: RENEWALS, expires_at, identity })
+    }
+}
+
+impl Presented {
+    /// Whose token it is, or whose token comes with it.
+    fn kind(&self) -> IdentityKind {
+        match self {
+            Self::User(_) => IdentityKind::User,
+            Self::Worker(_) | Self::Job { .. } => IdentityKind::Worker,
+        }
     }
 }
 
@@ -172,5 +226,90 @@ impl Closed {
             }
         };
         Refusal::new(Code::Unauthenticated, reason, message).status()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+    use orchestrator_core::id::TokenId;
+    use orchestrator_core::secret::{ApiToken, TokenKind};
+    use orchestrator_core::text::ActorName;
+    use orchestrator_db::{DbOptions, NewToken};
+
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        DateTime::from_timestamp(1_800_000_000 + second, 0).unwrap()
+    }
+
+    struct World {
+        tokens: Tokens,
+        id: TokenId,
+        presented: Presented,
+        _folder: tempfile::TempDir,
+    }
+
+    impl World {
+        async fn new() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let db =
+                Db::open(&DbOptions::new(format!("sqlite:{}", folder.path().join("t.db").display()))).await.unwrap();
+            let (id, secret) = (TokenId::generate(), ApiToken::generate(TokenKind::Worker).unwrap());
+            let token = NewToken {
+                id,
+                kind: IdentityKind::Worker,
+                name: ActorName::parse("w").unwrap(),
+                role: None,
+                hash: *secret.hash().as_bytes(),
+                prefix: "orc_worker_x…".to_owned(),
+                created_by: None,
+                expires_at: None,
+            };
+            let mut tx = db.begin_write().await.unwrap();
+            tx.token_insert(&token, at(0)).await.unwrap();
+            tx.commit().await.unwrap();
+            Self { tokens: Tokens::new(db), id, presented: Presented::Worker(secret.hash()), _folder: folder }
+        }
+
+        async fn revoke(&self) {
+            let mut tx = self.tokens.db.begin_write().await.unwrap();
+            tx.token_revoke(self.id, at(0)).await.unwrap();
+            tx.commit().await.unwrap();
+        }
+
+        /// Whether the answer of the database is still remembered.
+        fn is_remembered(&self, second: i64) -> bool {
+            self.tokens.remembered(self.presented, at(second)).is_some()
+        }
+    }
+
+    #[tokio::test]
+    async fn a_worker_that_is_heard_of_every_five_seconds_never_asks_the_database_itself() {
+        let world = World::new().await;
+        world.tokens.identify(world.presented, at(0)).await.unwrap();
+        for second in 1..60 {
+            world.tokens.renew(at(second)).await.unwrap();
+            assert!(second % 5 != 0 || world.is_remembered(second), "second {second}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_nobody_asks_for_is_not_kept_for_ever() {
+        let world = World::new().await;
+        world.tokens.identify(world.presented, at(0)).await.unwrap();
+        for second in 1..20 {
+            world.tokens.renew(at(second)).await.unwrap();
+        }
+        assert!(!world.is_remembered(20));
+    }
+
+    #[tokio::test]
+    async fn a_renewal_finds_what_was_revoked() {
+        let world = World::new().await;
+        world.tokens.identify(world.presented, at(0)).await.unwrap();
+        world.revoke().await;
+        world.tokens.renew(at(3)).await.unwrap();
+        assert!(world.tokens.identify(world.presented, at(3)).await.is_err());
     }
 }
