@@ -13,8 +13,10 @@ use v1::admin_service_client::AdminServiceClient;
 use v1::job_service_client::JobServiceClient;
 use v1::trigger_service_client::TriggerServiceClient;
 
+use crate::idle_triggers;
+
 /// Where the data is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Database {
     Sqlite,
     Postgres,
@@ -29,24 +31,28 @@ impl Database {
     }
 }
 
-/// What an idle server costs.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Idle {
-    pub(crate) mebibytes: f64,
-    pub(crate) cpu_percent: f64,
-}
-
 /// Everything under measurement.
 #[derive(Debug)]
 pub(crate) struct Machine {
     server: Killed,
-    _worker: Killed,
+    worker: Option<Killed>,
     channel: Channel,
+    address: String,
+    url: Option<String>,
     token: String,
     folder: TempDir,
     /// From the server's exec to its readiness, on a database that exists.
     pub(crate) ready: Duration,
 }
+
+/// Runs statements on a file of SQLite; Python has it built in.
+const FILL_SQLITE: &str = "
+import binascii, sqlite3, sys
+database = sqlite3.connect(sys.argv[2])
+database.create_function('unhex', 1, binascii.unhexlify)
+database.executescript('BEGIN;' + sys.argv[1] + 'COMMIT;')
+database.close()
+";
 
 /// A child that does not outlive the measurement.
 #[derive(Debug)]
@@ -60,7 +66,8 @@ impl Drop for Killed {
 }
 
 impl Machine {
-    pub(crate) async fn start(database: Database, slots: usize) -> anyhow::Result<Self> {
+    /// A server on a database that has so many triggers which are not due, and a worker with so many slots.
+    pub(crate) async fn start(database: Database, slots: usize, triggers: usize) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
         let data = folder.path().join("data");
         std::fs::create_dir(folder.path().join("stamps"))?;
@@ -77,13 +84,16 @@ impl Machine {
         };
         // The first start makes the database, the second is measured.
         drop(server(&data, &key, url.as_deref())?);
+        if triggers > 0 {
+            fill(&data, url.as_deref(), triggers)?;
+        }
         let began = Instant::now();
         let (server, address) = server(&data, &key, url.as_deref())?;
         let ready = began.elapsed();
         let token = std::fs::read_to_string(data.join("admin.token"))?.trim().to_owned();
         let channel = Channel::from_shared(address.clone())?.connect().await?;
         let worker = worker(&channel, &token, &address, folder.path(), slots).await?;
-        Ok(Self { server, _worker: worker, channel, token, folder, ready })
+        Ok(Self { server, worker: Some(worker), channel, address, url, token, folder, ready })
     }
 
     /// The folder that robots write their stamps to.
@@ -103,31 +113,52 @@ impl Machine {
         JobServiceClient::new(self.channel.clone())
     }
 
-    /// Watches the server for ten seconds, with so many triggers that are not due.
-    pub(crate) async fn idle(&self, triggers: usize) -> anyhow::Result<Idle> {
-        for number in 0..triggers {
-            let kind = v1::trigger::Kind::Scheduled(v1::ScheduledKind {
-                cron_expr: "0 6 1 1 *".to_owned(),
-                time_zone: "UTC".to_owned(),
-                next_run: None,
-            });
-            let trigger = v1::Trigger {
-                name: format!("idle-{number}"),
-                process_name: "idle".to_owned(),
-                process_path: "idle.py".to_owned(),
-                kind: Some(kind),
-                ..v1::Trigger::default()
-            };
-            let request = v1::CreateTriggerRequest { trigger: Some(trigger), repeat: false };
-            self.triggers().create(self.request(request)?).await?;
-        }
-        let watched = Duration::from_secs(10);
-        let before = cpu(self.server.0.id())?;
-        tokio::time::sleep(watched).await;
-        let used = cpu(self.server.0.id())?.saturating_sub(before);
-        let cpu_percent = 100.0 * used.as_secs_f64() / watched.as_secs_f64();
-        Ok(Idle { mebibytes: resident(self.server.0.id())?, cpu_percent })
+    /// Memory that the server has, in MiB.
+    pub(crate) fn server_memory(&self) -> anyhow::Result<f64> {
+        resident(self.server.0.id())
     }
+
+    /// Processor time that the server has had.
+    pub(crate) fn server_cpu(&self) -> anyhow::Result<Duration> {
+        cpu(self.server.0.id())
+    }
+
+    /// Transactions that the database has had; on PostgreSQL only, which counts them.
+    pub(crate) fn transactions(&self) -> anyhow::Result<Option<f64>> {
+        let Some(url) = &self.url else { return Ok(None) };
+        let count = "SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = current_database()";
+        let answer = Command::new("psql").args(["--no-psqlrc", "-At", "-c", count, url]).output()?;
+        ensure!(answer.status.success(), "psql: {}", String::from_utf8_lossy(&answer.stderr));
+        Ok(Some(String::from_utf8(answer.stdout)?.trim().parse()?))
+    }
+
+    pub(crate) fn channel(&self) -> Channel {
+        self.channel.clone()
+    }
+
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Ends the worker as a power cut would.
+    pub(crate) fn kill_worker(&mut self) {
+        self.worker = None;
+    }
+}
+
+/// Puts triggers into the database while no server has it open.
+fn fill(data: &Path, url: Option<&str>, triggers: usize) -> anyhow::Result<()> {
+    let filled = if let Some(url) = url {
+        let id = "CAST('{first}0000000-0000-7000-8000-' || lpad(CAST(i AS TEXT), 12, '0') AS uuid)";
+        let text = idle_triggers::statements(triggers, id) + "ANALYZE;";
+        Command::new("psql").args(["--no-psqlrc", "--quiet", "-v", "ON_ERROR_STOP=1", "-c", &text, url]).output()?
+    } else {
+        let id = "unhex('{first}0000000000070008000' || printf('%012d', i))";
+        let text = idle_triggers::statements(triggers, id);
+        Command::new("python3").args(["-c", FILL_SQLITE, &text]).arg(data.join("orchestrator.db")).output()?
+    };
+    ensure!(filled.status.success(), "the triggers could not be made: {}", String::from_utf8_lossy(&filled.stderr));
+    Ok(())
 }
 
 fn authorized<T>(token: &str, message: T) -> anyhow::Result<tonic::Request<T>> {

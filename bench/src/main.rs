@@ -1,41 +1,102 @@
-//! Measures how fast the main job is, with the real programs on this machine, and prints the figures beside the limit
-//! that the disk sets. Build everything first: `cargo build --release --workspace`, then
-//! `cargo run --release -p orchestrator-bench`.
+//! Measures how fast the main job is and what idleness costs, with the real programs on this machine, and prints the
+//! figures beside their goals and the limit that the disk sets. Build everything first: `cargo build --release --workspace`,
+//! then `cargo run --release -p orchestrator-bench`. It needs PostgreSQL, python3 and setsid, and 20,000 file descriptors
+//! for ten thousand workers (`ulimit -n`).
 
+mod dead_worker;
 mod figures;
+mod idle_triggers;
+mod idle_workers;
+mod kill;
 mod latency;
 mod limits;
 mod machine;
 mod report;
+mod same_second;
 mod stamp;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
+use std::time::Duration;
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 
-/// Due to spawned, a hundred at once, start-up, memory and idle CPU, on both databases.
+use crate::figures::Samples;
+use crate::machine::{Database, Machine};
+use crate::report::{Goal, Row, print, progress};
+
+/// How the figures are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Output {
+    /// A line for people.
+    Table,
+    /// A line of JSON.
+    Json,
+}
+
+/// What is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Measurement {
+    /// Start, memory, due to spawned, many at once, kills and a killed worker.
+    MainJob,
+    /// Thousands of triggers that are due at one instant.
+    SameSecond,
+    /// A million triggers that are not due.
+    IdleTriggers,
+    /// Ten thousand workers that have nothing to do.
+    IdleWorkers,
+}
+
+/// Due to spawned, many at once, kills, lost workers, start-up, and what idleness costs, on both databases.
 #[derive(Debug, Parser)]
 #[command(name = "orchestrator-bench")]
 struct Cli {
+    /// Measure only this; may be given several times.
+    #[arg(long, value_enum)]
+    only: Vec<Measurement>,
+    /// Measure on this database only.
+    #[arg(long, value_enum)]
+    database: Option<Database>,
     /// Single triggers that fire one after the other, per database.
     #[arg(long, default_value_t = 200)]
     samples: usize,
-    /// Triggers that are due at one instant.
+    /// Triggers that are due at one instant, with a slot for each.
     #[arg(long, default_value_t = 100)]
     burst: usize,
-    /// Triggers that are not due while the idle server is watched.
+    /// Jobs that are killed, one after the other.
+    #[arg(long, default_value_t = 10)]
+    kills: usize,
+    /// Triggers that are due in the same second.
     #[arg(long, default_value_t = 10_000)]
+    same_second: usize,
+    /// Triggers that are not due: half of them scheduled, half of them watching queues.
+    #[arg(long, default_value_t = 1_000_000)]
     idle_triggers: usize,
-    /// Print the figures as JSON.
-    #[arg(long)]
-    json: bool,
+    /// Workers that have nothing to do.
+    #[arg(long, default_value_t = 10_000)]
+    idle_workers: usize,
+    /// How to print: a table, or a JSON object a line.
+    #[arg(short, long, value_enum, default_value_t = Output::Table)]
+    output: Output,
+}
+
+impl Cli {
+    fn wants(&self, measurement: Measurement) -> bool {
+        self.only.is_empty() || self.only.contains(&measurement)
+    }
+
+    fn show(&self, row: &Row) {
+        print(row, self.output == Output::Json);
+    }
 }
 
 fn main() -> anyhow::Result<ExitCode> {
     let arguments: Vec<OsString> = std::env::args_os().collect();
-    if arguments.get(1).is_some_and(|first| first == stamp::PROCESS_NAME) {
-        return stamp::run(&arguments);
+    match arguments.get(1).and_then(|first| first.to_str()) {
+        Some(stamp::PROCESS_NAME) => return stamp::run(&arguments),
+        Some(kill::PROCESS_NAME) => return kill::run(&arguments),
+        Some(kill::CHILD_NAME) => return Ok(kill::wait()),
+        _ => {}
     }
     let cli = Cli::parse();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -44,35 +105,89 @@ fn main() -> anyhow::Result<ExitCode> {
 }
 
 async fn measure(cli: &Cli) -> anyhow::Result<()> {
-    let sync = limits::disk_sync(200)?;
-    let spawn = limits::process_spawn(100)?;
-    let mut rows = vec![
-        report::Row::limit("one disk sync (fdatasync of 8 kB)", &sync),
-        report::Row::limit("spawn of the robot program itself", &spawn),
-    ];
-    for database in [machine::Database::Sqlite, machine::Database::Postgres] {
-        let machine = machine::Machine::start(database, cli.burst).await?;
-        rows.push(report::Row::one(database, "server: exec to ready, existing database", machine.ready, "<= 500 ms"));
-        let latency = latency::one_by_one(&machine, cli.samples).await?;
-        let goal =
-            format!("p99 <= {:.1} ms (10 ms + 3 x p99 of a sync)", 10.0 + 3.0 * sync.p99().as_secs_f64() * 1000.0);
-        rows.push(report::Row::spread(database, "due -> robot's first instruction", &latency, &goal));
-        let burst = latency::all_at_once(&machine, cli.burst).await?;
-        rows.push(report::Row::spread(
-            database,
-            &format!("{} due at once -> first instruction", cli.burst),
-            &burst,
-            "last <= 1 s, processes excluded",
-        ));
-        let idle = machine.idle(cli.idle_triggers).await?;
-        rows.push(report::Row::text(
-            database,
-            "server memory, idle",
-            format!("{:.1} MiB", idle.mebibytes),
-            "<= 40 MiB",
-        ));
-        let cpu = format!("{:.2} % of one core with {} triggers", idle.cpu_percent, cli.idle_triggers);
-        rows.push(report::Row::text(database, "server CPU, idle", cpu, "near zero"));
+    let sync = limits::disk_sync(500)?;
+    cli.show(&Row::limit("one commit's disk sync (8 kB more, fdatasync)", &sync));
+    let databases = cli.database.map_or_else(|| vec![Database::Sqlite, Database::Postgres], |only| vec![only]);
+    if cli.wants(Measurement::MainJob) {
+        cli.show(&Row::limit("spawn of the robot program itself", &limits::process_spawn(100)?));
     }
-    report::print(&rows, cli.json)
+    for database in databases {
+        if cli.wants(Measurement::MainJob) {
+            main_job(cli, database, &sync).await?;
+        }
+        if cli.wants(Measurement::SameSecond) {
+            same_second(cli, database).await?;
+        }
+        if cli.wants(Measurement::IdleTriggers) {
+            idle_triggers(cli, database).await?;
+        }
+        if cli.wants(Measurement::IdleWorkers) {
+            idle_workers(cli, database).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn main_job(cli: &Cli, database: Database, sync: &Samples) -> anyhow::Result<()> {
+    progress(&format!("{}: the main job", database.name()));
+    let mut machine = Machine::start(database, cli.burst, 0).await?;
+    let goal = Goal::within(Duration::from_millis(300));
+    cli.show(&Row::time(database, "server: exec to ready, existing database", machine.ready, goal));
+    let idle = idle_triggers::cost(&machine).await?;
+    let goal = Goal::at_most(40.0, "MiB");
+    cli.show(&Row::number(database, "server memory, idle", idle.mebibytes, "MiB", Some(goal)));
+    let latency = latency::one_by_one(&machine, cli.samples).await?;
+    let goal = Goal::within(Duration::from_millis(7) + 3 * sync.p99());
+    let what = "due -> robot's first instruction";
+    cli.show(&Row::spread(database, what, &latency, latency.p99(), goal).noting("p99; 7 ms + 3 x p99 of a sync"));
+    let burst = latency::all_at_once(&machine, cli.burst).await?;
+    let what = format!("{} due at once -> first instruction", cli.burst);
+    let goal = Goal::within(Duration::from_millis(300));
+    cli.show(&Row::spread(database, &what, &burst, burst.last(), goal).noting("last"));
+    let kills = kill::one_by_one(&machine, cli.kills).await?;
+    let goal = Goal::within(Duration::from_secs(1));
+    cli.show(&Row::spread(database, "kill -> no process of the tree", &kills, kills.last(), goal).noting("last"));
+    let lost = dead_worker::until_lost(&mut machine).await?;
+    let goal = Goal::within(Duration::from_secs(17));
+    cli.show(&Row::time(database, "killed worker -> its job is LOST", lost, goal));
+    Ok(())
+}
+
+async fn same_second(cli: &Cli, database: Database) -> anyhow::Result<()> {
+    progress(&format!("{}: {} triggers due at one instant", database.name(), cli.same_second));
+    let machine = Machine::start(database, 1, 0).await?;
+    let last = same_second::until_all_are_jobs(&machine, cli.same_second).await?;
+    let what = format!("{} due at once -> the last is a job", cli.same_second);
+    cli.show(&Row::time(database, &what, last, Goal::within(Duration::from_secs(2))));
+    Ok(())
+}
+
+async fn idle_triggers(cli: &Cli, database: Database) -> anyhow::Result<()> {
+    progress(&format!("{}: {} triggers that are not due", database.name(), cli.idle_triggers));
+    let machine = Machine::start(database, 1, cli.idle_triggers / 2).await?;
+    let goal = Goal::within(Duration::from_millis(300));
+    let what = format!("exec to ready with {} idle triggers", cli.idle_triggers);
+    cli.show(&Row::time(database, &what, machine.ready, goal));
+    let cost = idle_triggers::cost(&machine).await?;
+    let what = format!("memory with {} idle triggers", cli.idle_triggers);
+    cli.show(&Row::number(database, &what, cost.mebibytes, "MiB", Some(Goal::at_most(40.0, "MiB"))));
+    let what = format!("CPU with {} idle triggers", cli.idle_triggers);
+    cli.show(&Row::number(database, &what, cost.cpu_percent, "% of a core", Some(Goal::at_most(2.0, "%"))));
+    Ok(())
+}
+
+async fn idle_workers(cli: &Cli, database: Database) -> anyhow::Result<()> {
+    progress(&format!("{}: {} idle workers", database.name(), cli.idle_workers));
+    let machine = Machine::start(database, 1, 0).await?;
+    let cost = idle_workers::cost(&machine, cli.idle_workers).await?;
+    let what = format!("memory of each of {} idle workers", cli.idle_workers);
+    cli.show(&Row::number(database, &what, cost.kibibytes, "KiB", Some(Goal::at_most(48.0, "KiB"))));
+    let what = format!("CPU for {} idle workers", cli.idle_workers);
+    cli.show(&Row::number(database, &what, cost.cpu_percent, "% of a core", Some(Goal::at_most(30.0, "%"))));
+    if let Some(transactions) = cost.transactions {
+        let what = format!("transactions for {} idle workers", cli.idle_workers);
+        let row = Row::number(database, &what, transactions, "a second", Some(Goal::at_most(12.0, "a second")));
+        cli.show(&row.noting("the server's own once-a-second looks among them"));
+    }
+    Ok(())
 }
