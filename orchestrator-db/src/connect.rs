@@ -23,6 +23,17 @@ static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 /// Prepared statements that a connection keeps: more than there are, so that none is prepared twice.
 const STATEMENTS: usize = 500;
 
+/// Connections to PostgreSQL for what must not wait. The scheduler's verbs are short, and share their transactions.
+const HOT_CONNECTIONS: u32 = 4;
+
+/// How long a connection must have been idle before it is asked whether it is still there. What breaks sooner is told by
+/// the first statement, as an outage.
+const TRUSTED: Duration = Duration::from_secs(1);
+
+/// Pages of SQLite's log after which a commit has to move them into the file by itself. [`Db::checkpoint`] does so much
+/// sooner, beside the writer.
+const MOST_LOG_PAGES: &str = "8000";
+
 /// Where the data is, and how careful to be with it.
 #[derive(Clone)]
 pub struct DbOptions {
@@ -143,7 +154,11 @@ enum Pools {
         /// Held while the database is open.
         _lock: Arc<File>,
     },
-    Postgres(PgPool),
+    Postgres {
+        pool: PgPool,
+        /// A few connections of their own for what must not wait: kept open, so that their statements stay prepared.
+        hot: PgPool,
+    },
 }
 
 impl Db {
@@ -172,6 +187,7 @@ impl Db {
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .busy_timeout(Duration::from_secs(5))
+            .pragma("wal_autocheckpoint", MOST_LOG_PAGES)
             .statement_cache_capacity(STATEMENTS);
         let lock = lock_file(connect.get_filename())?;
         own_file(connect.get_filename())?;
@@ -201,13 +217,17 @@ impl Db {
         // One connection by hand first: a pool would try for long and then say only that it timed out.
         let first = PgConnection::connect_with(&connect).await.map_err(ConnectError::Unreachable)?;
         first.close().await.map_err(ConnectError::Unreachable)?;
-        let pool = PgPoolOptions::new()
+        let pool = postgres_pool()
             .max_connections(options.max_connections.max(2))
-            .acquire_timeout(Duration::from_secs(10))
-            .connect_with(connect)
+            .connect_with(connect.clone())
             .await
             .map_err(ConnectError::Unreachable)?;
-        let db = Self { pools: Pools::Postgres(pool.clone()), origin: Uuid::new_v4() };
+        let hot = postgres_pool()
+            .max_connections(HOT_CONNECTIONS)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .connect_lazy_with(connect);
+        let db = Self { pools: Pools::Postgres { pool: pool.clone(), hot }, origin: Uuid::new_v4() };
         if !options.accept_weak_durability {
             for (setting, query) in [("fsync", "SHOW fsync"), ("synchronous_commit", "SHOW synchronous_commit")] {
                 let value: String =
@@ -224,7 +244,7 @@ impl Db {
     pub fn dialect(&self) -> Dialect {
         match self.pools {
             Pools::Sqlite { .. } => Dialect::Sqlite,
-            Pools::Postgres(_) => Dialect::Postgres,
+            Pools::Postgres { .. } => Dialect::Postgres,
         }
     }
 
@@ -232,7 +252,7 @@ impl Db {
     pub async fn begin_read(&self) -> Result<Tx, DbError> {
         let inner = match &self.pools {
             Pools::Sqlite { read, .. } => read.begin_with("BEGIN DEFERRED").await.map(TxInner::Sqlite),
-            Pools::Postgres(pool) => pool.begin_with("BEGIN READ ONLY").await.map(TxInner::Postgres),
+            Pools::Postgres { pool, .. } => pool.begin_with("BEGIN READ ONLY").await.map(TxInner::Postgres),
         };
         inner.map(|inner| Tx { inner, origin: self.origin }).map_err(DbError::in_op("begin_read"))
     }
@@ -241,16 +261,32 @@ impl Db {
     pub async fn begin_write(&self) -> Result<Tx, DbError> {
         let inner = match &self.pools {
             Pools::Sqlite { write, .. } => write.begin_with("BEGIN IMMEDIATE").await.map(TxInner::Sqlite),
-            Pools::Postgres(pool) => pool.begin_with("BEGIN").await.map(TxInner::Postgres),
+            Pools::Postgres { pool, .. } => pool.begin_with("BEGIN").await.map(TxInner::Postgres),
         };
         inner.map(|inner| Tx { inner, origin: self.origin }).map_err(DbError::in_op("begin_write"))
+    }
+
+    /// Begins a transaction that writes and must not wait behind lists and reports: those of the scheduler's verbs. On
+    /// PostgreSQL it has a connection that was not used for anything else, with its statements prepared.
+    pub async fn begin_hot(&self) -> Result<Tx, DbError> {
+        let Pools::Postgres { hot, .. } = &self.pools else { return self.begin_write().await };
+        let inner = hot.begin_with("BEGIN").await.map(TxInner::Postgres);
+        inner.map(|inner| Tx { inner, origin: self.origin }).map_err(DbError::in_op("begin_hot"))
+    }
+
+    /// Moves what was written from SQLite's log into its file, beside the writer: left to itself, every so many commits
+    /// one would have to wait for that. Nothing on PostgreSQL, which does so by itself.
+    pub async fn checkpoint(&self) -> Result<(), DbError> {
+        let Pools::Sqlite { read, .. } = &self.pools else { return Ok(()) };
+        let done = sqlx::query("PRAGMA wal_checkpoint(PASSIVE)").execute(read).await;
+        done.map(drop).map_err(DbError::in_op("checkpoint"))
     }
 
     /// Runs the migrations that the database lacks.
     pub async fn migrate(&self) -> Result<(), ConnectError> {
         match &self.pools {
             Pools::Sqlite { write, .. } => SQLITE_MIGRATIONS.run(write).await,
-            Pools::Postgres(pool) => POSTGRES_MIGRATIONS.run(pool).await,
+            Pools::Postgres { pool, .. } => POSTGRES_MIGRATIONS.run(pool).await,
         }
         .map_err(|error| match error {
             MigrateError::VersionMissing(version) => ConnectError::TooNew { version },
@@ -263,7 +299,7 @@ impl Db {
         const APPLIED: &str = "SELECT version FROM _sqlx_migrations ORDER BY version";
         let applied: Result<Vec<i64>, sqlx::Error> = match &self.pools {
             Pools::Sqlite { read, .. } => sqlx::query_scalar(APPLIED).fetch_all(read).await,
-            Pools::Postgres(pool) => sqlx::query_scalar(APPLIED).fetch_all(pool).await,
+            Pools::Postgres { pool, .. } => sqlx::query_scalar(APPLIED).fetch_all(pool).await,
         };
         // A fresh database has no ledger yet.
         let applied = applied.unwrap_or_default();
@@ -292,7 +328,7 @@ impl Db {
     /// The PostgreSQL pool, for listening; `None` on SQLite, where one server is all there is.
     pub(crate) fn postgres(&self) -> Option<&PgPool> {
         match &self.pools {
-            Pools::Postgres(pool) => Some(pool),
+            Pools::Postgres { pool, .. } => Some(pool),
             Pools::Sqlite { .. } => None,
         }
     }
@@ -304,7 +340,10 @@ impl Db {
                 read.close().await;
                 write.close().await;
             }
-            Pools::Postgres(pool) => pool.close().await,
+            Pools::Postgres { pool, hot } => {
+                hot.close().await;
+                pool.close().await;
+            }
         }
     }
 }
@@ -319,6 +358,32 @@ fn sqlite_pool() -> SqlitePoolOptions {
             Ok(!connection.is_in_transaction())
         })
     })
+}
+
+/// A pool whose connections plan each statement once. The statements are few, and none is better off with a plan for its
+/// own values; without this the server would plan each one five times on each connection, and some for ever.
+fn postgres_pool() -> PgPoolOptions {
+    PgPoolOptions::new()
+        .acquire_timeout(Duration::from_secs(10))
+        .test_before_acquire(false)
+        .before_acquire(|connection, meta| {
+            Box::pin(async move {
+                if meta.idle_for >= TRUSTED {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        })
+        .after_connect(|connection, _| {
+            Box::pin(async move {
+                // Not every database that speaks PostgreSQL's protocol has the setting, and none needs it.
+                let set = sqlx::query("SET plan_cache_mode = force_generic_plan").execute(connection).await;
+                if let Err(error) = set {
+                    tracing::debug!(%error, "the database plans statements in its own way");
+                }
+                Ok(())
+            })
+        })
 }
 
 /// Makes the database file, readable by its owner only, where there is none. Its companions take over its mode.

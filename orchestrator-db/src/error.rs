@@ -108,6 +108,19 @@ impl DbError {
         matches!(error.code().as_deref(), Some("40P01" | "40001" | "5" | "6" | "261" | "517"))
     }
 
+    /// The same failure for another caller of a shared transaction, where it was none of theirs: the database is away.
+    pub fn for_another(&self) -> Option<Self> {
+        let Self::Driver { op, source } = self else { return None };
+        let source = match source {
+            sqlx::Error::Io(error) => sqlx::Error::Io(std::io::Error::new(error.kind(), error.to_string())),
+            sqlx::Error::PoolTimedOut => sqlx::Error::PoolTimedOut,
+            sqlx::Error::PoolClosed => sqlx::Error::PoolClosed,
+            sqlx::Error::WorkerCrashed => sqlx::Error::WorkerCrashed,
+            _ => return None,
+        };
+        Some(Self::Driver { op, source })
+    }
+
     /// Attaches the storage call's name to what the driver said, and tells conflicts apart.
     pub(crate) fn in_op(op: &'static str) -> impl FnOnce(sqlx::Error) -> Self {
         move |source| match &source {

@@ -10,7 +10,7 @@ use crate::dialect::Dialect;
 use crate::error::DbError;
 use crate::tx::{Tx, TxInner};
 
-const CHANNEL: &str = "orchestrator";
+pub(crate) const CHANNEL: &str = "orchestrator";
 
 /// What changed.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -52,18 +52,8 @@ struct Notification {
 impl Tx {
     /// Tells the other servers, when this transaction commits. Call it at most once a transaction, with all hints.
     pub async fn notify(&mut self, hints: &[Hint]) -> Result<(), DbError> {
-        let origin = self.origin;
-        let TxInner::Postgres(transaction) = &mut self.inner else { return Ok(()) };
-        if hints.is_empty() {
-            return Ok(());
-        }
-        // A notification holds 8,000 bytes at most.
-        let mut notification = Notification { from: origin, hints: Some(hints.to_vec()) };
-        let mut payload = serde_json::to_string(&notification).unwrap_or_default();
-        if payload.len() > 7_500 {
-            notification.hints = None;
-            payload = serde_json::to_string(&notification).unwrap_or_default();
-        }
+        let payload = self.notification(hints);
+        let (TxInner::Postgres(transaction), Some(payload)) = (&mut self.inner, payload) else { return Ok(()) };
         sqlx::query("SELECT pg_notify($1, $2)")
             .bind(CHANNEL)
             .bind(payload)
@@ -71,6 +61,21 @@ impl Tx {
             .await
             .map_err(DbError::in_op("notify"))?;
         Ok(())
+    }
+
+    /// What is sent to other servers; nothing where there are none, or nothing is to be told.
+    pub(crate) fn notification(&self, hints: &[Hint]) -> Option<String> {
+        if hints.is_empty() || self.dialect() == Dialect::Sqlite {
+            return None;
+        }
+        // A notification holds 8,000 bytes at most.
+        let mut notification = Notification { from: self.origin, hints: Some(hints.to_vec()) };
+        let payload = serde_json::to_string(&notification).unwrap_or_default();
+        if payload.len() <= 7_500 {
+            return Some(payload);
+        }
+        notification.hints = None;
+        Some(serde_json::to_string(&notification).unwrap_or_default())
     }
 }
 

@@ -11,6 +11,7 @@ mod credential;
 mod decision;
 mod dialect;
 mod error;
+mod glance;
 mod hint;
 mod id_part;
 mod job;
@@ -33,8 +34,12 @@ pub use connect::{ConnectError, Db, DbOptions, MigrationStatus};
 pub use decision::{Decision, DecisionKind};
 pub use dialect::Dialect;
 pub use error::{Corrupt, DbError, Readable};
+pub use glance::Glance;
 pub use hint::{Heard, Hint, Listener};
-pub use job::{Assign, CancelBy, Candidate, Grant, JobCounts, JobFilter, LockedJob, NewJob, Rank, Renewed};
+pub use job::{
+    Assign, CancelBy, Candidate, Grant, Holder, JobCounts, JobFilter, JobStart, LockedJob, NewJob, Rank, Renewed,
+    StartedJob,
+};
 pub use log::{LogFilter, LogPosition};
 pub use orchestrator_core::job::OutputChunk;
 pub use page::PageRequest;
@@ -43,6 +48,6 @@ pub use queue::{
     StatusBy, StatusChange, StatusError,
 };
 pub use token::{NewToken, StoredToken};
-pub use trigger::{StoredTrigger, TriggerCounts, TriggerFilter, TriggerProgress};
+pub use trigger::{StoredNextRun, StoredTrigger, TriggerCounts, TriggerFilter, TriggerProgress};
 pub use tx::Tx;
-pub use worker::{NewSession, StoredWorker, WorkerLoad, WorkerStanding};
+pub use worker::{LockedLoads, NewSession, StoredWorker, WorkerLoad, WorkerStanding};

@@ -27,6 +27,7 @@ const ROOTS: &[&Statements] = &[
     &crate::constant::STATEMENTS,
     &crate::credential::STATEMENTS,
     &crate::decision::STATEMENTS,
+    &crate::glance::STATEMENTS,
     &crate::job::STATEMENTS,
     &crate::log::STATEMENTS,
     &crate::output::STATEMENTS,

@@ -6,10 +6,12 @@ use orchestrator_core::clock::Timestamp;
 use orchestrator_core::id::{JobId, TriggerId};
 use orchestrator_core::lease::LEASE;
 use orchestrator_core::text::WorkerName;
-use orchestrator_db::{Assign, Candidate, DbError, Grant, Tx, WorkerLoad};
+use orchestrator_core::worker::WorkerState;
+use orchestrator_db::{Assign, Candidate, DbError, Grant, LockedLoads, NewJob, Rank, Tx, WorkerLoad};
 
 use crate::claim::ClaimError;
 use crate::engine::{Tick, Written};
+use crate::evaluate::Evaluated;
 use crate::placement::{Ask, Placement, Placer};
 use crate::scheduler::Scheduler;
 use crate::waiting::WaitingClaim;
@@ -18,24 +20,59 @@ type Answers = Vec<(u64, Result<Vec<Grant>, ClaimError>)>;
 type Asking<'a> = Vec<(u64, &'a WaitingClaim)>;
 
 impl Scheduler {
-    /// Places jobs under the locks of the workers that ask.
+    /// Makes the jobs that were decided upon, where nothing else is queued: they are the only candidates, their triggers
+    /// are locked already, and those that fit a worker that asks are its own from the beginning.
+    pub(crate) async fn create_assigned(
+        &self,
+        tx: &mut Tx,
+        tick: &mut Tick<'_, '_>,
+        loads: &LockedLoads,
+        evaluated: &Evaluated,
+        written: &mut Written,
+    ) -> Result<(), DbError> {
+        let claims = tick.stock.claims();
+        let asking = asking(tx, &claims, &loads.workers, written).await?;
+        let asks = asks_of(&asking);
+        let mut placer = Placer::new(&asks, &loads.workers);
+        let mut candidates: Vec<Candidate> = evaluated.jobs.iter().map(candidate_of).collect();
+        candidates.sort_unstable_by_key(|candidate| candidate.rank);
+        // Where nobody is left to ask, nothing is placed or reserved.
+        if asks.is_empty() {
+            candidates.clear();
+        }
+        if candidates.iter().any(|job| job.is_blocking) {
+            placer.know(&tx.worker_loads().await?);
+        }
+        for job in &candidates {
+            placer.place(job);
+        }
+        let placement = placer.placement;
+        let assigns: HashMap<JobId, Assign> =
+            placement.assignments.iter().map(|(job, ask)| (*job, assign_to(*job, asking[*ask].1))).collect();
+        let reserved = placement.reservations.into_iter().filter_map(|(job, worker)| Some((job, worker?))).collect();
+        let (created, grants) =
+            tx.job_insert_placed(&evaluated.jobs, &assigns, &reserved, tick.now, tick.now + LEASE).await?;
+        written.created = created;
+        let unplaced = evaluated.jobs.len() - assigns.len();
+        written.summary.more |= grants.len() < assigns.len() || unplaced > 0 && tick.stock.has_others();
+        note_grants(&asking, &assigns, grants, written);
+        Ok(())
+    }
+
+    /// Places queued jobs under the locks of the workers that ask.
     pub(crate) async fn assign(
         &self,
         tx: &mut Tx,
-        tick: &mut Tick<'_>,
-        loads: &[WorkerLoad],
+        tick: &mut Tick<'_, '_>,
+        loads: &LockedLoads,
         written: &mut Written,
     ) -> Result<(), DbError> {
-        let asking = split_by_session(tick.claims, loads, &mut written.answers);
-        let asking = answer_repeats(tx, asking, &mut written.answers).await?;
+        let claims = tick.stock.claims();
+        let asking = asking(tx, &claims, &loads.workers, written).await?;
         if asking.is_empty() || tick.tried.as_ref().is_some_and(|tried| tried.chosen) {
             return Ok(());
         }
-        let asks: Vec<Ask> = asking
-            .iter()
-            .map(|(_, claim)| Ask { worker: claim.worker.clone(), free_slots: claim.free_slots })
-            .collect();
-        let (mut placement, triggers) = plan(tx, tick.now, &asks, loads).await?;
+        let (mut placement, triggers) = plan(tx, tick.now, &asks_of(&asking), &loads.workers).await?;
         keep_one(tick, &mut placement);
         // A trigger that another transaction holds would make us wait, or worse, for each other: its jobs come next time.
         let wanted: BTreeSet<TriggerId> =
@@ -45,23 +82,64 @@ impl Scheduler {
             .assignments
             .iter()
             .filter(|(job, _)| triggers.get(job).is_some_and(|trigger| free.contains(trigger)))
-            .map(|(job, ask)| Assign {
-                job: *job,
-                worker: asking[*ask].1.worker.clone(),
-                session: asking[*ask].1.session,
-                request: asking[*ask].1.request,
-            })
+            .map(|(job, ask)| assign_to(*job, asking[*ask].1))
             .collect();
         tx.job_reserve(&placement.reservations).await?;
         let grants =
             if assigns.is_empty() { Vec::new() } else { tx.job_assign(&assigns, tick.now, tick.now + LEASE).await? };
-        written.summary.assigned = grants.len();
-        written.summary.more |= grants.len() < placement.assignments.len();
-        written.touched.extend(grants.iter().map(|grant| grant.job.trigger_id));
-        written.granted = grants.iter().map(|grant| grant.job.id).collect();
-        written.answers.extend(share_out(&asking, &assigns, grants));
+        let hopeful = !placement.assignments.is_empty() || !placement.reservations.is_empty();
+        written.summary.more |= grants.len() < placement.assignments.len() || hopeful && tick.stock.has_others();
+        let assigns = assigns.into_iter().map(|assign| (assign.job, assign)).collect();
+        note_grants(&asking, &assigns, grants, written);
         Ok(())
     }
+}
+
+/// Who asks, of those whose session stands and whose call is not a repetition that is answered already.
+async fn asking<'a>(
+    tx: &mut Tx,
+    claims: &'a [(u64, WaitingClaim)],
+    loads: &[WorkerLoad],
+    written: &mut Written,
+) -> Result<Asking<'a>, DbError> {
+    let particular: BTreeSet<&WorkerName> =
+        loads.iter().filter(|load| takes_no_other(load)).map(|load| &load.name).collect();
+    let keys = claims.iter().filter(|(_, claim)| particular.contains(&claim.worker)).map(|(key, _)| *key);
+    written.particular.extend(keys);
+    let asking = split_by_session(claims, loads, &mut written.answers);
+    answer_repeats(tx, asking, &mut written.answers).await
+}
+
+/// Whether a worker takes only jobs that name it, or none at all.
+fn takes_no_other(load: &WorkerLoad) -> bool {
+    load.exclusive || load.drain_requested || load.state != WorkerState::Up
+}
+
+fn asks_of(asking: &Asking<'_>) -> Vec<Ask> {
+    asking.iter().map(|(_, claim)| Ask { worker: claim.worker.clone(), free_slots: claim.free_slots }).collect()
+}
+
+fn assign_to(job: JobId, claim: &WaitingClaim) -> Assign {
+    Assign { job, worker: claim.worker.clone(), session: claim.session, request: claim.request }
+}
+
+/// A job that is still to be made, as claims see it.
+fn candidate_of(job: &NewJob) -> Candidate {
+    Candidate {
+        id: job.id,
+        trigger_id: job.trigger_id,
+        is_blocking: job.snapshot.is_blocking,
+        whitelist: job.snapshot.worker_whitelist.clone(),
+        reserved_worker: None,
+        rank: Rank::of(job),
+    }
+}
+
+fn note_grants(asking: &Asking<'_>, assigns: &HashMap<JobId, Assign>, grants: Vec<Grant>, written: &mut Written) {
+    written.summary.assigned = grants.len();
+    written.assigned_of = grants.iter().map(|grant| grant.job.trigger_id).collect();
+    written.granted = grants.iter().map(|grant| grant.job.id).collect();
+    written.answers.extend(share_out(asking, assigns, grants));
 }
 
 /// Claims of the workers' current sessions; the others are over.
@@ -120,7 +198,7 @@ async fn plan(
 }
 
 /// Leaves the first placed job that was not tried, where only one thing may be taken on.
-fn keep_one(tick: &mut Tick<'_>, placement: &mut Placement) {
+fn keep_one(tick: &mut Tick<'_, '_>, placement: &mut Placement) {
     let Some(tried) = tick.tried.as_deref_mut() else { return };
     placement.assignments.retain(|(job, _)| !tried.jobs.contains(job));
     placement.assignments.truncate(1);
@@ -130,12 +208,11 @@ fn keep_one(tick: &mut Tick<'_>, placement: &mut Placement) {
 }
 
 /// Sorts grants by the ask that they answer. Asks that got nothing go on waiting.
-fn share_out(asking: &Asking<'_>, assigns: &[Assign], grants: Vec<Grant>) -> Answers {
-    let requests: HashMap<JobId, _> = assigns.iter().map(|assign| (assign.job, assign.request)).collect();
+fn share_out(asking: &Asking<'_>, assigns: &HashMap<JobId, Assign>, grants: Vec<Grant>) -> Answers {
     let mut by_request: HashMap<_, Vec<Grant>> = HashMap::new();
     for grant in grants {
-        if let Some(request) = requests.get(&grant.job.id) {
-            by_request.entry(*request).or_default().push(grant);
+        if let Some(assign) = assigns.get(&grant.job.id) {
+            by_request.entry(assign.request).or_default().push(grant);
         }
     }
     asking

@@ -2,14 +2,13 @@
 //! depends on this stream.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use orchestrator_core::id::{JobId, SessionId};
 use orchestrator_core::lease::LeaseToken;
 use orchestrator_core::text::WorkerName;
-use orchestrator_db::{DbError, Hint};
-use tokio::sync::broadcast::Receiver;
-use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::watch;
+use orchestrator_db::DbError;
+use tokio::sync::{Notify, watch};
 
 use crate::scheduler::Scheduler;
 
@@ -32,7 +31,7 @@ pub struct Commands {
     scheduler: Scheduler,
     worker: WorkerName,
     session: SessionId,
-    changes: Receiver<Hint>,
+    word: Arc<Notify>,
     losses: watch::Receiver<u64>,
     told: BTreeSet<(JobId, LeaseToken)>,
     draining: bool,
@@ -44,9 +43,9 @@ impl Scheduler {
     pub fn commands(&self, worker: WorkerName, session: SessionId) -> Commands {
         Commands {
             scheduler: self.clone(),
+            word: self.signals().subscribe_to_worker(&worker),
             worker,
             session,
-            changes: self.changes(),
             losses: self.signals().subscribe_to_losses(),
             told: BTreeSet::new(),
             draining: false,
@@ -72,18 +71,10 @@ impl Commands {
 
     /// Waits until something about this worker may have changed; false when there will be no more word.
     async fn word_for_us(&mut self) -> bool {
-        loop {
-            let heard = tokio::select! {
-                heard = self.changes.recv() => heard,
-                lost = self.losses.changed() => return lost.is_ok(),
-            };
-            match heard {
-                Ok(Hint::Worker { name }) if name == self.worker.as_str() => return true,
-                Ok(_) => {}
-                // Word was lost: look.
-                Err(RecvError::Lagged(_)) => return true,
-                Err(RecvError::Closed) => return false,
-            }
+        tokio::select! {
+            () = self.word.notified() => true,
+            // Word was lost: look.
+            lost = self.losses.changed() => lost.is_ok(),
         }
     }
 

@@ -42,6 +42,7 @@ pub struct Circumstances {
 pub(crate) fn progress_of(stored: &StoredTrigger) -> TriggerProgress {
     TriggerProgress {
         id: stored.trigger.id,
+        stored: (&stored.trigger.kind).into(),
         next_run: stored.trigger.kind.next_run(),
         due_at: stored.due_at,
         buffered_at: stored.buffered_at,

@@ -48,7 +48,6 @@ impl Ended<'_> {
         }
         let buffered = if retried { false } else { self.go_on(tx, &mut progress).await? };
         tx.trigger_save_progress(std::slice::from_ref(&progress)).await?;
-        tx.trigger_refresh_status(&[self.trigger.trigger.id]).await?;
         hints.extend([Hint::Job { id }, Hint::Triggers]);
         if retried || buffered || self.job.job.worker_name.is_some() {
             // A slot is free, or a job is new.

@@ -7,13 +7,23 @@ use std::collections::BTreeSet;
 
 use orchestrator_core::clock::Timestamp;
 use orchestrator_core::id::{JobId, TriggerId};
-use orchestrator_db::{DbError, Grant, Hint, Tx};
+use orchestrator_core::text::WorkerName;
+use orchestrator_db::{DbError, Grant, Hint, LockedLoads, Tx};
 
 use crate::claim::ClaimError;
 use crate::scheduler::Scheduler;
 use crate::transaction::MOST_RERUNS;
-use crate::waiting::WaitingClaim;
+use crate::waiting::{Stock, WaitingClaim, Wanted};
 use crate::wake::Marks;
+
+/// Where no more claims wait, all are looked at: placing knows them all, and locking them costs little.
+const MOST_ASKING: usize = 256;
+
+/// Claims that are looked at beside those that seem to be needed.
+const SPARE_ASKS: usize = 32;
+
+/// Due triggers and queued jobs that are counted to see how many claims are needed.
+const MOST_PEEKED: u32 = 500;
 
 /// What one tick did.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -24,6 +34,8 @@ pub struct TickSummary {
     pub assigned: usize,
     /// Instants that were decided against.
     pub declined: usize,
+    /// Workers were asked that take none of the jobs there are; others are still to be asked.
+    pub asked_in_vain: bool,
     /// There is more to do at once.
     pub more: bool,
     /// When there is something to do by the clock.
@@ -34,7 +46,7 @@ impl TickSummary {
     /// Whether anything came of it. Two fruitless ticks in a row must not be followed by a third at once: what seems to
     /// be due may be locked by someone, or unreadable.
     pub(crate) fn is_fruitless(&self) -> bool {
-        self.created == 0 && self.assigned == 0 && self.declined == 0
+        self.created == 0 && self.assigned == 0 && self.declined == 0 && !self.asked_in_vain
     }
 
     fn add(&mut self, other: &Self) {
@@ -51,8 +63,10 @@ pub(crate) struct Written {
     pub(crate) summary: TickSummary,
     /// Per ask: its grants, or why it was refused.
     pub(crate) answers: Vec<(u64, Result<Vec<Grant>, ClaimError>)>,
-    /// Triggers whose jobs or standing changed.
-    pub(crate) touched: BTreeSet<TriggerId>,
+    /// Asks whose workers take only jobs that name them.
+    pub(crate) particular: Vec<u64>,
+    /// Triggers whose jobs were assigned.
+    pub(crate) assigned_of: BTreeSet<TriggerId>,
     pub(crate) created: Vec<JobId>,
     pub(crate) granted: BTreeSet<JobId>,
     nothing_queued: bool,
@@ -75,10 +89,10 @@ impl Tried {
 
 /// What one transaction is about.
 #[derive(Debug)]
-pub(crate) struct Tick<'a> {
+pub(crate) struct Tick<'a, 's> {
     pub(crate) now: Timestamp,
     pub(crate) marks: &'a Marks,
-    pub(crate) claims: &'a [(u64, WaitingClaim)],
+    pub(crate) stock: &'a mut Stock<'s>,
     /// Set when it may take on one thing only.
     pub(crate) tried: Option<&'a mut Tried>,
 }
@@ -87,6 +101,11 @@ impl Scheduler {
     /// Evaluates what is due and assigns what waits, once. Tests call it with a clock of their own.
     pub async fn tick(&self, now: Timestamp) -> Result<TickSummary, DbError> {
         self.tick_marked(now, &Marks { everything: true, ..Marks::default() }).await
+    }
+
+    /// As [`Scheduler::tick`], but on word only: what was to be due next is due. This is what the loop does at that instant.
+    pub async fn tick_due(&self, now: Timestamp) -> Result<TickSummary, DbError> {
+        self.tick_marked(now, &Marks { due: true, ..Marks::default() }).await
     }
 
     pub(crate) async fn tick_marked(&self, now: Timestamp, marks: &Marks) -> Result<TickSummary, DbError> {
@@ -123,10 +142,13 @@ impl Scheduler {
         marks: &Marks,
         mut tried: Option<&mut Tried>,
     ) -> Result<TickSummary, DbError> {
-        let stock = self.waiting().take_stock();
+        if marks.workers {
+            self.waiting().try_all_again();
+        }
+        let mut stock = self.waiting().take_stock();
         let mut reruns = 0;
-        let written = loop {
-            let mut tick = Tick { now, marks, claims: stock.claims(), tried: tried.as_deref_mut() };
+        let mut written = loop {
+            let mut tick = Tick { now, marks, stock: &mut stock, tried: tried.as_deref_mut() };
             match self.run_tick(&mut tick).await {
                 Err(error) if reruns < MOST_RERUNS && error.is_contention() => reruns += 1,
                 result => break result?,
@@ -135,17 +157,20 @@ impl Scheduler {
         for (key, answer) in written.answers {
             self.waiting().answer(key, answer);
         }
+        if self.waiting().are_particular(&written.particular) && !written.nothing_queued && stock.has_others() {
+            written.summary.asked_in_vain = true;
+            written.summary.more = true;
+        }
         if written.nothing_queued {
             self.signals().be_quiet();
         }
         Ok(written.summary)
     }
 
-    async fn run_tick(&self, tick: &mut Tick<'_>) -> Result<Written, DbError> {
-        let mut tx = self.db().begin_write().await?;
+    async fn run_tick(&self, tick: &mut Tick<'_, '_>) -> Result<Written, DbError> {
+        let mut tx = self.db().begin_hot().await?;
         match self.tick_in(&mut tx, tick).await {
             Ok((written, hints)) => {
-                tx.notify(&hints).await?;
                 tx.commit().await?;
                 // This engine has just seen to it.
                 self.signals().tell(&hints);
@@ -159,56 +184,87 @@ impl Scheduler {
         }
     }
 
-    async fn tick_in(&self, tx: &mut Tx, tick: &mut Tick<'_>) -> Result<(Written, Vec<Hint>), DbError> {
+    async fn tick_in(&self, tx: &mut Tx, tick: &mut Tick<'_, '_>) -> Result<(Written, Vec<Hint>), DbError> {
         let mut written = Written::default();
-        let any_queued = tx.job_any_queued().await?;
-        let may_assign = !tick.claims.is_empty() && (any_queued || will_create(tx, tick).await?);
-        let loads = if may_assign { tx.worker_lock_loads(&workers_of(tick.claims)).await? } else { Vec::new() };
-        self.evaluate(tx, tick, &mut written).await?;
-        if may_assign {
-            self.assign(tx, tick, &loads, &mut written).await?;
+        let somebody_waits = tick.stock.count() > 0;
+        let may_assign = somebody_waits && expects_jobs(tx, tick).await?;
+        let loads = if may_assign { lock_workers(tx, tick).await? } else { LockedLoads::default() };
+        let evaluated = self.evaluate(tx, tick, &mut written).await?;
+        if may_assign && !loads.any_queued && tick.tried.is_none() {
+            self.create_assigned(tx, tick, &loads, &evaluated, &mut written).await?;
         } else {
-            // A poll found what no word had announced.
-            written.summary.more |= !tick.claims.is_empty() && !written.created.is_empty();
+            written.created = tx.job_insert(&evaluated.jobs, tick.now).await?;
+            if may_assign {
+                self.assign(tx, tick, &loads, &mut written).await?;
+            } else {
+                // A poll found what no word had announced.
+                written.summary.more |= somebody_waits && !written.created.is_empty();
+            }
         }
-        let touched: Vec<TriggerId> = written.touched.iter().copied().collect();
+        written.summary.created = written.created.len();
+        evaluated.save(tx).await?;
+        let touched: Vec<TriggerId> = written.assigned_of.difference(&evaluated.ids()).copied().collect();
         if !touched.is_empty() {
             tx.trigger_refresh_status(&touched).await?;
         }
-        written.summary.next_due = earliest(tx.trigger_next_due().await?, tx.job_next_not_before(tick.now).await?);
-        written.nothing_queued = !any_queued && written.created.is_empty();
-        let hints = hints_of(&written);
+        let hints = hints_of(&written, !touched.is_empty() || !evaluated.is_empty());
+        let left = tx.glance_and_notify(tick.now, &hints).await?;
+        written.summary.next_due = left.next();
+        written.nothing_queued = !left.any_queued;
         Ok((written, hints))
     }
 }
 
-/// Whether the evaluation is likely to make jobs, so that workers are locked before triggers, as everyone does.
-async fn will_create(tx: &mut Tx, tick: &Tick<'_>) -> Result<bool, DbError> {
-    if !tick.marks.queues.is_empty() {
+/// Whether there is likely to be something to hand out, so that workers are locked before triggers, as everyone does. Word
+/// of it costs no statement; a poll looks.
+async fn expects_jobs(tx: &mut Tx, tick: &Tick<'_, '_>) -> Result<bool, DbError> {
+    if tick.marks.due || !tick.marks.queues.is_empty() {
         return Ok(true);
     }
-    Ok(tx.trigger_next_due().await?.is_some_and(|due| due <= tick.now))
+    let glance = tx.glance(tick.now).await?;
+    Ok(glance.any_queued || glance.next_due.is_some_and(|due| due <= tick.now))
 }
 
-fn workers_of(claims: &[(u64, WaitingClaim)]) -> Vec<orchestrator_core::text::WorkerName> {
+/// Locks the workers of the claims that this transaction decides about, and reads what they carry. Where many wait, only
+/// as many are locked as there may be jobs, and those that jobs name.
+async fn lock_workers(tx: &mut Tx, tick: &mut Tick<'_, '_>) -> Result<LockedLoads, DbError> {
+    if tick.stock.count() <= MOST_ASKING {
+        tick.stock.pick_all();
+    } else {
+        let wanted = wanted(tx, tick).await?;
+        tick.stock.pick(&wanted);
+    }
+    tx.worker_lock_loads(&workers_of(&tick.stock.claims())).await
+}
+
+/// Which claims are needed for what is due and what is queued, as it seems before anything is locked.
+async fn wanted(tx: &mut Tx, tick: &Tick<'_, '_>) -> Result<Wanted, DbError> {
+    // Jobs of queue triggers are few, and what is not placed now is placed in the next tick.
+    let mut wanted = Wanted { any: SPARE_ASKS, ..Wanted::default() };
+    let mut add = |whitelist: Vec<WorkerName>| {
+        wanted.any += usize::from(whitelist.is_empty());
+        wanted.named.extend(whitelist);
+    };
+    tx.trigger_due_whitelists(tick.now, MOST_PEEKED).await?.into_iter().for_each(&mut add);
+    for job in tx.job_candidates(tick.now, None, MOST_PEEKED).await? {
+        add(job.whitelist);
+        add(job.reserved_worker.into_iter().collect());
+    }
+    Ok(wanted)
+}
+
+fn workers_of(claims: &[(u64, WaitingClaim)]) -> Vec<WorkerName> {
     let workers: BTreeSet<_> = claims.iter().map(|(_, claim)| claim.worker.clone()).collect();
     workers.into_iter().collect()
 }
 
-fn hints_of(written: &Written) -> Vec<Hint> {
+fn hints_of(written: &Written, triggers_changed: bool) -> Vec<Hint> {
     let mut hints: Vec<Hint> = written.granted.iter().map(|id| Hint::Job { id: *id }).collect();
     if written.created.iter().any(|id| !written.granted.contains(id)) {
         hints.push(Hint::Jobs);
     }
-    if !written.touched.is_empty() {
+    if triggers_changed {
         hints.push(Hint::Triggers);
     }
     hints
-}
-
-fn earliest(a: Option<Timestamp>, b: Option<Timestamp>) -> Option<Timestamp> {
-    match (a, b) {
-        (Some(a), Some(b)) => Some(a.min(b)),
-        (a, b) => a.or(b),
-    }
 }

@@ -1,6 +1,6 @@
 //! Due triggers become jobs, or decisions not to run.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use orchestrator_core::clock::Timestamp;
 use orchestrator_core::id::{JobId, TriggerId};
@@ -16,20 +16,48 @@ use crate::scheduler::Scheduler;
 /// Triggers that one transaction evaluates at most.
 const BATCH: u32 = 500;
 
+/// What an evaluation came to: decided under the triggers' locks, and still to be written.
+#[derive(Debug, Default)]
+pub(crate) struct Evaluated {
+    verdicts: Vec<Verdict>,
+    /// What is to be made.
+    pub(crate) jobs: Vec<NewJob>,
+}
+
+impl Evaluated {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.verdicts.is_empty()
+    }
+
+    /// The triggers that are written.
+    pub(crate) fn ids(&self) -> BTreeSet<TriggerId> {
+        self.verdicts.iter().map(|verdict| verdict.progress.id).collect()
+    }
+
+    /// Writes where the triggers stand, after their jobs were written.
+    pub(crate) async fn save(&self, tx: &mut Tx) -> Result<(), DbError> {
+        let progress: Vec<_> = self.verdicts.iter().map(|verdict| verdict.progress.clone()).collect();
+        tx.trigger_save_progress(&progress).await?;
+        let decisions: Vec<_> = self.verdicts.iter().flat_map(|verdict| verdict.decisions.iter().cloned()).collect();
+        if decisions.is_empty() { Ok(()) } else { tx.decision_insert(&decisions).await }
+    }
+}
+
 impl Scheduler {
+    /// Locks what is due and decides about it. Nothing is written yet.
     pub(crate) async fn evaluate(
         &self,
         tx: &mut Tx,
-        tick: &mut Tick<'_>,
+        tick: &mut Tick<'_, '_>,
         written: &mut Written,
-    ) -> Result<(), DbError> {
+    ) -> Result<Evaluated, DbError> {
         let mut stored = tx.trigger_lock_due(tick.now, BATCH).await?.rows;
         written.summary.more |= stored.len() >= BATCH as usize;
         let watchers = watchers(tx, tick, &stored).await?;
         stored.extend(watchers);
         keep_one(tick, &mut stored);
         if stored.is_empty() {
-            return Ok(());
+            return Ok(Evaluated::default());
         }
         let ids: Vec<TriggerId> = stored.iter().map(|stored| stored.trigger.id).collect();
         let active = tx.trigger_active_jobs(&ids).await?;
@@ -46,11 +74,12 @@ impl Scheduler {
             })
             .filter(|(stored, verdict)| changes(stored, verdict))
             .collect();
-        written.created = write_verdicts(tx, &verdicts, tick.now).await?;
-        written.summary.created = written.created.len();
         written.summary.declined = verdicts.iter().map(|(_, verdict)| verdict.decisions.len()).sum();
-        written.touched.extend(verdicts.iter().map(|(stored, _)| stored.trigger.id));
-        Ok(())
+        let jobs = verdicts
+            .iter()
+            .flat_map(|(stored, verdict)| verdict.run.iter().map(|instant| new_job(&stored.trigger, *instant)))
+            .collect();
+        Ok(Evaluated { verdicts: verdicts.into_iter().map(|(_, verdict)| verdict).collect(), jobs })
     }
 
     fn verdict(
@@ -76,7 +105,7 @@ fn changes(stored: &StoredTrigger, verdict: &Verdict) -> bool {
 }
 
 /// Queue triggers that see enough elements: of the queues that were named, or of all at a poll.
-async fn watchers(tx: &mut Tx, tick: &Tick<'_>, due: &[StoredTrigger]) -> Result<Vec<StoredTrigger>, DbError> {
+async fn watchers(tx: &mut Tx, tick: &Tick<'_, '_>, due: &[StoredTrigger]) -> Result<Vec<StoredTrigger>, DbError> {
     let queues: Vec<QueueName> = tick.marks.queues.iter().cloned().collect();
     let named = match (tick.marks.everything, queues.is_empty()) {
         (true, _) => None,
@@ -99,7 +128,7 @@ async fn watchers(tx: &mut Tx, tick: &Tick<'_>, due: &[StoredTrigger]) -> Result
 }
 
 /// Leaves the first trigger that was not tried, where only one thing may be taken on.
-fn keep_one(tick: &mut Tick<'_>, stored: &mut Vec<StoredTrigger>) {
+fn keep_one(tick: &mut Tick<'_, '_>, stored: &mut Vec<StoredTrigger>) {
     let Some(tried) = tick.tried.as_deref_mut() else { return };
     stored.retain(|stored| !tried.triggers.contains(&stored.trigger.id));
     stored.truncate(1);
@@ -117,25 +146,6 @@ async fn count_ready(tx: &mut Tx, trigger: &Trigger, ready: &mut HashMap<QueueNa
         ready.insert(queue_name.clone(), tx.queue_ready_count(queue_name, most).await?);
     }
     Ok(())
-}
-
-async fn write_verdicts(
-    tx: &mut Tx,
-    verdicts: &[(StoredTrigger, Verdict)],
-    now: Timestamp,
-) -> Result<Vec<JobId>, DbError> {
-    let jobs: Vec<NewJob> = verdicts
-        .iter()
-        .flat_map(|(stored, verdict)| verdict.run.iter().map(|instant| new_job(&stored.trigger, *instant)))
-        .collect();
-    let created = if jobs.is_empty() { Vec::new() } else { tx.job_insert(&jobs, now).await? };
-    let progress: Vec<_> = verdicts.iter().map(|(_, verdict)| verdict.progress.clone()).collect();
-    tx.trigger_save_progress(&progress).await?;
-    let decisions: Vec<_> = verdicts.iter().flat_map(|(_, verdict)| verdict.decisions.iter().cloned()).collect();
-    if !decisions.is_empty() {
-        tx.decision_insert(&decisions).await?;
-    }
-    Ok(created)
 }
 
 /// The first attempt of a trigger's instant.

@@ -75,9 +75,7 @@ impl Contended for FinishError {
 
 /// A job and its trigger, locked in the order that everyone keeps.
 pub(crate) async fn lock_with_trigger(tx: &mut Tx, job: JobId) -> Result<(StoredTrigger, LockedJob), DbError> {
-    let found = tx.job_get(job).await?;
-    let trigger = tx.trigger_lock(&[found.trigger_id]).await?.into_iter().next();
-    let trigger = trigger.ok_or_else(|| DbError::not_found("trigger", found.trigger_id))?;
+    let trigger = tx.trigger_lock_of_job(job).await?.ok_or_else(|| DbError::not_found("job", job))?;
     let locked = tx.job_lock(&[job]).await?.into_iter().next();
     let locked = locked.ok_or_else(|| DbError::not_found("job", job))?;
     Ok((trigger, locked))

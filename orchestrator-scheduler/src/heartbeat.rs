@@ -1,13 +1,16 @@
 //! A worker renews exactly the leases it lists, and learns what to do about them.
 
+use std::collections::HashSet;
+
 use orchestrator_core::id::{JobId, SessionId};
 use orchestrator_core::lease::{LEASE, LeaseToken};
 use orchestrator_core::text::WorkerName;
-use orchestrator_db::{DbError, Hint, Renewed};
+use orchestrator_db::{DbError, Hint, Holder, Renewed, Tx};
 
 use crate::beats::Beat;
+use crate::lane::Lane;
 use crate::scheduler::Scheduler;
-use crate::transaction::{Contended, in_transaction};
+use crate::transaction::in_transaction;
 
 /// What a heartbeat is answered.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -33,11 +36,8 @@ pub enum HeartbeatError {
     Db(#[from] DbError),
 }
 
-impl Contended for HeartbeatError {
-    fn is_contention(&self) -> bool {
-        matches!(self, Self::Db(error) if error.is_contention())
-    }
-}
+/// Where heartbeats of workers that hold jobs meet.
+pub(crate) type Renewals = Lane<Holder, Result<Vec<Renewed>, HeartbeatError>>;
 
 impl Scheduler {
     /// Renews the listed leases. A worker that holds nothing costs no statement: its beat is written with all others',
@@ -57,18 +57,8 @@ impl Scheduler {
         if held.is_empty() {
             return Ok(answer);
         }
-        let renewed: Result<Vec<Renewed>, HeartbeatError> = in_transaction!(self, |tx| {
-            let renewed = tx.job_renew(worker, session, held, self.now() + LEASE).await?;
-            // "Gone" would have the agent kill robots that its own next session has taken over.
-            if renewed.len() < held.len() && tx.worker_standing(worker).await?.is_none_or(|it| it.session_id != session)
-            {
-                return Err(HeartbeatError::SessionOver);
-            }
-            let found = renewed.iter().filter(|renewed| renewed.was_lost);
-            let hints = found.map(|renewed| Hint::Job { id: renewed.job }).collect();
-            Ok((renewed, hints))
-        });
-        let renewed = renewed?;
+        let holder = Holder { worker: worker.clone(), session, held: held.to_vec() };
+        let renewed = self.renewals().ask(holder, |holders| self.renew_all(holders)).await?;
         for (job, token) in held {
             match renewed.iter().find(|renewed| renewed.job == *job && renewed.token == *token) {
                 None => answer.gone.push((*job, *token)),
@@ -85,6 +75,48 @@ impl Scheduler {
         Ok(answer)
     }
 
+    /// Renews leases in one transaction; where that fails, each worker's in one of its own.
+    async fn renew_all(&self, holders: Vec<Holder>) -> Vec<Result<Vec<Renewed>, HeartbeatError>> {
+        let error = match self.renew_together(&holders).await {
+            Ok(answers) => return answers,
+            Err(error) => error,
+        };
+        if let Some(answers) = holders.iter().map(|_| error.for_another().map(|error| Err(error.into()))).collect() {
+            return answers;
+        }
+        if holders.len() == 1 {
+            return vec![Err(error.into())];
+        }
+        let mut answers = Vec::with_capacity(holders.len());
+        for holder in holders {
+            let alone = self.renew_together(&[holder]).await;
+            answers.extend(alone.unwrap_or_else(|error| vec![Err(error.into())]));
+        }
+        answers
+    }
+
+    async fn renew_together(&self, holders: &[Holder]) -> Result<Vec<Result<Vec<Renewed>, HeartbeatError>>, DbError> {
+        in_transaction!(self, |tx| {
+            let renewed = tx.job_renew_all(holders, self.now() + LEASE).await?;
+            let found = renewed.iter().filter(|renewed| renewed.was_lost);
+            let hints = found.map(|renewed| Hint::Job { id: renewed.job }).collect();
+            let mut answers = Vec::with_capacity(holders.len());
+            for holder in holders {
+                // A worker may list what others hold; that is not its own.
+                let is_own = |it: &&Renewed| {
+                    it.worker == holder.worker
+                        && it.session == holder.session
+                        && holder.held.contains(&(it.job, it.token))
+                };
+                let own: Vec<Renewed> = renewed.iter().filter(is_own).cloned().collect();
+                let is_over = own.len() < holder.held.len() && is_over(tx, holder).await?;
+                // "Gone" would have the agent kill robots that its own next session has taken over.
+                answers.push(if is_over { Err(HeartbeatError::SessionOver) } else { Ok(own) });
+            }
+            Ok::<_, DbError>((answers, hints))
+        })
+    }
+
     /// Writes the beats that were gathered, and learns whose session is over and who is to drain.
     pub(crate) async fn flush_beats(&self) -> Result<(), DbError> {
         let beats = self.beats().take();
@@ -95,13 +127,18 @@ impl Scheduler {
             beats.iter().map(|(worker, beat)| (worker.clone(), beat.session, beat.at, beat.draining)).collect();
         let (over, draining): (Vec<WorkerName>, _) = in_transaction!(self, |tx| {
             let over = tx.worker_beat(&rows).await?;
-            let draining = tx.worker_loads().await?;
-            let draining = draining.into_iter().filter(|load| load.drain_requested).map(|load| load.name).collect();
-            Ok::<_, DbError>(((over, draining), Vec::new()))
+            Ok::<_, DbError>(((over, tx.workers_draining().await?), Vec::new()))
         })?;
         self.beats().set_draining(draining);
+        let over: HashSet<WorkerName> = over.into_iter().collect();
         let ended = beats.iter().filter(|(worker, _)| over.contains(worker)).map(|(_, beat)| beat.session);
         self.beats().end_sessions(ended);
         Ok(())
     }
+}
+
+/// Whether another registration took the place of this one.
+async fn is_over(tx: &mut Tx, holder: &Holder) -> Result<bool, DbError> {
+    let standing = tx.worker_standing(&holder.worker).await?;
+    Ok(standing.is_none_or(|standing| standing.session_id != holder.session))
 }

@@ -19,6 +19,7 @@ mod evaluate;
 mod finish;
 mod heartbeat;
 mod job;
+mod lane;
 mod output;
 mod placement;
 mod register;

@@ -80,16 +80,24 @@ pub fn place(asks: &[Ask], asking: &[WorkerLoad], fleet: &[WorkerLoad], candidat
 #[derive(Debug)]
 pub(crate) struct Placer<'a> {
     asks: &'a [Ask],
-    rooms: BTreeMap<WorkerName, Room>,
+    /// By name, which decides between equals.
+    rooms: BTreeMap<WorkerName, usize>,
+    room: Vec<Room>,
+    /// The room of each ask's worker.
+    of_ask: Vec<Option<usize>>,
     free: Vec<u32>,
     pub(crate) placement: Placement,
 }
 
 impl<'a> Placer<'a> {
     pub(crate) fn new(asks: &'a [Ask], asking: &[WorkerLoad]) -> Self {
+        let rooms: BTreeMap<WorkerName, usize> =
+            asking.iter().enumerate().map(|(place, load)| (load.name.clone(), place)).collect();
         Self {
             asks,
-            rooms: asking.iter().map(|load| (load.name.clone(), Room::of(load))).collect(),
+            of_ask: asks.iter().map(|ask| rooms.get(&ask.worker).copied()).collect(),
+            rooms,
+            room: asking.iter().map(Room::of).collect(),
             free: asks.iter().map(|ask| ask.free_slots).collect(),
             placement: Placement::default(),
         }
@@ -98,7 +106,10 @@ impl<'a> Placer<'a> {
     /// Adds the workers that do not ask: a blocking job may reserve one of them.
     pub(crate) fn know(&mut self, fleet: &[WorkerLoad]) {
         for load in fleet {
-            self.rooms.entry(load.name.clone()).or_insert_with(|| Room::of(load));
+            if !self.rooms.contains_key(&load.name) {
+                self.rooms.insert(load.name.clone(), self.room.len());
+                self.room.push(Room::of(load));
+            }
         }
     }
 
@@ -117,7 +128,7 @@ impl<'a> Placer<'a> {
     }
 
     fn room(&self, index: usize) -> Option<&Room> {
-        self.rooms.get(&self.asks[index].worker)
+        self.of_ask[index].map(|room| &self.room[room])
     }
 
     fn has_room(&self, index: usize) -> bool {
@@ -144,8 +155,8 @@ impl<'a> Placer<'a> {
             return;
         }
         let chosen = self.reservation(job);
-        if let Some(room) = chosen.as_ref().and_then(|name| self.rooms.get_mut(name)) {
-            room.reserved = true;
+        if let Some(room) = chosen.as_ref().and_then(|name| self.rooms.get(name)) {
+            self.room[*room].reserved = true;
         }
         if chosen != job.reserved_worker {
             self.placement.reservations.push((job.id, chosen));
@@ -154,9 +165,9 @@ impl<'a> Placer<'a> {
 
     fn assign(&mut self, job: &Candidate, index: usize) {
         self.free[index] -= 1;
-        if let Some(room) = self.rooms.get_mut(&self.asks[index].worker) {
-            room.active += 1;
-            room.blocked |= job.is_blocking;
+        if let Some(room) = self.of_ask[index] {
+            self.room[room].active += 1;
+            self.room[room].blocked |= job.is_blocking;
         }
         self.placement.assignments.push((job.id, index));
     }
@@ -167,6 +178,7 @@ impl<'a> Placer<'a> {
         let eligible: BTreeSet<(u32, &WorkerName)> = self
             .rooms
             .iter()
+            .map(|(name, room)| (name, &self.room[*room]))
             .filter(|(name, room)| !room.reserved && room.may_run(name, job))
             .map(|(name, room)| (room.active, name))
             .collect();

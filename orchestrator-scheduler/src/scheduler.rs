@@ -10,6 +10,8 @@ use tokio::sync::broadcast;
 use crate::beats::Beats;
 use crate::discipline::DisciplinedClock;
 use crate::duty::Duty;
+use crate::heartbeat::Renewals;
+use crate::start::Starts;
 use crate::waiting::Waiting;
 use crate::wake::Wake;
 
@@ -62,6 +64,8 @@ struct Inner {
     wake: Wake,
     waiting: Waiting,
     beats: Beats,
+    starts: Starts,
+    renewals: Renewals,
     started_at: Timestamp,
     duty: Duty,
 }
@@ -80,6 +84,8 @@ impl Scheduler {
                 wake: Wake::new(),
                 waiting: Waiting::default(),
                 beats: Beats::default(),
+                starts: Starts::default(),
+                renewals: Renewals::default(),
                 started_at,
                 duty: Duty::begun_at(started_at),
             }),
@@ -170,6 +176,14 @@ impl Scheduler {
 
     pub(crate) fn waiting(&self) -> &Waiting {
         &self.inner.waiting
+    }
+
+    pub(crate) fn starts(&self) -> &Starts {
+        &self.inner.starts
+    }
+
+    pub(crate) fn renewals(&self) -> &Renewals {
+        &self.inner.renewals
     }
 
     pub(crate) fn beats(&self) -> &Beats {

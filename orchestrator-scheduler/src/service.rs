@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use orchestrator_core::clock::Timestamp;
-use orchestrator_db::{DbError, Heard};
+use orchestrator_db::{DbError, Dialect, Heard};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -28,6 +28,9 @@ const UPKEEP: Duration = Duration::from_mins(1);
 /// How long decisions not to run are kept.
 const DECISIONS_KEPT: chrono::Duration = chrono::Duration::days(30);
 
+/// How often SQLite's log is moved into its file.
+const CHECKPOINT: Duration = Duration::from_secs(2);
+
 /// Rows that one round of upkeep takes on.
 const UPKEEP_BATCH: u32 = 5_000;
 
@@ -45,6 +48,9 @@ pub fn run(scheduler: &Scheduler, tasks: &TaskTracker, stop: &CancellationToken)
     spawn("rescue", |scheduler, stop| Box::pin(until_stopped(stop, rescue(scheduler))));
     spawn("listen", |scheduler, stop| Box::pin(until_stopped(stop, listen(scheduler))));
     spawn("upkeep", |scheduler, stop| Box::pin(until_stopped(stop, upkeep(scheduler))));
+    if scheduler.db().dialect() == Dialect::Sqlite {
+        spawn("checkpoint", |scheduler, stop| Box::pin(until_stopped(stop, checkpoint(scheduler))));
+    }
     if scheduler.disciplined_clock().is_some() {
         spawn("clock", |scheduler, stop| Box::pin(until_stopped(stop, discipline(scheduler))));
     }
@@ -79,12 +85,16 @@ async fn engine(scheduler: Scheduler, stop: CancellationToken) {
     let mut marks = Marks { everything: true, ..Marks::default() };
     let mut next_poll = Instant::now() + POLL;
     let mut pace = Pace::default();
+    let mut next_due = None;
     while !stop.is_cancelled() {
         let now = scheduler.now();
         scheduler.duty().observe(now, std::time::Instant::now());
         let wait = if scheduler.is_fit_for_duty() {
             match round(&scheduler, &marks).await {
-                Ok(summary) => pace.wait(&summary, scheduler.now()),
+                Ok(summary) => {
+                    next_due = summary.next_due;
+                    pace.wait(&summary, scheduler.now())
+                }
                 Err(error) => {
                     if is_outage(&error) && scheduler.duty().failed() {
                         tracing::error!(error = %Chain(&error), "the database does not answer; trying again every second");
@@ -103,6 +113,7 @@ async fn engine(scheduler: Scheduler, stop: CancellationToken) {
             () = tokio::time::sleep_until(next_poll.min(Instant::now() + wait)) => {}
         }
         marks = scheduler.signals().take();
+        marks.due = next_due.is_some_and(|due| due <= scheduler.now());
         // However busy the server is: once a second it looks at everything.
         if Instant::now() >= next_poll {
             marks.everything = true;
@@ -220,6 +231,16 @@ async fn discipline(scheduler: Scheduler) {
         tokio::time::sleep(DISCIPLINE).await;
         if let Err(error) = clock.discipline(scheduler.db()).await {
             tracing::debug!(error = %Chain(&error), "the database's clock could not be read");
+        }
+    }
+}
+
+/// Keeps SQLite's log short, so that no commit has to.
+async fn checkpoint(scheduler: Scheduler) {
+    loop {
+        tokio::time::sleep(CHECKPOINT).await;
+        if let Err(error) = scheduler.db().checkpoint().await {
+            tracing::debug!(error = %Chain(&error), "the log could not be moved");
         }
     }
 }

@@ -1,12 +1,15 @@
 //! A worker is about to spawn the robot.
 
+use std::collections::BTreeSet;
+
 use orchestrator_core::id::{JobId, SessionId};
 use orchestrator_core::lease::{LEASE, LeaseToken};
 use orchestrator_core::text::WorkerName;
-use orchestrator_db::{DbError, Hint};
+use orchestrator_db::{DbError, Hint, JobStart, Tx};
 
+use crate::lane::Lane;
 use crate::scheduler::Scheduler;
-use crate::transaction::{Contended, in_transaction};
+use crate::transaction::in_transaction;
 
 /// Why a job may not be started.
 #[derive(Debug, thiserror::Error)]
@@ -19,12 +22,6 @@ pub enum StartError {
     Db(#[from] DbError),
 }
 
-impl Contended for StartError {
-    fn is_contention(&self) -> bool {
-        matches!(self, Self::Db(error) if error.is_contention())
-    }
-}
-
 /// What a worker learns when it starts a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Started {
@@ -32,8 +29,12 @@ pub struct Started {
     pub kill_requested: bool,
 }
 
+/// Where starts meet.
+pub(crate) type Starts = Lane<JobStart, Result<Started, StartError>>;
+
 impl Scheduler {
-    /// Marks a job as running, from the moment before its robot is spawned. The same call again is no error.
+    /// Marks a job as running, from the moment before its robot is spawned. The same call again is no error. Calls that come
+    /// together share a transaction.
     pub async fn start_job(
         &self,
         worker: &WorkerName,
@@ -43,25 +44,57 @@ impl Scheduler {
         token_hash: &[u8],
         commit: Option<&str>,
     ) -> Result<Started, StartError> {
+        let call = JobStart {
+            worker: worker.clone(),
+            session,
+            job,
+            token,
+            token_hash: token_hash.to_vec(),
+            commit: commit.map(ToOwned::to_owned),
+        };
+        self.starts().ask(call, |calls| self.start_all(calls)).await
+    }
+
+    /// Starts jobs in one transaction; where that fails, each in one of its own, so that one bad call fails no other.
+    async fn start_all(&self, calls: Vec<JobStart>) -> Vec<Result<Started, StartError>> {
+        let error = match self.start_together(&calls).await {
+            Ok(answers) => return answers,
+            Err(error) => error,
+        };
+        if let Some(answers) = calls.iter().map(|_| error.for_another().map(|error| Err(error.into()))).collect() {
+            return answers;
+        }
+        if calls.len() == 1 {
+            return vec![Err(error.into())];
+        }
+        let mut answers = Vec::with_capacity(calls.len());
+        for call in calls {
+            let alone = self.start_together(&[call]).await;
+            answers.extend(alone.unwrap_or_else(|error| vec![Err(error.into())]));
+        }
+        answers
+    }
+
+    async fn start_together(&self, calls: &[JobStart]) -> Result<Vec<Result<Started, StartError>>, DbError> {
         in_transaction!(self, |tx| {
             let now = self.now();
-            let found = tx.job_get(job).await?;
-            // The worker's row comes before the trigger's, as everywhere; what is refused below undoes it.
-            tx.worker_stamp_trigger(worker, &found.trigger_name, now).await?;
-            tx.trigger_lock(&[found.trigger_id]).await?;
-            let locked = tx.job_lock(&[job]).await?.into_iter().next().ok_or(StartError::LeaseLost(job))?;
-            if locked.session_id != Some(session) || locked.job.worker_name.as_ref() != Some(worker) {
-                return Err(StartError::LeaseLost(job));
+            let started = tx.jobs_start(calls, now, now + LEASE).await?;
+            let mut answers = Vec::with_capacity(calls.len());
+            for call in calls {
+                let found = started.iter().position(|it| it.job == call.job && it.token_hash == call.token_hash);
+                answers.push(match found {
+                    Some(place) => Ok(Started { kill_requested: started[place].kill_requested }),
+                    None => refusal(tx, call.job).await,
+                });
             }
-            if !tx.job_start(job, token, token_hash, commit, now, now + LEASE).await? {
-                return Err(StartError::LeaseLost(job));
-            }
-            if locked.job.start_time.is_none() {
-                tx.trigger_stamp_last_run(found.trigger_id, now).await?;
-            }
-            tx.trigger_refresh_status(&[found.trigger_id]).await?;
-            let started = Started { kill_requested: locked.job.kill_requested };
-            Ok((started, vec![Hint::Job { id: job }]))
+            let jobs: BTreeSet<JobId> = started.iter().map(|started| started.job).collect();
+            let hints = jobs.into_iter().map(|id| Hint::Job { id }).collect();
+            Ok::<_, DbError>((answers, hints))
         })
     }
+}
+
+async fn refusal(tx: &mut Tx, job: JobId) -> Result<Started, StartError> {
+    tx.job_get(job).await?;
+    Err(StartError::LeaseLost(job))
 }

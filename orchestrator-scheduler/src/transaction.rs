@@ -23,7 +23,7 @@ macro_rules! in_transaction {
     ($scheduler:expr, |$tx:ident| $body:block) => {{
         let mut reruns = 0;
         loop {
-            let mut transaction = $scheduler.db().begin_write().await?;
+            let mut transaction = $scheduler.db().begin_hot().await?;
             let result = async {
                 let $tx = &mut transaction;
                 $body

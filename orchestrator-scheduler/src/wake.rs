@@ -1,9 +1,9 @@
 //! Word within this server that something changed.
 
-use std::collections::BTreeSet;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use orchestrator_core::text::QueueName;
+use orchestrator_core::text::{QueueName, WorkerName};
 use orchestrator_db::Hint;
 use tokio::sync::{Notify, broadcast, watch};
 
@@ -12,8 +12,12 @@ use tokio::sync::{Notify, broadcast, watch};
 pub(crate) struct Marks {
     /// Something may be due or claimable.
     pub(crate) changed: bool,
+    /// What was to be due next is due.
+    pub(crate) due: bool,
     /// Queues that got elements.
     pub(crate) queues: BTreeSet<QueueName>,
+    /// Something about a worker changed: one that took nothing may take jobs again.
+    pub(crate) workers: bool,
     /// Look at everything: a poll, or word that was lost.
     pub(crate) everything: bool,
 }
@@ -31,6 +35,8 @@ pub(crate) struct Wake {
     state: Mutex<State>,
     engine: Notify,
     changes: broadcast::Sender<Hint>,
+    /// Who waits for word about one worker. There may be very many, and most word is about none of them.
+    orders: Mutex<HashMap<String, Vec<Weak<Notify>>>>,
     /// Counts how often word was lost.
     lost: watch::Sender<u64>,
 }
@@ -39,7 +45,7 @@ impl Wake {
     pub(crate) fn new() -> Self {
         let (changes, _) = broadcast::channel(4096);
         let (lost, _) = watch::channel(0);
-        Self { state: Mutex::default(), engine: Notify::new(), changes, lost }
+        Self { state: Mutex::default(), engine: Notify::new(), changes, orders: Mutex::default(), lost }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -58,7 +64,11 @@ impl Wake {
                         state.marks.queues.insert(QueueName::from_stored(name.clone()));
                         true
                     }
-                    Hint::Worker { .. } | Hint::Job { .. } | Hint::Logs | Hint::Tokens => false,
+                    Hint::Worker { .. } => {
+                        state.marks.workers = true;
+                        false
+                    }
+                    Hint::Job { .. } | Hint::Logs | Hint::Tokens => false,
                 };
             }
             state.marks.changed |= for_engine;
@@ -73,9 +83,27 @@ impl Wake {
     /// Tells the streams only.
     pub(crate) fn tell(&self, hints: &[Hint]) {
         for hint in hints {
+            if let Hint::Worker { name } = hint {
+                let orders = self.orders();
+                orders.get(name).into_iter().flatten().filter_map(Weak::upgrade).for_each(|waiter| waiter.notify_one());
+            }
             // Nobody listening is fine.
             let _ = self.changes.send(hint.clone());
         }
+    }
+
+    fn orders(&self) -> MutexGuard<'_, HashMap<String, Vec<Weak<Notify>>>> {
+        self.orders.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Hears of one worker from now on, until it is dropped.
+    pub(crate) fn subscribe_to_worker(&self, worker: &WorkerName) -> Arc<Notify> {
+        let waiter = Arc::new(Notify::new());
+        let mut orders = self.orders();
+        let waiters = orders.entry(worker.as_str().to_owned()).or_default();
+        waiters.retain(|waiter| waiter.strong_count() > 0);
+        waiters.push(Arc::downgrade(&waiter));
+        waiter
     }
 
     /// Wakes the engine for a new claim, unless it is known that there is nothing to claim.

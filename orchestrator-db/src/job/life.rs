@@ -1,4 +1,4 @@
-//! Starting and renewing.
+//! Renewing leases.
 
 use std::collections::HashSet;
 
@@ -12,14 +12,18 @@ use uuid::Uuid;
 
 use crate::dialect::{Sql, sql};
 use crate::error::DbError;
-use crate::rows::{execute, fetch_plain};
+use crate::rows::fetch_plain;
 use crate::tx::Tx;
 
 /// What a heartbeat learns of one job that its worker still holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Renewed {
     /// The job.
     pub job: JobId,
+    /// Who holds it.
+    pub worker: WorkerName,
+    /// The registration that holds it.
+    pub session: SessionId,
     /// The token it is held by.
     pub token: LeaseToken,
     /// Someone asked for its kill.
@@ -32,71 +36,70 @@ pub struct Renewed {
     pub trigger_id: TriggerId,
 }
 
+/// A session of a worker, and what it says it holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holder {
+    /// The worker.
+    pub worker: WorkerName,
+    /// Its registration.
+    pub session: SessionId,
+    /// What it lists.
+    pub held: Vec<(JobId, LeaseToken)>,
+}
+
 #[derive(Debug, Serialize)]
-struct Held {
+struct Held<'a> {
     job: Uuid,
     token: i64,
+    worker: &'a str,
+    session: Uuid,
 }
 
 #[derive(Debug, sqlx::FromRow)]
 struct RenewedRow {
     id: Uuid,
+    worker_name: String,
+    session_id: Uuid,
     lease_token: i64,
     kill_requested: bool,
     trigger_id: Uuid,
     pausing: bool,
 }
 
-// A repetition finds the job RUNNING with the same token and hash, and is the same success.
-const JOB_START: Sql = sql![
-    "UPDATE jobs SET status = 'RUNNING', start_time = COALESCE(start_time, $5), job_token_hash = $3,
-        commit_id = COALESCE($4, commit_id), lease_expires_at = $6
-     WHERE id = $1 AND lease_token = $2 AND ((status = 'ASSIGNED' AND lease_expires_at > $5)
-        OR (status = 'RUNNING' AND job_token_hash = $3))"
-];
-
 macro_rules! renewed_columns {
     () => {
-        "id, lease_token, kill_requested, trigger_id, \
+        "id, worker_name, session_id, lease_token, kill_requested, trigger_id, \
          (SELECT t.hold <> 'NONE' FROM triggers t WHERE t.id = jobs.trigger_id) AS pausing"
+    };
+}
+
+/// What was listed, joined with the jobs that are held so.
+macro_rules! held_jobs {
+    (sqlite) => {
+        "(SELECT unhex(value->>'job', '-') AS job, value->>'token' AS token, value->>'worker' AS worker, \
+            unhex(value->>'session', '-') AS session FROM json_each($1)) v \
+         JOIN jobs j ON j.id = v.job AND j.lease_token = v.token \
+         WHERE (j.worker_name = v.worker) IS TRUE AND j.session_id = v.session"
+    };
+    (postgres) => {
+        "jsonb_to_recordset($1) AS v(job uuid, token bigint, worker text, session uuid) \
+         JOIN jobs j ON j.id = v.job AND j.lease_token = v.token \
+         WHERE (j.worker_name = v.worker) IS TRUE AND j.session_id = v.session"
     };
 }
 
 // The sub-select locks in the order of ids, as everything does. `IS TRUE` keeps both databases on the primary
 // key: the ids are few, the jobs of a worker or a status may be many.
-const JOB_RENEW: Sql = sql!["UPDATE jobs SET lease_expires_at = $3 WHERE id" [in_open] "SELECT j.id FROM "
-    [only sqlite "(SELECT unhex(value->>'job', '-') AS job, value->>'token' AS token FROM json_each($1)) v"]
-    [only postgres "jsonb_to_recordset($1) AS v(job uuid, token bigint)"]
-    " JOIN jobs j ON j.id = v.job AND j.lease_token = v.token
-        WHERE (j.worker_name = $2) IS TRUE AND j.session_id = $4 AND (j.status IN ('ASSIGNED', 'RUNNING')) IS TRUE ORDER BY j.id" [for_update_of "j"] [in_close]
+const JOB_RENEW: Sql = sql!["UPDATE jobs SET lease_expires_at = $2 WHERE id" [in_open] "SELECT j.id FROM "
+    [text held_jobs] " AND (j.status IN ('ASSIGNED', 'RUNNING')) IS TRUE ORDER BY j.id" [for_update_of "j"] [in_close]
     " AND (status IN ('ASSIGNED', 'RUNNING')) IS TRUE RETURNING " [columns renewed_columns]];
 
-const JOB_REGAIN: Sql = sql!["UPDATE jobs SET status = 'RUNNING', lease_expires_at = $3, lost_since = NULL WHERE id"
-    [in_open] "SELECT j.id FROM "
-    [only sqlite "(SELECT unhex(value->>'job', '-') AS job, value->>'token' AS token FROM json_each($1)) v"]
-    [only postgres "jsonb_to_recordset($1) AS v(job uuid, token bigint)"]
-    " JOIN jobs j ON j.id = v.job AND j.lease_token = v.token
-        WHERE (j.worker_name = $2) IS TRUE AND j.session_id = $4 AND (j.status = 'LOST') IS TRUE AND j.superseded_by IS NULL ORDER BY j.id"
-    [for_update_of "j"] [in_close]
+const JOB_REGAIN: Sql = sql!["UPDATE jobs SET status = 'RUNNING', lease_expires_at = $2, lost_since = NULL WHERE id"
+    [in_open] "SELECT j.id FROM " [text held_jobs]
+    " AND (j.status = 'LOST') IS TRUE AND j.superseded_by IS NULL ORDER BY j.id" [for_update_of "j"] [in_close]
     " AND (status = 'LOST') IS TRUE AND superseded_by IS NULL RETURNING " [columns renewed_columns]];
 
 impl Tx {
-    /// Notes that the worker is about to start the robot. True when the lease still holds, and for a repetition of the same
-    /// call; false changes nothing.
-    pub async fn job_start(
-        &mut self,
-        job: JobId,
-        token: LeaseToken,
-        token_hash: &[u8],
-        commit: Option<&str>,
-        now: Timestamp,
-        expires_at: Timestamp,
-    ) -> Result<bool, DbError> {
-        let bound = (job.as_uuid(), token.value());
-        let started = execute!(self, "job_start", JOB_START, [bound.0, bound.1, token_hash, commit, now, expires_at])?;
-        Ok(started == 1)
-    }
-
     /// Renews the leases that a session of a worker lists; a LOST job that nothing superseded runs again. What is not in the
     /// answer is not held any more, or not by this session. Takes no lock on triggers.
     pub async fn job_renew(
@@ -106,21 +109,32 @@ impl Tx {
         held: &[(JobId, LeaseToken)],
         expires_at: Timestamp,
     ) -> Result<Vec<Renewed>, DbError> {
-        if held.is_empty() {
+        let holder = Holder { worker: worker.clone(), session, held: held.to_vec() };
+        self.job_renew_all(&[holder], expires_at).await
+    }
+
+    /// As [`Tx::job_renew`], for many workers at once.
+    pub async fn job_renew_all(&mut self, holders: &[Holder], expires_at: Timestamp) -> Result<Vec<Renewed>, DbError> {
+        let listed: Vec<Held<'_>> = holders
+            .iter()
+            .flat_map(|holder| {
+                holder.held.iter().map(|(job, token)| Held {
+                    job: job.as_uuid(),
+                    token: token.value(),
+                    worker: holder.worker.as_str(),
+                    session: holder.session.as_uuid(),
+                })
+            })
+            .collect();
+        if listed.is_empty() {
             return Ok(Vec::new());
         }
-        let pairs: Vec<Held> =
-            held.iter().map(|(job, token)| Held { job: job.as_uuid(), token: token.value() }).collect();
-        let (worker, session) = (worker.as_str(), session.as_uuid());
-        let rows =
-            fetch_plain!(self, "job_renew", JOB_RENEW, as RenewedRow, [Json(&pairs), worker, expires_at, session])?;
+        let rows = fetch_plain!(self, "job_renew", JOB_RENEW, as RenewedRow, [Json(&listed), expires_at])?;
         let mut renewed: Vec<Renewed> = rows.into_iter().map(|row| row.renewed(false)).collect();
-        if renewed.len() < held.len() {
-            let known: HashSet<JobId> = renewed.iter().map(|row| row.job).collect();
-            let left: Vec<Held> =
-                pairs.into_iter().filter(|pair| !known.contains(&JobId::from_uuid(pair.job))).collect();
-            let rows =
-                fetch_plain!(self, "job_renew", JOB_REGAIN, as RenewedRow, [Json(&left), worker, expires_at, session])?;
+        let known: HashSet<Uuid> = renewed.iter().map(|row| row.job.as_uuid()).collect();
+        let left: Vec<&Held<'_>> = listed.iter().filter(|held| !known.contains(&held.job)).collect();
+        if !left.is_empty() {
+            let rows = fetch_plain!(self, "job_renew", JOB_REGAIN, as RenewedRow, [Json(&left), expires_at])?;
             renewed.extend(rows.into_iter().map(|row| row.renewed(true)));
         }
         Ok(renewed)
@@ -131,6 +145,8 @@ impl RenewedRow {
     fn renewed(self, was_lost: bool) -> Renewed {
         Renewed {
             job: JobId::from_uuid(self.id),
+            worker: WorkerName::from_stored(self.worker_name),
+            session: SessionId::from_uuid(self.session_id),
             token: LeaseToken::new(self.lease_token),
             kill_requested: self.kill_requested,
             pausing: self.pausing,
@@ -141,4 +157,4 @@ impl RenewedRow {
 }
 
 #[cfg(test)]
-crate::statements::statements![JOB_START, JOB_RENEW, JOB_REGAIN];
+crate::statements::statements![JOB_RENEW, JOB_REGAIN];

@@ -16,6 +16,7 @@ mod lost;
 mod overtime;
 mod row;
 mod snapshot;
+mod start;
 mod stop;
 
 use std::cmp::Reverse;
@@ -28,8 +29,9 @@ use orchestrator_core::text::WorkerName;
 use orchestrator_core::trigger::TriggerType;
 
 pub use counts::JobCounts;
-pub use life::Renewed;
+pub use life::{Holder, Renewed};
 pub use list::JobFilter;
+pub use start::{JobStart, StartedJob};
 pub use stop::CancelBy;
 
 /// A job to be queued.
@@ -87,6 +89,18 @@ pub struct Rank {
     pub scheduled_at: Timestamp,
     /// Decides what is left.
     pub id: JobId,
+}
+
+impl Rank {
+    /// The place of a job that is still to be made.
+    pub fn of(job: &NewJob) -> Self {
+        Self {
+            priority: job.snapshot.priority,
+            type_rank: type_rank(job.snapshot.trigger_type),
+            scheduled_at: job.scheduled_at,
+            id: job.id,
+        }
+    }
 }
 
 impl Ord for Rank {
@@ -151,4 +165,4 @@ pub(crate) const fn type_rank(kind: TriggerType) -> i64 {
 }
 
 #[cfg(test)]
-crate::statements::statements![; assign, candidates, counts, end, find, insert, life, lock, lost, overtime, snapshot, stop];
+crate::statements::statements![; assign, candidates, counts, end, find, insert, life, lock, lost, overtime, snapshot, start, stop];

@@ -14,7 +14,7 @@ const LARGE: [&str; 6] = ["audit", "job_output", "jobs", "logs", "queues", "trig
 const MAY_SCAN: [&str; 1] = ["queue::find::ELEMENT_END"];
 
 /// The index that a statement has to take, or one of several that hold the same few rows.
-const INDEXES: [(&str, &str); 38] = [
+const INDEXES: [(&str, &str); 41] = [
     ("queue::claim::ELEMENT_CLAIM", "queues_ready"),
     ("queue::claim::ELEMENT_CLAIM_BY_REFERENCE", "queues_ready_reference"),
     ("queue::claim::ELEMENT_PEEK", "queues_ready"),
@@ -33,6 +33,9 @@ const INDEXES: [(&str, &str); 38] = [
     ("queue::list::ALL[0]", "queues_order"),
     ("queue::list::ALL[1]", "queues_order"),
     ("trigger::queue_watch::QUEUE_WATCHERS", "queues_ready|queues_ready_reference"),
+    ("trigger::queue_watch::QUEUES_WITH_SOMETHING", "queues_ready|queues_ready_reference"),
+    ("glance::GLANCE", "triggers_due"),
+    ("glance::GLANCE", "jobs_not_before"),
     ("trigger::due::TRIGGER_LOCK_DUE", "triggers_due"),
     ("trigger::due::TRIGGER_NEXT_DUE", "triggers_due"),
     ("trigger::find::TRIGGER_BY_NAME", "triggers_live_name"),

@@ -15,7 +15,9 @@ use orchestrator_core::trigger::Trigger;
 
 pub use counts::TriggerCounts;
 pub use list::TriggerFilter;
-pub use progress::TriggerProgress;
+pub use progress::{StoredNextRun, TriggerProgress};
+
+pub(crate) use status::{active_job, shown_status};
 
 /// A trigger with what only the scheduler knows of it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,11 +2,12 @@
 
 use orchestrator_core::clock::Timestamp;
 use orchestrator_core::id::TriggerId;
-use orchestrator_core::trigger::Hold;
+use orchestrator_core::trigger::{Hold, TriggerKind, TriggerType};
 use serde::Serialize;
 use sqlx::types::Json;
 use uuid::Uuid;
 
+use super::status::{active_job, shown_status};
 use crate::dialect::{Sql, sql};
 use crate::error::DbError;
 use crate::lists::time_text;
@@ -18,6 +19,8 @@ use crate::tx::Tx;
 pub struct TriggerProgress {
     /// The trigger, locked by the transaction.
     pub id: TriggerId,
+    /// What is stored of its next instant, so that what stays is not written.
+    pub stored: StoredNextRun,
     /// Its next instant by the clock; queue triggers have none.
     pub next_run: Option<Timestamp>,
     /// When the evaluator looks next.
@@ -32,10 +35,24 @@ pub struct TriggerProgress {
     pub hold: Hold,
 }
 
+/// The next instant of a locked trigger, and the kind whose table holds it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StoredNextRun {
+    /// The trigger's kind.
+    pub trigger_type: TriggerType,
+    /// What its row has.
+    pub next_run: Option<Timestamp>,
+}
+
+impl From<&TriggerKind> for StoredNextRun {
+    fn from(kind: &TriggerKind) -> Self {
+        Self { trigger_type: kind.trigger_type(), next_run: kind.next_run() }
+    }
+}
+
 #[derive(Debug, Serialize)]
 struct Record {
     id: Uuid,
-    next_run: Option<String>,
     due_at: Option<String>,
     buffered_at: Option<String>,
     last_scheduled_at: Option<String>,
@@ -43,11 +60,17 @@ struct Record {
     new_hold: Hold,
 }
 
+/// The next instant of one trigger, for the table of its kind.
+#[derive(Debug, Serialize)]
+struct NextRun {
+    id: Uuid,
+    next_run: Option<String>,
+}
+
 impl From<&TriggerProgress> for Record {
     fn from(row: &TriggerProgress) -> Self {
         Self {
             id: row.id.as_uuid(),
-            next_run: row.next_run.map(time_text),
             due_at: row.due_at.map(time_text),
             buffered_at: row.buffered_at.map(time_text),
             last_scheduled_at: row.last_scheduled_at.map(time_text),
@@ -57,8 +80,19 @@ impl From<&TriggerProgress> for Record {
     }
 }
 
+/// The status that follows from the hold that is being written.
+macro_rules! new_status {
+    (sqlite) => {
+        shown_status!(" INDEXED BY jobs_active_by_trigger", "v.new_hold")
+    };
+    (postgres) => {
+        shown_status!("", "v.new_hold")
+    };
+}
+
 const SAVE_TRIGGERS: Sql = sql!["UPDATE triggers SET due_at = v.due_at, buffered_at = v.buffered_at,
-        last_scheduled_at = v.last_scheduled_at, consecutive_failures = v.failures, hold = v.new_hold FROM "
+        last_scheduled_at = v.last_scheduled_at, consecutive_failures = v.failures, hold = v.new_hold,
+        process_status = " [text new_status] " FROM "
     [only sqlite "(SELECT unhex(value->>'id', '-') AS id, value->>'due_at' AS due_at, value->>'buffered_at' AS buffered_at,
         value->>'last_scheduled_at' AS last_scheduled_at, value->>'failures' AS failures,
         value->>'new_hold' AS new_hold FROM json_each($1)) v"]
@@ -77,17 +111,30 @@ const SAVE_SINGLE: Sql = sql!["UPDATE single_triggers SET next_run = v.next_run 
     " WHERE single_triggers.id = v.id"];
 
 impl Tx {
-    /// Writes where triggers stand now, all at once. The transaction holds their locks.
+    /// Writes where triggers stand now, all at once, and what people see of them: from their hold and their active jobs.
+    /// The transaction holds their locks, and has written their jobs.
     pub async fn trigger_save_progress(&mut self, rows: &[TriggerProgress]) -> Result<(), DbError> {
         if rows.is_empty() {
             return Ok(());
         }
         let records: Vec<Record> = rows.iter().map(Record::from).collect();
         execute!(self, "trigger_save_progress", SAVE_TRIGGERS, [Json(&records)])?;
-        execute!(self, "trigger_save_progress", SAVE_SCHEDULED, [Json(&records)])?;
-        execute!(self, "trigger_save_progress", SAVE_SINGLE, [Json(&records)])?;
+        let scheduled = next_runs(rows, TriggerType::Scheduled);
+        if !scheduled.is_empty() {
+            execute!(self, "trigger_save_progress", SAVE_SCHEDULED, [Json(&scheduled)])?;
+        }
+        let single = next_runs(rows, TriggerType::Single);
+        if !single.is_empty() {
+            execute!(self, "trigger_save_progress", SAVE_SINGLE, [Json(&single)])?;
+        }
         Ok(())
     }
+}
+
+/// The instants that change in the table of a kind.
+fn next_runs(rows: &[TriggerProgress], kind: TriggerType) -> Vec<NextRun> {
+    let changed = rows.iter().filter(|row| row.stored.trigger_type == kind && row.stored.next_run != row.next_run);
+    changed.map(|row| NextRun { id: row.id.as_uuid(), next_run: row.next_run.map(time_text) }).collect()
 }
 
 #[cfg(test)]

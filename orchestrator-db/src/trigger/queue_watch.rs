@@ -14,12 +14,22 @@ use crate::lists::{Ids, Texts};
 use crate::rows::{fetch_plain, fetch_scalars};
 use crate::tx::Tx;
 
+/// Queue triggers of queues that are named by `$3`.
 const QUEUE_WATCHERS: Sql = sql!["SELECT t.id, q.queue_name, q.min_batch_size
      FROM queue_triggers q JOIN triggers t ON t.id = q.id
      WHERE t.deleted_at IS NULL AND t.hold = 'NONE' AND (t.due_at IS NULL OR t.due_at <= $1) AND t.id > $2
-        AND ($3 OR q.queue_name" [in_texts "$4"] ")
+        AND q.queue_name" [in_texts "$3"] "
         AND EXISTS (SELECT 1 FROM queues e" [indexed_by "queues_ready"] " WHERE e.queue_name = q.queue_name AND e.ready)
-     ORDER BY t.id LIMIT $5"];
+     ORDER BY t.id LIMIT $4"];
+
+// From one queue that has something to the next, however many elements and triggers there are.
+const QUEUES_WITH_SOMETHING: Sql = sql!["WITH RECURSIVE found(name) AS (
+        SELECT (SELECT e.queue_name FROM queues e" [indexed_by "queues_ready"] " WHERE e.ready ORDER BY e.queue_name LIMIT 1)
+        UNION ALL
+        SELECT (SELECT e.queue_name FROM queues e" [indexed_by "queues_ready"] " WHERE e.ready AND e.queue_name > found.name
+                ORDER BY e.queue_name LIMIT 1)
+        FROM found WHERE found.name IS NOT NULL)
+     SELECT found.name FROM found WHERE found.name IS NOT NULL"];
 
 const QUEUE_WATCHERS_LOCK: Sql = sql!["SELECT id FROM triggers WHERE id" [in_ids "$1"]
     " AND deleted_at IS NULL AND hold = 'NONE' AND (due_at IS NULL OR due_at <= $2) ORDER BY id" [skip_locked]];
@@ -38,7 +48,19 @@ impl Tx {
         after: Option<TriggerId>,
         limit: u32,
     ) -> Result<Readable<StoredTrigger>, DbError> {
-        let names: Texts = queues.unwrap_or_default().iter().map(QueueName::as_str).collect();
+        let names: Texts = match queues {
+            Some(queues) => queues.iter().map(QueueName::as_str).collect(),
+            None => Texts(fetch_scalars!(
+                self,
+                "trigger_lock_queue_watchers",
+                QUEUES_WITH_SOMETHING,
+                as String,
+                []
+            )?),
+        };
+        if names.0.is_empty() {
+            return Ok(Readable { rows: Vec::new(), corrupt: Vec::new() });
+        }
         let mut after = after.map_or(Uuid::nil(), TriggerId::as_uuid);
         let mut ready = Ids(Vec::new());
         let mut counts = HashMap::new();
@@ -50,7 +72,7 @@ impl Tx {
                 "trigger_lock_queue_watchers",
                 QUEUE_WATCHERS,
                 as Watcher,
-                [now, after, queues.is_none(), &names, wanted]
+                [now, after, &names, wanted]
             )?;
             let Some(last) = found.last() else { break };
             after = last.0;
@@ -63,6 +85,9 @@ impl Tx {
             if is_last_round || ready.0.len() >= limit as usize {
                 break;
             }
+        }
+        if ready.0.is_empty() {
+            return Ok(Readable { rows: Vec::new(), corrupt: Vec::new() });
         }
         let locked = fetch_scalars!(
             self,
@@ -97,4 +122,4 @@ impl Tx {
 }
 
 #[cfg(test)]
-crate::statements::statements![QUEUE_WATCHERS, QUEUE_WATCHERS_LOCK];
+crate::statements::statements![QUEUE_WATCHERS, QUEUES_WITH_SOMETHING, QUEUE_WATCHERS_LOCK];

@@ -33,6 +33,24 @@ macro_rules! trigger_tables {
 }
 pub(super) use trigger_tables;
 
+/// What [`LockedRow`] needs from [`trigger_tables`], in a statement that also locks `t`.
+///
+/// A statement that locks gives the latest `triggers` row, but the row of its kind as it was when the statement began.
+/// Whoever writes the row of a kind writes the trigger's in the same transaction: where the trigger's is still the one
+/// that the statement began with, both belong together, and where not, both are read again.
+macro_rules! locked_columns {
+    (sqlite) => {
+        concat!(trigger_columns!(), ", FALSE AS is_stale")
+    };
+    (postgres) => {
+        concat!(
+            trigger_columns!(),
+            ", t.xmin IS DISTINCT FROM (SELECT x.xmin FROM triggers x WHERE x.id = t.id) AS is_stale"
+        )
+    };
+}
+pub(super) use locked_columns;
+
 #[derive(Debug, sqlx::FromRow)]
 pub(super) struct TriggerRow {
     pub(super) id: Uuid,
@@ -65,6 +83,15 @@ pub(super) struct TriggerRow {
     queue_name: Option<String>,
     min_batch_size: Option<i64>,
     max_parallel: Option<i64>,
+}
+
+/// A trigger that was read by the statement that locked it.
+#[derive(Debug, sqlx::FromRow)]
+pub(super) struct LockedRow {
+    #[sqlx(flatten)]
+    pub(super) row: TriggerRow,
+    /// It was written by another transaction after the statement began.
+    pub(super) is_stale: bool,
 }
 
 impl TryFrom<TriggerRow> for StoredTrigger {

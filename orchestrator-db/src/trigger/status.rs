@@ -12,26 +12,33 @@ use crate::lists::Ids;
 use crate::rows::{execute, fetch_plain};
 use crate::tx::Tx;
 
-/// `shown_status` of the core as an expression; a test holds the two against each other.
+/// `shown_status` of the core as an expression over `triggers` and a hold; a test holds the two against each other.
 macro_rules! shown_status {
     (sqlite) => {
-        shown_status!(" INDEXED BY jobs_active_by_trigger")
+        shown_status!(" INDEXED BY jobs_active_by_trigger", "triggers.hold")
     };
     (postgres) => {
-        shown_status!("")
+        shown_status!("", "triggers.hold")
     };
-    ($hint:literal) => {
+    ($hint:literal, $hold:literal) => {
         concat!(
             "CASE WHEN ",
             active_job!($hint, "j.kill_requested"),
             " THEN 'KILLING' WHEN ",
             active_job!($hint, "j.status <> 'QUEUED'"),
-            " THEN CASE WHEN triggers.hold = 'NONE' THEN 'RUNNING' ELSE 'PAUSING' END WHEN ",
+            " THEN CASE WHEN ",
+            $hold,
+            " = 'NONE' THEN 'RUNNING' ELSE 'PAUSING' END WHEN ",
             active_job!($hint, "j.status = 'QUEUED'"),
-            " THEN 'QUEUED' WHEN triggers.hold = 'NONE' THEN 'IDLE' ELSE triggers.hold END"
+            " THEN 'QUEUED' WHEN ",
+            $hold,
+            " = 'NONE' THEN 'IDLE' ELSE ",
+            $hold,
+            " END"
         )
     };
 }
+pub(crate) use shown_status;
 
 /// Whether the trigger has such an active job.
 macro_rules! active_job {
@@ -45,6 +52,7 @@ macro_rules! active_job {
         )
     };
 }
+pub(crate) use active_job;
 
 // What would not change is not written: most starts and ends of parallel jobs change nothing that is seen.
 const TRIGGER_REFRESH_STATUS: Sql = sql!["UPDATE triggers SET process_status = " [text shown_status]

@@ -51,8 +51,6 @@ const TRIGGER_MARK_DELETED: Sql = sql![
 
 const TRIGGER_SET_HOLD: Sql = sql!["UPDATE triggers SET hold = $2 WHERE id = $1"];
 
-const TRIGGER_STAMP_LAST_RUN: Sql = sql!["UPDATE triggers SET last_run = $2 WHERE id = $1"];
-
 /// Both statements bind a draft alike, so that a column cannot be forgotten in one of them.
 macro_rules! write_draft {
     ($tx:expr, $op:literal, $sql:expr, $id:expr, $draft:expr, $due_at:expr, $now:expr) => {
@@ -151,12 +149,6 @@ impl Tx {
             _ => Ok(()),
         }
     }
-
-    /// Notes that a job of the trigger started.
-    pub async fn trigger_stamp_last_run(&mut self, id: TriggerId, at: Timestamp) -> Result<(), DbError> {
-        execute!(self, "trigger_stamp_last_run", TRIGGER_STAMP_LAST_RUN, [id.as_uuid(), at])?;
-        Ok(())
-    }
 }
 
 #[cfg(test)]
@@ -167,6 +159,5 @@ crate::statements::statements![
     QUEUE_PUT,
     TRIGGER_UPDATE,
     TRIGGER_MARK_DELETED,
-    TRIGGER_SET_HOLD,
-    TRIGGER_STAMP_LAST_RUN
+    TRIGGER_SET_HOLD
 ];

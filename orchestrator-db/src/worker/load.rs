@@ -2,8 +2,8 @@
 
 use orchestrator_core::text::WorkerName;
 
-use super::WorkerLoad;
-use super::row::LoadRow;
+use super::row::{LoadRow, LockedLoadRow};
+use super::{LockedLoads, WorkerLoad};
 use crate::dialect::{Dialect, Sql, sql};
 use crate::error::{DbError, Readable};
 use crate::lists::Texts;
@@ -29,7 +29,8 @@ macro_rules! active_counts {
 
 const WORKER_LOCK_ROWS: Sql = sql!["SELECT name FROM workers WHERE name" [in_texts "$1"] " ORDER BY name" [for_update]];
 
-const WORKER_READ_LOADS: Sql = sql!["SELECT " [columns load_columns] " FROM workers w LEFT JOIN (" [columns active_counts]
+const WORKER_READ_LOADS: Sql = sql!["SELECT " [columns load_columns]
+    ", EXISTS (SELECT 1 FROM jobs n WHERE n.status = 'QUEUED') AS any_queued FROM workers w LEFT JOIN (" [columns active_counts]
     [indexed_by "jobs_active_by_worker"] " WHERE status IN ('ASSIGNED', 'RUNNING', 'LOST') AND worker_name" [in_texts "$1"] " GROUP BY worker_name) a ON a.worker_name = w.name
      WHERE w.name" [in_texts "$1"] " ORDER BY w.name"];
 
@@ -40,7 +41,7 @@ const WORKER_LOADS: Sql = sql!["SELECT " [columns load_columns] " FROM workers w
 impl Tx {
     /// Locks workers, one after the other in the order of their names, and only then counts what they carry: whoever holds
     /// the lock sees every job that was given to them before. In the order of names; unknown names are left out.
-    pub async fn worker_lock_loads(&mut self, names: &[WorkerName]) -> Result<Vec<WorkerLoad>, DbError> {
+    pub async fn worker_lock_loads(&mut self, names: &[WorkerName]) -> Result<LockedLoads, DbError> {
         let names: Texts = names.iter().map(WorkerName::as_str).collect();
         // A write transaction of SQLite has the whole database.
         if self.dialect() == Dialect::Postgres {
@@ -50,10 +51,13 @@ impl Tx {
             self,
             "worker_lock_loads",
             WORKER_READ_LOADS,
-            table "workers" key "name" as LoadRow,
+            table "workers" key "name" as LockedLoadRow,
             [&names]
         )?;
-        Ok(Readable::collect(rows.into_iter().map(|row| row?.try_into())).rows)
+        // Where nobody is known, nobody has looked.
+        let any_queued = rows.iter().flatten().next().is_none_or(|row| row.any_queued);
+        let workers = Readable::collect(rows.into_iter().map(|row| row?.load.try_into())).rows;
+        Ok(LockedLoads { workers, any_queued })
     }
 
     /// What all workers that are UP or DRAINING carry. Takes no lock.

@@ -74,5 +74,14 @@ pub struct WorkerLoad {
     pub reserved_for: Option<JobId>,
 }
 
+/// What locked workers carry.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LockedLoads {
+    /// The workers.
+    pub workers: Vec<WorkerLoad>,
+    /// Some job is queued, read under the same locks; true where that is not known.
+    pub any_queued: bool,
+}
+
 #[cfg(test)]
 crate::statements::statements![; beat, load, session];

@@ -92,6 +92,13 @@ pub(super) struct LoadRow {
     reserved_for: Option<Uuid>,
 }
 
+#[derive(Debug, sqlx::FromRow)]
+pub(super) struct LockedLoadRow {
+    #[sqlx(flatten)]
+    pub(super) load: LoadRow,
+    pub(super) any_queued: bool,
+}
+
 impl TryFrom<LoadRow> for WorkerLoad {
     type Error = Corrupt;
 

@@ -1,8 +1,10 @@
 //! Registrations, and what people see and change of workers.
 
+use std::collections::BTreeSet;
+
 use orchestrator_core::clock::Timestamp;
 use orchestrator_core::id::SessionId;
-use orchestrator_core::text::{TriggerName, WorkerName};
+use orchestrator_core::text::WorkerName;
 use orchestrator_core::worker::Worker;
 use sqlx::types::Json;
 
@@ -10,7 +12,7 @@ use super::row::{ListedRow, WorkerRow, worker_columns};
 use super::{NewSession, StoredWorker, WorkerStanding};
 use crate::dialect::{Sql, sql};
 use crate::error::{DbError, Readable};
-use crate::rows::{execute, fetch, fetch_plain};
+use crate::rows::{execute, fetch, fetch_plain, fetch_scalars};
 use crate::tx::Tx;
 
 const WORKER_GET: Sql = sql!["SELECT " [columns worker_columns] " FROM workers w WHERE w.name = $1"];
@@ -47,12 +49,17 @@ const WORKER_REMOVE: Sql = sql![
      AND NOT EXISTS (SELECT 1 FROM jobs j" [indexed_by "jobs_active_by_worker"] " WHERE j.worker_name = $1 AND j.status IN ('ASSIGNED', 'RUNNING', 'LOST'))"
 ];
 
-const WORKER_STAMP_TRIGGER: Sql =
-    sql!["UPDATE workers SET latest_trigger = $2, latest_trigger_time = $3 WHERE name = $1"];
-
 const WORKER_RELEASE_RESERVATIONS: Sql = sql!["UPDATE jobs" [indexed_by "jobs_reserved"] " SET reserved_worker = NULL WHERE reserved_worker = $1 AND status = 'QUEUED'"];
 
+const WORKERS_DRAINING: Sql = sql!["SELECT name FROM workers WHERE drain_requested"];
+
 impl Tx {
+    /// The workers that were asked to take nothing new.
+    pub async fn workers_draining(&mut self) -> Result<BTreeSet<WorkerName>, DbError> {
+        let names = fetch_scalars!(self, "workers_draining", WORKERS_DRAINING, as String, [])?;
+        Ok(names.into_iter().map(WorkerName::from_stored).collect())
+    }
+
     /// A worker by name.
     pub async fn worker_get(&mut self, name: &WorkerName) -> Result<Option<Worker>, DbError> {
         let rows = fetch!(self, "worker_get", WORKER_GET, table "workers" key "name" as WorkerRow, [name.as_str()])?;
@@ -115,17 +122,6 @@ impl Tx {
         Ok(execute!(self, "worker_remove", WORKER_REMOVE, [name.as_str()])? == 1)
     }
 
-    /// Notes whose job a worker started last.
-    pub async fn worker_stamp_trigger(
-        &mut self,
-        name: &WorkerName,
-        trigger: &TriggerName,
-        at: Timestamp,
-    ) -> Result<(), DbError> {
-        execute!(self, "worker_stamp_trigger", WORKER_STAMP_TRIGGER, [name.as_str(), trigger.as_str(), at])?;
-        Ok(())
-    }
-
     /// Gives up what a worker is kept free for; how many jobs look for another one now.
     pub async fn worker_release_reservations(&mut self, name: &WorkerName) -> Result<u64, DbError> {
         execute!(self, "worker_release_reservations", WORKER_RELEASE_RESERVATIONS, [name.as_str()])
@@ -142,6 +138,6 @@ crate::statements::statements![
     WORKER_SET_DRAIN,
     WORKER_STOP,
     WORKER_REMOVE,
-    WORKER_STAMP_TRIGGER,
-    WORKER_RELEASE_RESERVATIONS
+    WORKER_RELEASE_RESERVATIONS,
+    WORKERS_DRAINING
 ];

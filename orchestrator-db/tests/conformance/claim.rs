@@ -184,7 +184,7 @@ async fn work(db: &Db, worker: &str) -> Vec<Grant> {
 /// `None` when there is nothing left to claim.
 async fn claim(db: &Db, worker: &str, session: SessionId) -> Result<Option<Vec<Grant>>, DbError> {
     let mut tx = db.begin_write().await?;
-    let load = tx.worker_lock_loads(&[worker_name(worker)]).await?.remove(0);
+    let load = tx.worker_lock_loads(&[worker_name(worker)]).await?.workers.remove(0);
     assert_eq!(load.active, 0, "it ended what it had");
     let candidates = tx.job_candidates(at(300), None, load.slots * 4).await?;
     if candidates.is_empty() {

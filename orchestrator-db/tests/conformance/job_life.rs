@@ -3,17 +3,20 @@
 use orchestrator_core::id::{JobId, SessionId};
 use orchestrator_core::job::{JobState, JobStatus, Outcome};
 use orchestrator_core::lease::{Lease, LeaseToken};
-use orchestrator_core::trigger::Hold;
-use orchestrator_db::CancelBy;
+use orchestrator_core::trigger::{Hold, TriggerStatus};
+use orchestrator_db::{CancelBy, Holder, JobStart};
 
 use crate::harness::TestDb;
 use crate::world::{
-    assign, at, locked, lose, queued, read, reason, run, session_of, token_hash, trigger, worker, worker_name, write,
+    assign, at, locked, lose, queued, read, reason, run, session_of, start, start_call, token_hash, trigger, worker,
+    worker_name, write,
 };
 
 conformance! {
     a_start_needs_the_token_and_a_lease_that_holds,
     a_repeated_start_is_the_same_start,
+    many_jobs_start_at_once_and_only_those_that_may,
+    many_workers_renew_at_once_each_its_own,
     a_late_completion_is_refused,
     the_first_end_wins,
     a_hand_back_queues_the_job_and_keeps_its_token,
@@ -40,10 +43,14 @@ async fn a_start_needs_the_token_and_a_lease_that_holds(db: TestDb) {
     let job = queued(&db, id, 1).await;
     let hash = token_hash(job);
     let token = assign(&db, job, "r1", 0).await.lease.token;
-    assert!(!write!(db, |tx| tx.job_start(job, next(token), &hash, None, at(1), at(16))));
-    assert!(!write!(db, |tx| tx.job_start(job, token, &hash, None, at(15), at(30))), "expired at 15 s");
+    let call = start_call(job, "r1", token);
+    assert!(!start(&db, &JobStart { token: next(token), ..call.clone() }, 1).await);
+    assert!(!start(&db, &start_call(job, "r2", token), 1).await, "another worker's");
+    let session = SessionId::generate();
+    assert!(!start(&db, &JobStart { session, ..call.clone() }, 1).await, "another session's");
+    assert!(!start(&db, &call, 15).await, "expired at 15 s");
     assert_eq!(status(&db, job).await, JobStatus::Assigned);
-    assert!(write!(db, |tx| tx.job_start(job, token, &hash, Some("c0ffee"), at(14), at(29))));
+    assert!(start(&db, &JobStart { commit: Some("c0ffee".to_owned()), ..call }, 14).await);
     let started = locked(&db, job).await;
     let lease = Lease { token, expires_at: at(29) };
     assert_eq!(started.job.state, JobState::Running { lease, started_at: at(14) });
@@ -54,12 +61,54 @@ async fn a_repeated_start_is_the_same_start(db: TestDb) {
     let id = trigger(&db, "t").await;
     let job = queued(&db, id, 1).await;
     let token = run(&db, job, "r1", 0).await.lease.token;
-    assert!(write!(db, |tx| tx.job_start(job, token, &token_hash(job), None, at(5), at(20))));
+    let call = start_call(job, "r1", token);
+    assert!(start(&db, &call, 5).await);
     assert_eq!(locked(&db, job).await.job.start_time, Some(at(0)));
-    let other_robot = token_hash(JobId::generate());
-    assert!(!write!(db, |tx| tx.job_start(job, token, &other_robot, None, at(5), at(20))));
+    assert_eq!(read!(db, |tx| tx.trigger_get(id)).unwrap().trigger.last_run, Some(at(0)));
+    let other_robot = JobStart { token_hash: token_hash(JobId::generate()), ..call.clone() };
+    assert!(!start(&db, &other_robot, 5).await);
     assert_eq!(write!(db, |tx| tx.job_mark_lost(&[job], at(40))), [job]);
-    assert!(!write!(db, |tx| tx.job_start(job, token, &token_hash(job), None, at(41), at(56))), "LOST");
+    assert!(!start(&db, &call, 41).await, "LOST");
+}
+
+async fn many_jobs_start_at_once_and_only_those_that_may(db: TestDb) {
+    worker(&db, "r1", 9).await;
+    worker(&db, "r2", 9).await;
+    let (a, b) = (trigger(&db, "a").await, trigger(&db, "b").await);
+    let mut calls = Vec::new();
+    for (number, (trigger, worker)) in [(a, "r1"), (a, "r2"), (b, "r1"), (b, "r2")].into_iter().enumerate() {
+        let job = queued(&db, trigger, i64::try_from(number).unwrap()).await;
+        let token = assign(&db, job, worker, 0).await.lease.token;
+        calls.push(start_call(job, worker, token));
+    }
+    // The second robot of the same job must not be spawned, the third call is stale.
+    calls[2].token = next(calls[2].token);
+    let second = JobStart { token_hash: token_hash(JobId::generate()), ..calls[0].clone() };
+    let all: Vec<JobStart> = calls.iter().cloned().chain([second]).collect();
+    let started = write!(db, |tx| tx.jobs_start(&all, at(3), at(18)));
+    let started: Vec<JobId> = started.iter().map(|started| started.job).collect();
+    assert_eq!(started, [calls[0].job, calls[1].job, calls[3].job]);
+    assert_eq!(status(&db, calls[2].job).await, JobStatus::Assigned);
+    let shown = read!(db, |tx| tx.trigger_get(a)).unwrap().trigger;
+    assert_eq!((shown.last_run, shown.status), (Some(at(3)), TriggerStatus::Running));
+    let r1 = read!(db, |tx| tx.worker_get(&worker_name("r1"))).unwrap().unwrap();
+    assert_eq!((r1.latest_trigger.as_deref(), r1.latest_trigger_time), (Some("a"), Some(at(3))));
+}
+
+async fn many_workers_renew_at_once_each_its_own(db: TestDb) {
+    let id = trigger(&db, "t").await;
+    let (a, b) = (queued(&db, id, 1).await, queued(&db, id, 2).await);
+    let token_a = run(&db, a, "r1", 0).await.lease.token;
+    let token_b = run(&db, b, "r2", 0).await.lease.token;
+    let holder = |worker: &str, held: Vec<_>| Holder { worker: worker_name(worker), session: session_of(worker), held };
+    // The first lists what the second holds, too.
+    let holders = [holder("r1", vec![(a, token_a), (b, token_b)]), holder("r3", vec![(b, token_b)])];
+    let renewed = write!(db, |tx| tx.job_renew_all(&holders, at(20)));
+    assert_eq!(renewed.iter().map(|renewed| renewed.job).collect::<Vec<_>>(), [a]);
+    assert_eq!(locked(&db, b).await.lease_expires_at, Some(at(15)));
+    let holders = [holder("r1", vec![(a, token_a)]), holder("r2", vec![(b, token_b)])];
+    assert_eq!(write!(db, |tx| tx.job_renew_all(&holders, at(30))).len(), 2);
+    assert_eq!(locked(&db, b).await.lease_expires_at, Some(at(30)));
 }
 
 async fn a_late_completion_is_refused(db: TestDb) {

@@ -8,7 +8,7 @@ use orchestrator_core::trigger::{Hold, TriggerKind, TriggerStatus, TriggerType};
 use orchestrator_db::{DbError, Dialect, PageRequest, TriggerFilter};
 
 use crate::harness::TestDb;
-use crate::world::{at, draft, name, read, scheduled, store, trigger, watching, worker_name, write};
+use crate::world::{at, draft, name, queued, read, run, scheduled, store, trigger, watching, worker_name, write};
 
 conformance! {
     a_trigger_of_each_kind_comes_back_as_it_was_given,
@@ -111,7 +111,8 @@ async fn a_trigger_is_found_by_id_name_or_a_part_of_the_id(db: TestDb) {
 async fn an_edit_keeps_the_hold_and_what_the_scheduler_knows(db: TestDb) {
     let id = trigger(&db, "edited").await;
     write!(db, |tx| tx.trigger_set_hold(id, Hold::Paused));
-    write!(db, |tx| tx.trigger_stamp_last_run(id, at(3)));
+    let job = queued(&db, id, 1).await;
+    run(&db, job, "r1", 3).await;
     let mut edit = draft("renamed", scheduled(at(600)));
     edit.process.args = None;
     edit.priority = 9;

@@ -1,12 +1,13 @@
 //! What the evaluator asks of triggers.
 
+use orchestrator_core::clock::Timestamp;
 use orchestrator_core::id::{ElementId, TriggerId};
 use orchestrator_core::text::QueueName;
-use orchestrator_core::trigger::{Hold, TriggerKind};
-use orchestrator_db::{Db, Dialect, NewElement, TriggerProgress};
+use orchestrator_core::trigger::{Hold, TriggerKind, TriggerStatus, TriggerType};
+use orchestrator_db::{Db, Dialect, NewElement, StoredNextRun, TriggerProgress};
 
 use crate::harness::TestDb;
-use crate::world::{at, draft, progress, queue_name, read, scheduled, store, trigger, watching, write};
+use crate::world::{at, draft, progress, queue_name, queued, read, scheduled, store, trigger, watching, write};
 
 conformance! {
     due_triggers_come_the_longest_due_first,
@@ -15,6 +16,8 @@ conformance! {
     a_trigger_that_another_server_has_is_not_waited_for,
     the_next_due_instant_is_the_earliest_of_live_triggers,
     progress_is_written_for_many_triggers_at_once,
+    progress_writes_what_people_see_of_the_new_hold,
+    the_trigger_of_a_job_is_locked_by_the_job,
     a_queue_trigger_is_found_when_its_queue_has_a_batch,
     queue_triggers_on_hold_or_backing_off_are_left_alone,
     queue_triggers_come_in_pages,
@@ -59,7 +62,7 @@ async fn whoever_waited_for_a_trigger_sees_what_was_committed_meanwhile(db: Test
     let other: Db = db.clone();
     waiter.spawn(async move { write!(other, |tx| tx.trigger_lock(&[id])).remove(0) });
     db.until_someone_waits().await;
-    let advanced = TriggerProgress { next_run: Some(at(310)), due_at: Some(at(310)), ..progress_of(id) };
+    let advanced = TriggerProgress { next_run: Some(at(310)), due_at: Some(at(310)), ..progress(&db, id).await };
     holder.trigger_save_progress(&[advanced]).await.unwrap();
     holder.commit().await.unwrap();
     let seen = waiter.join_all().await.remove(0);
@@ -67,8 +70,13 @@ async fn whoever_waited_for_a_trigger_sees_what_was_committed_meanwhile(db: Test
 }
 
 fn progress_of(id: TriggerId) -> TriggerProgress {
+    progress_of_kind(id, TriggerType::Queue, None)
+}
+
+fn progress_of_kind(id: TriggerId, trigger_type: TriggerType, next_run: Option<Timestamp>) -> TriggerProgress {
     TriggerProgress {
         id,
+        stored: StoredNextRun { trigger_type, next_run },
         next_run: None,
         due_at: None,
         buffered_at: None,
@@ -108,25 +116,55 @@ async fn progress_is_written_for_many_triggers_at_once(db: TestDb) {
     let queue = store(&db, &draft("queue", watching("q", 1))).await;
     let untouched = trigger(&db, "untouched").await;
     let rows = [
-        TriggerProgress { hold: Hold::Done, last_scheduled_at: Some(at(1)), ..progress_of(single) },
+        TriggerProgress {
+            hold: Hold::Done,
+            last_scheduled_at: Some(at(1)),
+            ..progress_of_kind(single, TriggerType::Single, Some(at(1)))
+        },
         TriggerProgress {
             next_run: Some(at(302)),
             due_at: Some(at(302)),
             buffered_at: Some(at(2)),
             last_scheduled_at: Some(at(2) + chrono::TimeDelta::microseconds(1)),
-            ..progress_of(cron)
+            ..progress_of_kind(cron, TriggerType::Scheduled, Some(at(2)))
         },
         TriggerProgress { due_at: Some(at(60)), consecutive_failures: 2, ..progress_of(queue) },
     ];
     let before = progress(&db, untouched).await;
     write!(db, |tx| tx.trigger_save_progress(&rows));
     for row in rows {
-        assert_eq!(progress(&db, row.id).await, row);
+        let stored = StoredNextRun { next_run: row.next_run, ..row.stored };
+        assert_eq!(progress(&db, row.id).await, TriggerProgress { stored, ..row });
     }
     assert_eq!(progress(&db, untouched).await, before);
     // What was written inside a document compares with what is bound by itself.
     let due = write!(db, |tx| tx.trigger_lock_due(at(302), 10));
     assert_eq!(ids(&due.rows), [queue, cron]);
+}
+
+async fn progress_writes_what_people_see_of_the_new_hold(db: TestDb) {
+    let (held, busy) = (trigger(&db, "held").await, trigger(&db, "busy").await);
+    queued(&db, busy, 1).await;
+    let rows = [
+        TriggerProgress { hold: Hold::Failed, ..progress(&db, held).await },
+        TriggerProgress { hold: Hold::Failed, ..progress(&db, busy).await },
+    ];
+    write!(db, |tx| tx.trigger_save_progress(&rows));
+    let db = &db;
+    let shown = async |id| read!(db, |tx| tx.trigger_get(id)).unwrap().trigger.status;
+    assert_eq!((shown(held).await, shown(busy).await), (TriggerStatus::Failed, TriggerStatus::Queued));
+}
+
+async fn the_trigger_of_a_job_is_locked_by_the_job(db: TestDb) {
+    let id = store(&db, &draft("a", scheduled(at(10)))).await;
+    let job = queued(&db, id, 1).await;
+    let mut tx = db.begin_write().await.unwrap();
+    let locked = tx.trigger_lock_of_job(job).await.unwrap().unwrap();
+    assert_eq!((locked.trigger.id, locked.due_at), (id, Some(at(10))));
+    assert!(tx.trigger_lock_of_job(orchestrator_core::id::JobId::generate()).await.unwrap().is_none());
+    if db.dialect() == Dialect::Postgres {
+        assert!(write!(db, |tx| tx.trigger_try_lock(&[id])).is_empty());
+    }
 }
 
 async fn fill(db: &Db, queue: &str, count: usize) {

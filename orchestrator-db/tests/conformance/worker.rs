@@ -7,7 +7,7 @@ use orchestrator_db::{NewSession, WorkerStanding};
 
 use crate::harness::TestDb;
 use crate::world::{
-    assign, at, draft, lose, name, queued, read, run, scheduled, session, store, trigger, worker, worker_name, write,
+    assign, at, draft, lose, queued, read, run, scheduled, session, store, trigger, worker, worker_name, write,
 };
 
 conformance! {
@@ -45,9 +45,9 @@ async fn a_registration_comes_back_as_it_was_given(db: TestDb) {
         latest_trigger_time: None,
     };
     assert_eq!(get(&db, "r1").await, expected);
-    write!(db, |tx| tx.worker_stamp_trigger(&new.name, &name("Løn"), at(4)));
-    let worker = get(&db, "r1").await;
-    assert_eq!((worker.latest_trigger.as_deref(), worker.latest_trigger_time), (Some("Løn"), Some(at(4))));
+    let asked = write!(db, |tx| tx.worker_set_drain(&new.name, true));
+    assert!(asked);
+    assert_eq!(write!(db, |tx| tx.workers_draining()).into_iter().collect::<Vec<_>>(), [new.name]);
 }
 
 async fn a_new_registration_replaces_the_session(db: TestDb) {
@@ -143,7 +143,8 @@ async fn a_workers_load_is_what_it_holds(db: TestDb) {
     assign(&db, assigned, "r1", 0).await;
     run(&db, running, "r1", 0).await;
     lose(&db, lost, "r1", 0).await;
-    let loads = write!(db, |tx| tx.worker_lock_loads(&[worker_name("r2"), worker_name("r9"), worker_name("r1")]));
+    let loads =
+        write!(db, |tx| tx.worker_lock_loads(&[worker_name("r2"), worker_name("r9"), worker_name("r1")])).workers;
     assert_eq!(loads.iter().map(|load| load.name.as_str()).collect::<Vec<_>>(), ["r1", "r2"]);
     assert_eq!((loads[0].active, loads[0].active_blocking, loads[0].slots), (3, 1, 4));
     assert_eq!((loads[0].session_id, loads[0].last_heartbeat, loads[0].reserved_for), (session, at(0), None));

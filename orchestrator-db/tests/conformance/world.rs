@@ -7,10 +7,11 @@ use orchestrator_core::clock::Timestamp;
 use orchestrator_core::cron::{CronExpr, parse_zone};
 use orchestrator_core::id::{InstanceId, JobId, RequestId, SessionId, TriggerId};
 use orchestrator_core::job::JobSnapshot;
+use orchestrator_core::lease::LeaseToken;
 use orchestrator_core::policy::Policies;
 use orchestrator_core::text::{ProcessArgs, ProcessName, ProcessPath, QueueName, Reason, TriggerName, WorkerName};
 use orchestrator_core::trigger::{ProcessSpec, TriggerDraft, TriggerKind};
-use orchestrator_db::{Assign, Db, Grant, LockedJob, NewJob, NewSession, TriggerProgress};
+use orchestrator_db::{Assign, Db, Grant, JobStart, LockedJob, NewJob, NewSession, TriggerProgress};
 use uuid::Uuid;
 
 /// Runs one storage call in a write transaction of its own.
@@ -162,10 +163,21 @@ pub(crate) async fn assign(db: &Db, job: JobId, worker: &str, seconds: i64) -> G
 /// Gives a queued job to a worker and starts it.
 pub(crate) async fn run(db: &Db, job: JobId, worker: &str, seconds: i64) -> Grant {
     let grant = assign(db, job, worker, seconds).await;
-    let (token, hash) = (grant.lease.token, token_hash(job));
-    let started = write!(db, |tx| tx.job_start(job, token, &hash, None, at(seconds), at(seconds + 15)));
-    assert!(started);
+    let call = start_call(job, worker, grant.lease.token);
+    assert!(start(db, &call, seconds).await);
     grant
+}
+
+/// What a worker says when it starts a job.
+pub(crate) fn start_call(job: JobId, worker: &str, token: LeaseToken) -> JobStart {
+    let (worker, session) = (worker_name(worker), session_of(worker));
+    JobStart { worker, session, job, token, token_hash: token_hash(job), commit: None }
+}
+
+/// Whether the job may be started.
+pub(crate) async fn start(db: &Db, call: &JobStart, seconds: i64) -> bool {
+    let calls = std::slice::from_ref(call);
+    !write!(db, |tx| tx.jobs_start(calls, at(seconds), at(seconds + 15))).is_empty()
 }
 
 /// Runs a job and loses it.
@@ -189,6 +201,7 @@ pub(crate) async fn progress(db: &Db, trigger: TriggerId) -> TriggerProgress {
     let stored = read!(db, |tx| tx.trigger_get(trigger)).unwrap();
     TriggerProgress {
         id: trigger,
+        stored: (&stored.trigger.kind).into(),
         next_run: stored.trigger.kind.next_run(),
         due_at: stored.due_at,
         buffered_at: stored.buffered_at,

@@ -60,7 +60,6 @@ impl Scheduler {
                 TriggerKind::Queue { .. } => progress.due_at = None,
             }
             tx.trigger_save_progress(&[progress]).await?;
-            tx.trigger_refresh_status(&[id]).await?;
             let audit = of_trigger(
                 actor,
                 "trigger.enable",
@@ -89,7 +88,6 @@ impl Scheduler {
                 progress.due_at = None;
             }
             tx.trigger_save_progress(&[progress]).await?;
-            tx.trigger_refresh_status(&[id]).await?;
             let before = json!({ "hold": stored.trigger.hold });
             let audit = of_trigger(actor, "trigger.disable", id, Some(before), Some(json!({ "hold": Hold::Paused })));
             tx.audit_insert(&[audit], now).await?;

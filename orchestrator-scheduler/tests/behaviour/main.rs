@@ -37,6 +37,7 @@ mod hand_back;
 mod holds;
 mod instants;
 mod leases;
+mod many_workers;
 mod orders;
 mod queue_triggers;
 mod random;

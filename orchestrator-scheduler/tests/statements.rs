@@ -1,0 +1,234 @@
+//! What the main job costs, in statements: each is a round trip on PostgreSQL. The numbers here are limits; whoever has to
+//! raise one says why.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on ends")]
+
+use std::collections::BTreeMap;
+use std::future::ready;
+use std::pin::pin;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use chrono::DateTime;
+use orchestrator_core::actor::{Actor, ActorKind};
+use orchestrator_core::clock::{ManualClock, Timestamp};
+use orchestrator_core::id::{InstanceId, RequestId, SessionId, TriggerId};
+use orchestrator_core::job::{JobStatus, Outcome};
+use orchestrator_core::policy::Policies;
+use orchestrator_core::secret::KeyRing;
+use orchestrator_core::text::{ActorName, Limits, ProcessName, ProcessPath, TriggerName, WorkerName};
+use orchestrator_core::trigger::{ProcessSpec, TriggerDraft, TriggerKind};
+use orchestrator_db::{Db, DbOptions, Grant};
+use orchestrator_scheduler::{
+    Claim, FinishReport, FinishRequest, Registration, Scheduler, SchedulerClock, SchedulerOptions,
+};
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Metadata, Subscriber};
+
+/// Due, with a worker that waits: until the commit that makes the job and gives it to the worker.
+const DUE: usize = 9;
+/// The worker's word that it is about to spawn.
+const START: usize = 6;
+/// The end of a job that did well.
+const FINISH: usize = 7;
+/// A tick in which there is nothing to do.
+const IDLE_TICK: usize = 5;
+
+/// Gathers the statements that the driver runs, whichever thread it runs them on.
+#[derive(Debug, Clone, Default)]
+struct Statements(Arc<Mutex<Vec<String>>>);
+
+impl Statements {
+    fn take(&self) -> Vec<String> {
+        std::mem::take(&mut *self.0.lock().unwrap())
+    }
+
+    /// How many statements were run since the last look; `most` are allowed.
+    fn expect(&self, what: &str, most: usize) {
+        let ran = self.take();
+        assert!(!ran.is_empty(), "{what}: nothing was counted");
+        assert!(ran.len() <= most, "{what}: {} statements, {most} allowed:\n{}", ran.len(), ran.join("\n"));
+    }
+}
+
+impl Subscriber for Statements {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.target() == "sqlx::query"
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+    fn enter(&self, _: &Id) {}
+    fn exit(&self, _: &Id) {}
+
+    fn event(&self, event: &Event<'_>) {
+        let mut summary = Summary::default();
+        event.record(&mut summary);
+        self.0.lock().unwrap().push(summary.0);
+    }
+}
+
+#[derive(Default)]
+struct Summary(String);
+
+impl Visit for Summary {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        if field.name() == "summary" {
+            value.clone_into(&mut self.0);
+        }
+    }
+
+    fn record_debug(&mut self, _: &Field, _: &dyn std::fmt::Debug) {}
+}
+
+fn at(second: i64) -> Timestamp {
+    DateTime::from_timestamp(1_800_000_000 + second, 0).unwrap()
+}
+
+struct World {
+    clock: ManualClock,
+    server: Scheduler,
+    worker: WorkerName,
+    session: SessionId,
+}
+
+impl World {
+    async fn on(url: &str) -> Self {
+        let db = Db::open(&DbOptions::new(url)).await.unwrap();
+        let clock = ManualClock::at(at(0));
+        let server = Scheduler::new(SchedulerOptions {
+            db,
+            clock: SchedulerClock::Given(Arc::new(clock.clone())),
+            keys: KeyRing::generate().unwrap(),
+            limits: Limits::default(),
+            zone: chrono_tz::UTC,
+        });
+        let worker = WorkerName::parse("w").unwrap();
+        let registration = Registration {
+            worker: worker.clone(),
+            instance: InstanceId::generate(),
+            slots: 100,
+            exclusive: false,
+            version: "1".to_owned(),
+            labels: BTreeMap::new(),
+            held: Vec::new(),
+        };
+        let session = server.register(registration).await.unwrap().session;
+        Self { clock, server, worker, session }
+    }
+
+    async fn create(&self, number: usize, second: i64) {
+        let draft = TriggerDraft {
+            name: TriggerName::parse(&format!("t{number} at {second}")).unwrap(),
+            process: ProcessSpec {
+                name: ProcessName::parse("process").unwrap(),
+                path: ProcessPath::parse("robot.py").unwrap(),
+                args: None,
+                is_git_repo: false,
+                git_branch: None,
+                entry_point: None,
+            },
+            kind: TriggerKind::Single { next_run: Some(at(second)) },
+            is_blocking: false,
+            priority: 0,
+            worker_whitelist: Vec::new(),
+            policies: Policies::default(),
+        };
+        let actor = Actor::new(ActorKind::User, ActorName::parse("admin").unwrap());
+        self.server.create_trigger(&actor, TriggerId::generate(), draft, false).await.unwrap();
+    }
+
+    /// What a worker that waits gets at an instant; the statements of that are counted.
+    async fn claim_at(&self, second: i64, statements: &Statements, most: usize) -> Vec<Grant> {
+        let claim = Claim {
+            worker: self.worker.clone(),
+            session: self.session,
+            free_slots: 100,
+            wait: Duration::from_secs(25),
+            request: RequestId::generate(),
+            repeat: false,
+        };
+        let mut asking = pin!(self.server.claim_jobs(claim));
+        tokio::select! { biased; _ = &mut asking => panic!("nothing is due"), () = ready(()) => {} }
+        statements.take();
+        self.clock.set(at(second));
+        self.server.tick_due(at(second)).await.unwrap();
+        statements.expect("due", most);
+        asking.await.unwrap()
+    }
+
+    async fn start(&self, grant: &Grant) {
+        let hash = [0; 16].into_iter().chain(grant.job.id.as_uuid().into_bytes()).collect::<Vec<u8>>();
+        let (job, token) = (grant.job.id, grant.lease.token);
+        self.server.start_job(&self.worker, self.session, job, token, &hash, None).await.unwrap();
+    }
+
+    async fn finish(&self, grant: &Grant) {
+        let request = FinishRequest {
+            worker: self.worker.clone(),
+            job: grant.job.id,
+            token: grant.lease.token,
+            report: FinishReport::Ended(Outcome::Done),
+            exit_code: Some(0),
+            reason: None,
+            ended_at: None,
+        };
+        assert_eq!(self.server.finish_job(request).await.unwrap(), JobStatus::Done);
+    }
+
+    async fn main_job(&self, statements: &Statements) {
+        self.create(0, 10).await;
+        let one = self.claim_at(10, statements, DUE).await.pop().unwrap();
+        self.start(&one).await;
+        statements.expect("start", START);
+        self.finish(&one).await;
+        statements.expect("finish", FINISH);
+        // A hundred cost what one costs.
+        for number in 0..100 {
+            self.create(number, 20).await;
+        }
+        let all = self.claim_at(20, statements, DUE).await;
+        assert_eq!(all.len(), 100);
+        statements.take();
+        // Starts that come together share transactions: the first goes alone, the others are on their way by then.
+        let mut starts = tokio::task::JoinSet::new();
+        for grant in all {
+            let (server, worker, session) = (self.server.clone(), self.worker.clone(), self.session);
+            starts.spawn(async move {
+                let hash = [0; 16].into_iter().chain(grant.job.id.as_uuid().into_bytes()).collect::<Vec<u8>>();
+                let (job, token) = (grant.job.id, grant.lease.token);
+                server.start_job(&worker, session, job, token, &hash, None).await.unwrap();
+            });
+        }
+        starts.join_all().await;
+        statements.expect("a hundred starts", 2 * START);
+    }
+
+    async fn idleness(&self, statements: &Statements) {
+        statements.take();
+        for _ in 0..100 {
+            self.server.heartbeat(&self.worker, self.session, &[], false).await.unwrap();
+        }
+        assert_eq!(statements.take(), [""; 0], "a heartbeat of a worker that holds nothing");
+        self.server.tick(self.server.now()).await.unwrap();
+        statements.expect("a tick without work", IDLE_TICK);
+    }
+}
+
+/// One test for both databases: what is counted is counted for the whole process.
+#[tokio::test]
+async fn the_main_job_costs_a_few_statements() {
+    let statements = Statements::default();
+    tracing::subscriber::set_global_default(statements.clone()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let sqlite = format!("sqlite:{}", folder.path().join("orchestrator.db").display());
+    for url in [sqlite, orchestrator_test_postgres::database_url()] {
+        let world = World::on(&url).await;
+        world.main_job(&statements).await;
+        world.idleness(&statements).await;
+    }
+}
