@@ -45,11 +45,12 @@ impl Scheduler {
     /// Looks once. Nothing is rescued within one lease of the start of duty: the leases of a worker that is there are
     /// renewed by then.
     pub async fn rescue(&self, now: Timestamp) -> Result<RescueSummary, DbError> {
+        // Beats are written whether or not anything may be rescued: once in a look, for all workers.
+        self.flush_beats().await?;
         let mut summary = RescueSummary::default();
         if !self.duty().may_rescue(now) {
             return Ok(summary);
         }
-        self.flush_beats().await?;
         let (expired, lost, overtime) = self.look(now).await?;
         for job in expired {
             let done = self.rescue_expired(job, now, &mut summary).await;

@@ -184,11 +184,7 @@ async fn rescue(scheduler: Scheduler) {
         tokio::time::sleep(POLL).await;
         let now = scheduler.now();
         scheduler.duty().observe(now, std::time::Instant::now());
-        let outcome = async {
-            scheduler.flush_beats().await?;
-            scheduler.rescue(now).await
-        };
-        match outcome.await {
+        match scheduler.rescue(now).await {
             Ok(summary) if summary != crate::RescueSummary::default() => tracing::warn!(?summary, "rescued"),
             Ok(_) => {}
             Err(error) => {
