@@ -14,6 +14,7 @@ mod error;
 mod glance;
 mod hint;
 mod id_part;
+mod id_time;
 mod job;
 mod lists;
 mod log;
@@ -48,6 +49,8 @@ pub use queue::{
     StatusBy, StatusChange, StatusError,
 };
 pub use token::{NewToken, StoredToken};
-pub use trigger::{StoredNextRun, StoredTrigger, TriggerCounts, TriggerFilter, TriggerProgress};
+pub use trigger::{
+    OVERDUE_AFTER, StoredNextRun, StoredTrigger, TriggerCounts, TriggerFilter, TriggerProgress, TriggerSort,
+};
 pub use tx::Tx;
 pub use worker::{LockedLoads, NewSession, StoredWorker, WorkerLoad, WorkerStanding};

@@ -19,6 +19,12 @@ const OUTPUT_READ: Sql = sql![
     "SELECT job_id, seq, stream, at, content FROM job_output
      WHERE job_id = $1 AND seq > $2 ORDER BY seq LIMIT $3"
 ];
+/// In order again after the sub-select has found the last ones.
+const OUTPUT_LAST: Sql = sql![
+    "SELECT job_id, seq, stream, at, content FROM job_output WHERE job_id = $1 AND seq >= COALESCE(
+        (SELECT MIN(seq) FROM (SELECT seq FROM job_output WHERE job_id = $1 ORDER BY seq DESC LIMIT $2) tail), 0)
+     ORDER BY seq"
+];
 
 #[derive(Debug, sqlx::FromRow)]
 struct OutputRow {
@@ -79,6 +85,15 @@ impl Tx {
         ])?;
         Ok(Readable::collect(rows.into_iter().map(|row| row.and_then(|row| chunk(job, row)))))
     }
+
+    /// The last chunks, in order.
+    pub async fn output_last(&mut self, job: JobId, limit: u32) -> Result<Readable<OutputChunk>, DbError> {
+        let rows = fetch!(self, "output_last", OUTPUT_LAST, table "job_output" key "job_id" as OutputRow, [
+            job.as_uuid(),
+            i64::from(limit),
+        ])?;
+        Ok(Readable::collect(rows.into_iter().map(|row| row.and_then(|row| chunk(job, row)))))
+    }
 }
 
 fn chunk(job: JobId, row: OutputRow) -> Result<OutputChunk, Corrupt> {
@@ -88,4 +103,4 @@ fn chunk(job: JobId, row: OutputRow) -> Result<OutputChunk, Corrupt> {
 }
 
 #[cfg(test)]
-crate::statements::statements![OUTPUT_APPEND, OUTPUT_READ];
+crate::statements::statements![OUTPUT_APPEND, OUTPUT_LAST, OUTPUT_READ];

@@ -74,6 +74,12 @@ impl Key for String {
     }
 }
 
+impl Key for (String, String) {
+    fn is_storable(&self) -> bool {
+        self.0.is_storable() && self.1.is_storable()
+    }
+}
+
 impl Key for (DateTime<Utc>, Uuid) {
     fn is_storable(&self) -> bool {
         (earliest()..=latest()).contains(&self.0)

@@ -47,6 +47,7 @@ pub const TABLE: &[(&str, Methods)] = &[
             ("Kill", OPERATOR),
             ("PreviewSchedule", VIEWER),
             ("ListDecisions", VIEWER),
+            ("ListPlannedRuns", VIEWER),
         ],
     ),
     (
@@ -70,6 +71,7 @@ pub const TABLE: &[(&str, Methods)] = &[
             ("Claim", OPERATOR),
             ("SetStatus", OPERATOR),
             ("List", VIEWER),
+            ("ListOfJob", VIEWER),
             ("Get", VIEWER),
             ("Update", OPERATOR),
             ("Delete", OPERATOR),
@@ -91,6 +93,7 @@ pub const TABLE: &[(&str, Methods)] = &[
             ("RevokeToken", ADMIN),
             ("ListAudit", ADMIN),
             ("GetStatus", VIEWER),
+            ("GetJobHistory", VIEWER),
             ("WhoAmI", Rule::Authenticated),
             ("ListWorkers", VIEWER),
             ("DrainWorker", OPERATOR),

@@ -86,6 +86,13 @@ impl QueueService for Queues {
         Ok(Response::new(elements.list(request.into_inner()).await?))
     }
 
+    async fn list_of_job(
+        &self,
+        request: Request<v1::ListElementsOfJobRequest>,
+    ) -> Result<Response<v1::ListElementsOfJobResponse>, Status> {
+        Ok(Response::new(self.elements(&request)?.list_of_job(request.get_ref()).await?))
+    }
+
     async fn get(&self, request: Request<v1::GetElementRequest>) -> Result<Response<v1::GetElementResponse>, Status> {
         let element = self.elements(&request)?.get(&request.get_ref().element).await?;
         Ok(Response::new(v1::GetElementResponse { element: Some(convert::element(&element)) }))

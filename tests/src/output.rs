@@ -27,7 +27,7 @@ impl World {
         let mut streams = [Vec::new(), Vec::new(), Vec::new()];
         loop {
             let after_seq = output.numbers.last().copied().unwrap_or(0);
-            let request = pb::ReadOutputRequest { job: job.to_owned(), after_seq, limit: 256 };
+            let request = pb::ReadOutputRequest { job: job.to_owned(), after_seq, limit: 256, last: false };
             let answer = self.api().jobs().read_output(request).await?.into_inner();
             output.complete = answer.complete;
             if answer.chunks.is_empty() {

@@ -1,5 +1,6 @@
 //! The list of jobs.
 
+use orchestrator_core::clock::Timestamp;
 use orchestrator_core::id::TriggerId;
 use orchestrator_core::job::{Job, JobStatus};
 use orchestrator_core::text::{ProcessName, WorkerName};
@@ -9,6 +10,7 @@ use uuid::Uuid;
 use super::row::{JobRow, job_columns};
 use crate::dialect::on_conn;
 use crate::error::{DbError, Readable};
+use crate::id_time::first_id;
 use crate::page::PageRequest;
 use crate::rows::read_row;
 use crate::tx::Tx;
@@ -24,6 +26,10 @@ pub struct JobFilter {
     pub statuses: Vec<JobStatus>,
     /// Held or run by the worker with exactly this name.
     pub worker_name: Option<WorkerName>,
+    /// Made at this instant or later.
+    pub queued_from: Option<Timestamp>,
+    /// Made before this instant.
+    pub queued_to: Option<Timestamp>,
 }
 
 impl JobFilter {
@@ -38,6 +44,9 @@ impl JobFilter {
 macro_rules! push_branch {
     ($query:expr, $columns:expr, $filter:expr, $status:expr, $before:expr, $limit:expr) => {
         $query.push("SELECT ").push($columns).push(" FROM jobs WHERE id < ").push_bind($before);
+        if let Some(from) = $filter.queued_from {
+            $query.push(" AND id >= ").push_bind(first_id(from));
+        }
         if let Some(status) = $status {
             $query.push($filter.status_column(status)).push(" = ").push_bind(status.as_str());
         }
@@ -84,6 +93,7 @@ impl Tx {
         page: &PageRequest,
     ) -> Result<(Readable<Job>, Option<String>), DbError> {
         let before: Uuid = page.after()?.unwrap_or(Uuid::max());
+        let before = filter.queued_to.map_or(before, |to| before.min(first_id(to)));
         let limit = page.fetch();
         let mut rows = on_conn!(self, |conn, _dialect| {
             let mut query = QueryBuilder::new("");

@@ -8,6 +8,7 @@ mod candidates;
 mod counts;
 mod end;
 mod find;
+mod history;
 mod insert;
 mod life;
 mod list;
@@ -165,4 +166,4 @@ pub(crate) const fn type_rank(kind: TriggerType) -> i64 {
 }
 
 #[cfg(test)]
-crate::statements::statements![; assign, candidates, counts, end, find, insert, life, lock, lost, overtime, snapshot, start, stop];
+crate::statements::statements![; assign, candidates, counts, end, find, history, insert, life, lock, lost, overtime, snapshot, start, stop];

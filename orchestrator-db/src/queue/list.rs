@@ -1,5 +1,6 @@
 use chrono::{DateTime, Utc};
 use orchestrator_core::clock::Timestamp;
+use orchestrator_core::id::JobId;
 use orchestrator_core::queue::{ElementStatus, QueueElement};
 use orchestrator_core::text::{QueueName, Reference};
 use uuid::Uuid;
@@ -68,9 +69,21 @@ const READY: [Sql; 2] = list_text!("ready AND $9 = ''");
 const ATTENTION: [Sql; 2] = list_text!("attention AND $9 = ''");
 const ALL: [Sql; 2] = list_text!("$9 = ''");
 
+const OF_JOB: Sql =
+    sql!["SELECT " [columns element_columns] " FROM queues WHERE job_id = $1 ORDER BY created_date, id LIMIT $2"];
+
 type Key = (DateTime<Utc>, Uuid);
 
 impl Tx {
+    /// Elements that a job holds or held last, in the order of insertion.
+    pub async fn element_list_of_job(&mut self, job: JobId, limit: u32) -> Result<Readable<QueueElement>, DbError> {
+        let rows = fetch!(self, "element_list_of_job", OF_JOB, table "queues" key "id" as ElementRow, [
+            job.as_uuid(),
+            i64::from(limit),
+        ])?;
+        Ok(Readable::collect(rows.into_iter().map(|row| row?.try_into())))
+    }
+
     /// A page of a queue's elements, with the cursor of the next one.
     pub async fn element_list(
         &mut self,
@@ -117,6 +130,7 @@ impl ElementFilter {
 
 #[cfg(test)]
 crate::statements::statements![
+    OF_JOB,
     OF_REFERENCE[0],
     OF_REFERENCE[1],
     READY[0],

@@ -14,7 +14,11 @@ const LARGE: [&str; 6] = ["audit", "job_output", "jobs", "logs", "queues", "trig
 const MAY_SCAN: [&str; 1] = ["queue::find::ELEMENT_END"];
 
 /// The index that a statement has to take, or one of several that hold the same few rows.
-const INDEXES: [(&str, &str); 41] = [
+const INDEXES: [(&str, &str); 45] = [
+    ("queue::list::OF_JOB", "queues_job"),
+    ("job::history::JOB_COUNT_MADE", "jobs_by_status"),
+    ("trigger::planned::TRIGGER_PLANNED", "triggers_due"),
+    ("trigger::planned::TYPICAL_DURATIONS", "jobs_by_trigger"),
     ("queue::claim::ELEMENT_CLAIM", "queues_ready"),
     ("queue::claim::ELEMENT_CLAIM_BY_REFERENCE", "queues_ready_reference"),
     ("queue::claim::ELEMENT_PEEK", "queues_ready"),

@@ -9,7 +9,7 @@ use crate::rows::fetch_plain;
 use crate::tx::Tx;
 
 /// A trigger that is due for longer than this is not evaluated by anyone.
-const OVERDUE_AFTER: TimeDelta = TimeDelta::seconds(10);
+pub const OVERDUE_AFTER: TimeDelta = TimeDelta::seconds(10);
 
 /// How many live triggers need someone's eye.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -4,6 +4,7 @@ mod counts;
 mod due;
 mod find;
 mod list;
+mod planned;
 mod progress;
 mod queue_watch;
 mod row;
@@ -13,8 +14,8 @@ mod write;
 use orchestrator_core::clock::Timestamp;
 use orchestrator_core::trigger::Trigger;
 
-pub use counts::TriggerCounts;
-pub use list::TriggerFilter;
+pub use counts::{OVERDUE_AFTER, TriggerCounts};
+pub use list::{TriggerFilter, TriggerSort};
 pub use progress::{StoredNextRun, TriggerProgress};
 
 pub(crate) use status::{active_job, shown_status};
@@ -35,4 +36,4 @@ pub struct StoredTrigger {
 }
 
 #[cfg(test)]
-crate::statements::statements![; counts, due, find, list, progress, queue_watch, status, write];
+crate::statements::statements![; counts, due, find, list, planned, progress, queue_watch, status, write];

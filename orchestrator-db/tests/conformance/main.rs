@@ -35,6 +35,7 @@ mod job_life;
 mod job_rescue;
 mod log;
 mod output;
+mod overview;
 mod queue;
 mod token;
 mod trigger;

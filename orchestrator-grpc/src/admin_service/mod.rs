@@ -1,5 +1,6 @@
 //! Tokens, workers, the audit trail and the server's own state.
 
+mod job_history;
 mod show;
 mod status_report;
 mod tokens;
@@ -80,6 +81,14 @@ impl AdminService for Admin {
         _request: Request<v1::GetStatusRequest>,
     ) -> Result<Response<v1::GetStatusResponse>, Status> {
         Ok(Response::new(status_report::of(&self.scheduler).await.map_err(status::db)?))
+    }
+
+    async fn get_job_history(
+        &self,
+        request: Request<v1::GetJobHistoryRequest>,
+    ) -> Result<Response<v1::GetJobHistoryResponse>, Status> {
+        let hours = job_history::hours(request.into_inner()).map_err(status::decode)?;
+        Ok(Response::new(job_history::of(&self.scheduler, hours).await.map_err(status::db)?))
     }
 
     async fn who_am_i(&self, request: Request<v1::WhoAmIRequest>) -> Result<Response<v1::WhoAmIResponse>, Status> {

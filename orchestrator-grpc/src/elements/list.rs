@@ -9,6 +9,18 @@ use crate::page::{any_of, page, searched};
 use crate::status;
 
 impl Elements<'_> {
+    /// What a job holds or held last.
+    pub(crate) async fn list_of_job(
+        &self,
+        message: &v1::ListElementsOfJobRequest,
+    ) -> Result<v1::ListElementsOfJobResponse, Status> {
+        let limit = convert::limit("limit", message.limit, 100).map_err(status::decode)?;
+        let job = convert::optional_id("job", &message.job).map_err(status::decode)?;
+        let job = convert::required("job", job).map_err(status::decode)?;
+        let elements = self.begin_read().await?.element_list_of_job(job, limit).await.map_err(status::db)?;
+        Ok(v1::ListElementsOfJobResponse { elements: elements.rows.iter().map(convert::element).collect() })
+    }
+
     /// A page of a queue's elements.
     pub(crate) async fn list(&self, message: v1::ListElementsRequest) -> Result<v1::ListElementsResponse, Status> {
         let page = page(message.page.clone()).map_err(status::decode)?;

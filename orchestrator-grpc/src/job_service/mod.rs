@@ -60,8 +60,9 @@ impl JobService for Jobs {
             filter.trigger_id = Some(trigger_id(&mut tx, &key).await.map_err(status::db)?);
         }
         let (jobs, next) = tx.job_list(&filter, &page).await.map_err(status::db)?;
+        let mut reasons = self.scheduler.waiting_reasons(&mut tx, &jobs.rows).await.map_err(status::db)?;
         Ok(Response::new(v1::ListJobsResponse {
-            jobs: jobs.rows.iter().map(|job| convert::job(job, None)).collect(),
+            jobs: jobs.rows.iter().map(|job| convert::job(job, reasons.remove(&job.id))).collect(),
             next_cursor: next.unwrap_or_default(),
         }))
     }
@@ -105,7 +106,12 @@ impl JobService for Jobs {
         let limit = convert::limit("limit", message.limit, 100).map_err(status::decode)?;
         let job = self.find(&message.job).await?.id;
         let mut tx = self.begin_read().await?;
-        let part = output::read(&mut tx, job, message.after_seq, limit).await.map_err(status::db)?;
+        let part = if message.last {
+            output::read_last(&mut tx, job, limit).await
+        } else {
+            output::read(&mut tx, job, message.after_seq, limit).await
+        };
+        let part = part.map_err(status::db)?;
         Ok(Response::new(v1::ReadOutputResponse {
             complete: part.is_complete(),
             chunks: part.chunks.into_iter().map(convert::to_output_chunk).collect(),
@@ -139,5 +145,7 @@ fn filter(message: &v1::ListJobsRequest) -> Result<JobFilter, DecodeError> {
         process_name: given(&message.process_name).map(|name| ProcessName::parse(&name)).transpose()?,
         statuses: any_of("statuses", &message.statuses)?,
         worker_name: given(&message.worker_name).map(|name| WorkerName::parse(&name)).transpose()?,
+        queued_from: convert::optional_instant("queued_from", message.queued_from)?,
+        queued_to: convert::optional_instant("queued_to", message.queued_to)?,
     })
 }

@@ -40,6 +40,20 @@ impl Part {
     }
 }
 
+/// Reads the last chunks: at most `limit`, and no more than fit into one message.
+pub(super) async fn read_last(tx: &mut Tx, job: JobId, limit: u32) -> Result<Part, DbError> {
+    let job = tx.job_get(job).await?;
+    let mut chunks = tx.output_last(job.id, limit.min(BATCH)).await?.rows;
+    let mut bytes = 0;
+    let kept = chunks.iter().rev().take_while(|chunk| {
+        bytes += chunk.content.len();
+        bytes <= FULL
+    });
+    let dropped = chunks.len() - kept.count();
+    chunks.drain(..dropped);
+    Ok(Part { job, chunks, at_end: true })
+}
+
 /// Reads chunks after a number: at most `limit`, and no more than fit into one message.
 pub(super) async fn read(tx: &mut Tx, job: JobId, after: i64, limit: u32) -> Result<Part, DbError> {
     // The job first: what it printed before it ended is there when its end is.

@@ -1,9 +1,12 @@
 //! Administration of triggers.
 
+mod change;
+mod planned;
 mod preview;
 
+use orchestrator_core::clock::Timestamp;
 use orchestrator_core::trigger::{Trigger, TriggerDraft};
-use orchestrator_db::{Decision, TriggerFilter};
+use orchestrator_db::{Decision, OVERDUE_AFTER, TriggerFilter, TriggerSort};
 use orchestrator_proto::convert::{self, DecodeError, DraftContext};
 use orchestrator_proto::v1;
 use orchestrator_proto::v1::trigger_service_server::TriggerService;
@@ -54,8 +57,11 @@ impl TriggerService for Triggers {
     }
 
     async fn get(&self, request: Request<v1::GetTriggerRequest>) -> Result<Response<v1::GetTriggerResponse>, Status> {
-        let trigger = self.find(&request.get_ref().trigger).await?;
-        Ok(Response::new(v1::GetTriggerResponse { trigger: Some(convert::trigger(&trigger)) }))
+        let key = convert::key("trigger", &request.get_ref().trigger).map_err(status::decode)?;
+        let mut tx = self.scheduler.db().begin_read().await.map_err(status::db)?;
+        let trigger = tx.trigger_find(&key).await.map_err(status::db)?;
+        let last_change = change::latest(&mut tx, trigger.id).await.map_err(status::db)?;
+        Ok(Response::new(v1::GetTriggerResponse { trigger: Some(convert::trigger(&trigger)), last_change }))
     }
 
     async fn list(
@@ -64,7 +70,7 @@ impl TriggerService for Triggers {
     ) -> Result<Response<v1::ListTriggersResponse>, Status> {
         let message = request.into_inner();
         let page = page(message.page.clone()).map_err(status::decode)?;
-        let filter = filter(message).map_err(status::decode)?;
+        let filter = filter(message, self.scheduler.now()).map_err(status::decode)?;
         let mut tx = self.scheduler.db().begin_read().await.map_err(status::db)?;
         let (triggers, next) = tx.trigger_list(&filter, &page).await.map_err(status::db)?;
         Ok(Response::new(v1::ListTriggersResponse {
@@ -181,6 +187,15 @@ impl TriggerService for Triggers {
             next_cursor: next.unwrap_or_default(),
         }))
     }
+
+    async fn list_planned_runs(
+        &self,
+        request: Request<v1::ListPlannedRunsRequest>,
+    ) -> Result<Response<v1::ListPlannedRunsResponse>, Status> {
+        let wanted = planned::Wanted::read(request.get_ref(), self.scheduler.now()).map_err(status::decode)?;
+        let mut tx = self.scheduler.db().begin_read().await.map_err(status::db)?;
+        Ok(Response::new(planned::list(&mut tx, &wanted).await.map_err(status::db)?))
+    }
 }
 
 /// The id that the caller made, which a repeated call must have, or a new one.
@@ -192,10 +207,13 @@ fn new_id(text: &str, repeat: bool) -> Result<orchestrator_core::id::TriggerId, 
     }
 }
 
-fn filter(message: v1::ListTriggersRequest) -> Result<TriggerFilter, DecodeError> {
+fn filter(message: v1::ListTriggersRequest, now: Timestamp) -> Result<TriggerFilter, DecodeError> {
     Ok(TriggerFilter {
         search: searched("search", message.search)?,
         status: given(message.status).map(|text| convert::name("status", &text)).transpose()?,
+        sort: sort(&message.sort)?,
+        descending: message.descending,
+        due_before: message.overdue.then(|| now - OVERDUE_AFTER),
         trigger_type: given(message.r#type).map(|text| convert::name("type", &text)).transpose()?,
     })
 }
@@ -208,5 +226,20 @@ fn decision(decision: Decision) -> v1::Decision {
         decided_at: Some(convert::timestamp(decision.decided_at)),
         decision: decision.decision.to_string(),
         reason: decision.reason,
+    }
+}
+
+fn sort(name: &str) -> Result<TriggerSort, DecodeError> {
+    match name {
+        "" | "NAME" => Ok(TriggerSort::Name),
+        "PRIORITY" => Ok(TriggerSort::Priority),
+        "STATUS" => Ok(TriggerSort::Status),
+        "PROCESS" => Ok(TriggerSort::Process),
+        "LAST_RUN" => Ok(TriggerSort::LastRun),
+        "NEXT_RUN" => Ok(TriggerSort::NextRun),
+        _ => {
+            let expected = "NAME, PRIORITY, STATUS, PROCESS, LAST_RUN or NEXT_RUN";
+            Err(DecodeError::Form { field: "sort", expected })
+        }
     }
 }

@@ -59,7 +59,7 @@ async fn a_job_runs_prints_and_ends() {
     assert_eq!((ended.status.as_str(), ended.exit_code, ended.worker_name.as_str()), ("FAILED", Some(3), "robot-1"));
     assert!(watched.message().await.unwrap().is_none());
 
-    let read = v1::ReadOutputRequest { job: id[24..].to_owned(), after_seq: 1, limit: 0 };
+    let read = v1::ReadOutputRequest { job: id[24..].to_owned(), after_seq: 1, limit: 0, last: false };
     let read = world.jobs().await.read_output(viewer.on(read)).await.unwrap().into_inner();
     assert_eq!((read.chunks.len(), read.chunks[0].seq, read.complete), (1, 2, true));
 }

@@ -10,6 +10,7 @@ mod hostile;
 mod http;
 mod json;
 mod limits;
+mod overview;
 mod pages;
 mod queues;
 mod robots;

@@ -1,3 +1,7 @@
+use std::collections::HashMap;
+
+use orchestrator_core::clock::Timestamp;
+use orchestrator_core::id::JobId;
 use orchestrator_core::job::{Job, JobState};
 use orchestrator_core::text::WorkerName;
 use orchestrator_core::worker::WorkerState;
@@ -11,11 +15,35 @@ impl Scheduler {
         let JobState::Queued { not_before } = job.state else { return Ok(None) };
         let now = self.now();
         if let Some(not_before) = not_before.filter(|not_before| *not_before > now) {
-            return Ok(Some(format!("the next attempt waits until {}", not_before.to_rfc3339())));
+            return Ok(Some(next_attempt(not_before)));
         }
         let fleet = tx.worker_loads().await?;
         Ok(Some(explain(job, &fleet)))
     }
+
+    /// Why those of these jobs wait that do. The workers are looked at once for all of them.
+    pub async fn waiting_reasons(&self, tx: &mut Tx, jobs: &[Job]) -> Result<HashMap<JobId, String>, DbError> {
+        let mut reasons = HashMap::new();
+        let mut fleet = None;
+        for job in jobs {
+            let JobState::Queued { not_before } = job.state else { continue };
+            let reason = if let Some(not_before) = not_before.filter(|not_before| *not_before > self.now()) {
+                next_attempt(not_before)
+            } else {
+                let fleet = match &fleet {
+                    Some(fleet) => fleet,
+                    None => fleet.insert(tx.worker_loads().await?),
+                };
+                explain(job, fleet)
+            };
+            reasons.insert(job.id, reason);
+        }
+        Ok(reasons)
+    }
+}
+
+fn next_attempt(not_before: Timestamp) -> String {
+    format!("the next attempt waits until {}", not_before.to_rfc3339())
 }
 
 fn explain(job: &Job, fleet: &[WorkerLoad]) -> String {

@@ -159,7 +159,7 @@ fn disable_is_another_word_for_pause() {
 #[test]
 fn an_edit_changes_only_what_is_named_and_carries_what_was_read() {
     let server = FakeServer::new();
-    server.answers("get", &pb::GetTriggerResponse { trigger: Some(trigger("hello")) });
+    server.answers("get", &pb::GetTriggerResponse { trigger: Some(trigger("hello")), last_change: None });
     server.answers("update", &pb::UpdateTriggerResponse { trigger: Some(trigger("hello")) });
     assert_eq!(server.run(&["trigger", "edit", "hello", "--priority", "7", "--timeout", "90s"]).exit_code, 0);
     let calls: Vec<pb::UpdateTriggerRequest> = server.calls("update");

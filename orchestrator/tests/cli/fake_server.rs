@@ -144,6 +144,7 @@ from_the_book!(TriggerService {
     kill(KillTriggerRequest) -> KillTriggerResponse = "kill",
     preview_schedule(PreviewScheduleRequest) -> PreviewScheduleResponse = "preview_schedule",
     list_decisions(ListDecisionsRequest) -> ListDecisionsResponse = "list_decisions",
+    list_planned_runs(ListPlannedRunsRequest) -> ListPlannedRunsResponse = "list_planned_runs",
 });
 
 from_the_book!(JobService {
@@ -172,6 +173,7 @@ from_the_book!(QueueService {
     claim(ClaimElementsRequest) -> ClaimElementsResponse = "claim",
     set_status(SetElementStatusRequest) -> SetElementStatusResponse = "set_status",
     list(ListElementsRequest) -> ListElementsResponse = "element list",
+    list_of_job(ListElementsOfJobRequest) -> ListElementsOfJobResponse = "element list_of_job",
     get(GetElementRequest) -> GetElementResponse = "element get",
     update(UpdateElementRequest) -> UpdateElementResponse = "element update",
     delete(DeleteElementRequest) -> DeleteElementResponse = "element delete",

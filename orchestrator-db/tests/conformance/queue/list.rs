@@ -7,6 +7,7 @@ use super::world::*;
 use crate::harness::TestDb;
 
 conformance! {
+    elements_of_a_job_are_those_it_holds_or_held,
     elements_are_listed_in_the_order_of_insertion_or_newest_first,
     pages_follow_one_another_without_gaps_or_repeats,
     every_filter_narrows_the_list,
@@ -111,4 +112,17 @@ async fn a_cursor_of_another_list_is_refused(db: TestDb) {
     let page = PageRequest { limit: 1, cursor: Some("7b7d".to_owned()) };
     let refused = db.begin_read().await.unwrap().element_list(&all(), &page).await.unwrap_err();
     assert!(matches!(refused, DbError::InvalidCursor { .. }), "{refused}");
+}
+
+async fn elements_of_a_job_are_those_it_holds_or_held(db: TestDb) {
+    let job = running_job(&db).await;
+    let elements = insert(&db, &[element(), element(), element()], at(0)).await;
+    claim(&db, of_job(job), at(1)).await;
+    claim(&db, of_job(job), at(2)).await;
+    let ids = async |limit| {
+        let listed = db.begin_read().await.unwrap().element_list_of_job(job, limit).await.unwrap();
+        listed.rows.iter().map(|element| element.id).collect::<Vec<_>>()
+    };
+    assert_eq!(ids(10).await, elements[..2]);
+    assert_eq!(ids(1).await, elements[..1]);
 }

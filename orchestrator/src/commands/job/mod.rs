@@ -88,6 +88,7 @@ async fn list(app: &App, args: ListArgs) -> Result {
         process_name: args.process,
         statuses: args.statuses.iter().map(ToString::to_string).collect(),
         worker_name: args.worker,
+        ..pb::ListJobsRequest::default()
     };
     let (jobs, next_cursor) = pages(&args.paging, async |page| {
         let request = pb::ListJobsRequest { page: Some(page), ..request.clone() };

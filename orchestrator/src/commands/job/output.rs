@@ -18,7 +18,7 @@ pub(super) async fn print_kept(app: &App, job: String) -> Result {
     let mut after_seq = 0;
     let json = app.printer.format().is_json();
     loop {
-        let request = pb::ReadOutputRequest { job: job.clone(), after_seq, limit: CHUNKS };
+        let request = pb::ReadOutputRequest { job: job.clone(), after_seq, limit: CHUNKS, last: false };
         let reply = client.jobs().read_output(request).await?.into_inner();
         let Some(last) = reply.chunks.last() else {
             all.complete = reply.complete;

@@ -18,6 +18,7 @@ pub(super) async fn list(app: &App, args: ListArgs) -> Result {
         search: args.search,
         status: args.status.to_uppercase(),
         r#type: args.kind.to_uppercase(),
+        ..pb::ListTriggersRequest::default()
     };
     let (triggers, next_cursor) = pages(&args.paging, async |page| {
         let request = pb::ListTriggersRequest { page: Some(page), ..request.clone() };

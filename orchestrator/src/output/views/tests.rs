@@ -119,7 +119,10 @@ fn triggers() {
     insta::assert_snapshot!("trigger_list", list(&reply));
     insta::assert_snapshot!("trigger_list_wide", table::list(&wide(), pb::Trigger::COLUMNS, &reply.triggers));
     insta::assert_snapshot!("trigger_list_json", json(&reply));
-    insta::assert_snapshot!("trigger_page", page(&pb::GetTriggerResponse { trigger: Some(scheduled()) }));
+    insta::assert_snapshot!(
+        "trigger_page",
+        page(&pb::GetTriggerResponse { trigger: Some(scheduled()), last_change: None })
+    );
 }
 
 #[test]
