@@ -95,12 +95,28 @@
     expire();
   });
   dialog.addEventListener("close", () => { body.append(toasts); dialog.replaceChildren(); });
-  body.addEventListener("done", () => dialog.open && dialog.close());
+  body.addEventListener("done", () => {
+    if (dialog.open) dialog.close();
+    for (const box of document.querySelectorAll("table input[type=checkbox]:checked")) box.checked = false;
+    bars();
+  });
   document.addEventListener("click", (event) => {
     if (event.target.closest("[data-close]")) { event.preventDefault(); event.target.closest("dialog")?.close(); }
     if (event.target.closest("[data-help]")) document.getElementById("help").showModal();
     if (event.target === dialog) dialog.close();
   });
+
+  // Output that is read at its end stays there when more comes.
+  const atEnd = new WeakMap();
+  document.addEventListener("scroll", (event) => {
+    const box = event.target;
+    if (box.dataset?.follow !== undefined) atEnd.set(box, box.scrollHeight - box.scrollTop - box.clientHeight < 24);
+  }, true);
+  const follow = () => {
+    for (const box of document.querySelectorAll("[data-follow]")) if (atEnd.get(box) !== false) box.scrollTop = box.scrollHeight;
+  };
+  body.addEventListener("htmx:after:swap", follow);
+  follow();
 
   // Words at the edge go by themselves, errors later.
   const expire = () => {

@@ -85,7 +85,7 @@ mod tests {
             assert!(row.contains(&hash), "{name} has the sum {hash}");
             seen += 1;
         }
-        assert!(seen >= 4, "{seen}");
+        assert!(seen >= 2, "{seen}");
     }
 
     #[test]

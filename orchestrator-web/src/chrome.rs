@@ -1,7 +1,6 @@
 //! What is around every page: its title, the tabs, who is signed in.
 
 use crate::flash::Flash;
-use crate::link::Link;
 use crate::status::word;
 use crate::viewer::Viewer;
 
@@ -47,7 +46,13 @@ const fn tab(name: &'static str, path: &'static str, key: char) -> Tab {
 }
 
 /// The tabs, in the order that people know from OpenOrchestrator, and then ours.
-pub(crate) const TABS: &[Tab] = &[tab("Overview", "/", 'o'), tab("Triggers", "/triggers", 't')];
+pub(crate) const TABS: &[Tab] = &[
+    tab("Overview", "/", 'o'),
+    tab("Triggers", "/triggers", 't'),
+    tab("Workers", "/workers", 'w'),
+    tab("Jobs", "/jobs", 'j'),
+    tab("Calendar", "/calendar", 'c'),
+];
 
 /// Everything that the frame of a page needs.
 #[derive(Debug, Clone)]
@@ -63,7 +68,6 @@ pub(crate) struct Chrome {
     pub(crate) can_operate: bool,
     pub(crate) can_administer: bool,
     pub(crate) tabs: Vec<Tab>,
-    pub(crate) login: String,
 }
 
 impl Viewer {
@@ -81,7 +85,6 @@ impl Viewer {
             can_operate: self.can_operate(),
             can_administer: is_admin,
             tabs: TABS.iter().copied().filter(|tab| is_admin || !tab.for_administrators).collect(),
-            login: Link::to("/login").with("next", &self.here).into_string(),
         }
     }
 }

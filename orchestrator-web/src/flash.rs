@@ -54,6 +54,6 @@ mod tests {
         let cookie = flash.cookie().unwrap();
         let cookie = cookie.to_str().unwrap();
         let value = cookie.split(';').next().unwrap().strip_prefix("flash=").unwrap();
-        assert_eq!(Flash::read(&crate::link::decoded(value)), Some(Flash::error("no ; æ\u{241b}")));
+        assert_eq!(Flash::read(&crate::link::decoded(value)), Some(Flash::error("no ; æ⟨ESC⟩")));
     }
 }

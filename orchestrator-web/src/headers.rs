@@ -27,3 +27,34 @@ pub(crate) async fn add(State(_): State<App>, mut response: Response) -> Respons
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    fn templates(folder: &Path, found: &mut Vec<(String, String)>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                templates(&path, found);
+            } else {
+                found.push((path.display().to_string(), fs::read_to_string(&path).unwrap()));
+            }
+        }
+    }
+
+    #[test]
+    fn no_template_needs_what_the_policy_forbids() {
+        let mut found = Vec::new();
+        templates(&Path::new(env!("CARGO_MANIFEST_DIR")).join("templates"), &mut found);
+        assert!(found.len() > 5);
+        for (path, text) in &found {
+            for word in
+                [" style=", "<style", "<script>", "hx-on", "js:", "javascript:", "http://", "https://", " onclick="]
+            {
+                assert!(!text.contains(word), "{path} has {word}");
+            }
+        }
+    }
+}

@@ -24,7 +24,10 @@ impl Faults {
         let field = error.field().unwrap_or_default();
         let field = field.rsplit('.').next().unwrap_or_default();
         if known.contains(&field) {
-            self.add(field, error.to_string());
+            // The field has a label for people beside it.
+            let message = error.to_string();
+            let message = message.strip_prefix(field).map_or_else(|| message.clone(), |rest| format!("it{rest}"));
+            self.add(field, message);
         } else {
             self.general.push(sentence(&error.to_string()));
         }
@@ -95,7 +98,6 @@ impl Tick {
 pub(crate) struct Select {
     pub(crate) name: &'static str,
     pub(crate) label: &'static str,
-    pub(crate) hint: &'static str,
     pub(crate) choices: Vec<(String, String, bool)>,
     pub(crate) error: Option<String>,
 }
@@ -111,12 +113,7 @@ impl Select {
     ) -> Self {
         let chosen = fields.text(name);
         let choices = choices.iter().map(|(value, word)| ((*value).to_owned(), (*word).to_owned(), *value == chosen));
-        Self { name, label, hint: "", choices: choices.collect(), error: faults.of(name) }
-    }
-
-    #[must_use]
-    pub(crate) fn hint(self, hint: &'static str) -> Self {
-        Self { hint, ..self }
+        Self { name, label, choices: choices.collect(), error: faults.of(name) }
     }
 }
 
@@ -132,6 +129,15 @@ mod tests {
         faults.refuse(&PageError::Refused(Status::new(Code::InvalidArgument, "no")), &["name"]);
         faults.add("name", "too long");
         faults.add("name", "and empty");
+        let details = tonic_types::ErrorDetails::with_error_info(
+            "INVALID_FIELD",
+            "x",
+            [("field".to_owned(), "trigger_name".to_owned())],
+        );
+        let message = "trigger_name is 101 characters long; the limit is 100";
+        let status = <Status as tonic_types::StatusExt>::with_error_details(Code::InvalidArgument, message, details);
+        faults.refuse(&PageError::Refused(status), &["trigger_name"]);
+        assert_eq!(faults.of("trigger_name").as_deref(), Some("It is 101 characters long; the limit is 100."));
         assert_eq!(faults.general, ["No."]);
         assert_eq!(faults.of("name").as_deref(), Some("Too long."));
     }

@@ -4,8 +4,6 @@
 //! same services as everyone else, as the person who looks at it; so what they may do, what is checked and what is
 //! audited is decided in one place. `docs/web-ui.md` tells how to add one.
 
-#![expect(dead_code, reason = "what the pages that are still being written need is there before them")]
-
 mod app;
 mod assets;
 mod chrome;

@@ -20,6 +20,7 @@ use crate::{events, pages};
 
 const VIEWER: Rule = Rule::User(Role::Viewer);
 const OPERATOR: Rule = Rule::User(Role::Operator);
+const ADMIN: Rule = Rule::User(Role::Admin);
 
 /// One method of one path.
 #[derive(Debug)]
@@ -55,10 +56,37 @@ pub fn table() -> Vec<Route> {
         open("/", VIEWER, pages::overview::show),
         open("/events", VIEWER, events::stream),
         open("/triggers", VIEWER, pages::triggers::list::show),
+        open("/triggers/preview", VIEWER, pages::triggers::preview::show),
+        send("/triggers/bulk", OPERATOR, pages::triggers::bulk::change),
+        open("/triggers/new/{kind}", ADMIN, pages::triggers::form::new),
+        send("/triggers/new/{kind}", ADMIN, pages::triggers::form::create),
+        open("/triggers/{trigger}", VIEWER, pages::triggers::show::show),
+        open("/triggers/{trigger}/edit", ADMIN, pages::triggers::form::edit),
+        send("/triggers/{trigger}/edit", ADMIN, pages::triggers::form::save),
+        open("/triggers/{trigger}/kill", OPERATOR, pages::triggers::confirm::ask_kill),
+        send("/triggers/{trigger}/kill", OPERATOR, pages::triggers::confirm::kill),
+        open("/triggers/{trigger}/delete", ADMIN, pages::triggers::confirm::ask_delete),
+        send("/triggers/{trigger}/delete", ADMIN, pages::triggers::confirm::delete),
         send("/triggers/{trigger}/enable", OPERATOR, pages::triggers::change::enable),
         send("/triggers/{trigger}/disable", OPERATOR, pages::triggers::change::disable),
         open("/triggers/{trigger}/run", OPERATOR, pages::triggers::run::ask),
         send("/triggers/{trigger}/run", OPERATOR, pages::triggers::run::run),
+        open("/workers", VIEWER, pages::workers::show),
+        open("/workers/enroll", ADMIN, pages::workers::enroll::ask),
+        send("/workers/enroll", ADMIN, pages::workers::enroll::enroll),
+        send("/workers/{worker}/drain", OPERATOR, pages::workers::drain),
+        send("/workers/{worker}/resume", OPERATOR, pages::workers::resume),
+        open("/workers/{worker}/remove", ADMIN, pages::workers::ask_remove),
+        send("/workers/{worker}/remove", ADMIN, pages::workers::remove),
+        open("/calendar", VIEWER, pages::calendar::show),
+        open("/jobs", VIEWER, pages::jobs::list::show),
+        open("/jobs/{job}", VIEWER, pages::jobs::show::show),
+        open("/jobs/{job}/output", VIEWER, pages::jobs::output::more),
+        open("/jobs/{job}/kill", OPERATOR, pages::jobs::change::ask_kill),
+        send("/jobs/{job}/kill", OPERATOR, pages::jobs::change::kill),
+        open("/jobs/{job}/dismiss", OPERATOR, pages::jobs::change::ask_dismiss),
+        send("/jobs/{job}/dismiss", OPERATOR, pages::jobs::change::dismiss),
+        send("/jobs/{job}/retry", OPERATOR, pages::jobs::change::retry),
     ]
 }
 
@@ -79,5 +107,27 @@ pub(crate) async fn guard(State((app, rule)): State<(App, Rule)>, request: Reque
     match response.extensions().get::<PageError>() {
         Some(error) => viewer.fail(error),
         None => response,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn no_route_is_listed_twice() {
+        let table = table();
+        let routes: BTreeSet<_> = table.iter().map(|route| (route.method.as_str(), route.path)).collect();
+        assert_eq!(routes.len(), table.len());
+    }
+
+    #[test]
+    fn viewers_change_nothing_but_what_is_their_own() {
+        for route in table().iter().filter(|route| route.method == Method::POST) {
+            let is_own = ["/login", "/logout", "/profile"].iter().any(|own| route.path.starts_with(own));
+            assert!(is_own || matches!(route.rule, Rule::User(role) if role > Role::Viewer), "{}", route.path);
+        }
     }
 }

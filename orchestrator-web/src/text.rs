@@ -13,18 +13,28 @@ pub(crate) fn shown_in_line(text: &str) -> String {
     text.chars().flat_map(visible).collect()
 }
 
+/// What the first characters are called. Few fonts have pictures of them.
+const CONTROLS: [&str; 32] = [
+    "NUL", "SOH", "STX", "ETX", "EOT", "ENQ", "ACK", "BEL", "BS", "TAB", "LF", "VT", "FF", "CR", "SO", "SI", "DLE",
+    "DC1", "DC2", "DC3", "DC4", "NAK", "SYN", "ETB", "CAN", "EM", "SUB", "ESC", "FS", "GS", "RS", "US",
+];
+
+fn named(name: &str) -> Vec<char> {
+    format!("\u{27e8}{name}\u{27e9}").chars().collect()
+}
+
 /// The character, or what stands for it.
 fn visible(c: char) -> Vec<char> {
     match c {
-        '\u{0}'..='\u{1f}' => char::from_u32(0x2400 + u32::from(c)).into_iter().collect(),
-        '\u{7f}' => vec!['\u{2421}'],
+        '\u{0}'..='\u{1f}' => named(CONTROLS.get(c as usize).copied().unwrap_or_default()),
+        '\u{7f}' => named("DEL"),
         '\u{80}'..='\u{9f}'
         | '\u{61c}'
         | '\u{200b}'..='\u{200f}'
         | '\u{2028}'..='\u{202e}'
         | '\u{2060}'..='\u{206f}'
         | '\u{feff}'
-        | '\u{fff9}'..='\u{fffb}' => format!("\u{27e8}U+{:04X}\u{27e9}", u32::from(c)).chars().collect(),
+        | '\u{fff9}'..='\u{fffb}' => named(&format!("U+{:04X}", u32::from(c))),
         c => vec![c],
     }
 }
@@ -39,14 +49,19 @@ pub(crate) fn shortened(text: &str, most: usize) -> String {
     short
 }
 
+/// The end of an id, as lists show it: its beginning hardly changes.
+pub(crate) fn short_id(id: &str) -> String {
+    id.get(id.len().saturating_sub(8)..).unwrap_or(id).to_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn control_characters_are_seen_and_do_nothing() {
-        assert_eq!(shown("a\u{1b}[31mred\r\nb\tc\u{0}"), "a\u{241b}[31mred\u{240d}\nb\tc\u{2400}");
-        assert_eq!(shown_in_line("a\nb"), "a\u{240a}b");
+        assert_eq!(shown("a\u{1b}[31mred\r\nb\tc\u{0}"), "a⟨ESC⟩[31mred⟨CR⟩\nb\tc⟨NUL⟩");
+        assert_eq!(shown_in_line("a\nb"), "a⟨LF⟩b");
     }
 
     #[test]

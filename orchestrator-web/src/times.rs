@@ -23,10 +23,6 @@ impl Stamp {
         Self { at: instant(at), now, zone }
     }
 
-    pub(crate) fn of(at: Timestamp, now: Timestamp, zone: Tz) -> Self {
-        Self { at: Some(at), now, zone }
-    }
-
     pub(crate) fn is_some(&self) -> bool {
         self.at.is_some()
     }
@@ -177,7 +173,7 @@ mod tests {
     #[test]
     fn instants_are_told_by_their_distance_and_exactly_in_the_viewers_zone() {
         let now = at("2026-07-01T12:00:00Z");
-        let stamp = |text: &str| Stamp::of(at(text), now, chrono_tz::Europe::Copenhagen);
+        let stamp = |text: &str| Stamp { at: Some(at(text)), now, zone: chrono_tz::Europe::Copenhagen };
         assert_eq!(stamp("2026-07-01T11:59:58Z").relative(), "now");
         assert_eq!(stamp("2026-07-01T11:57:00Z").relative(), "3 min ago");
         assert_eq!(stamp("2026-07-01T14:00:00Z").relative(), "in 2 h");

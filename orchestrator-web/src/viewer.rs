@@ -12,6 +12,7 @@ use orchestrator_grpc::Channel;
 use orchestrator_grpc::auth::Identity;
 use orchestrator_proto::v1::admin_service_client::AdminServiceClient;
 use orchestrator_proto::v1::job_service_client::JobServiceClient;
+use orchestrator_proto::v1::log_service_client::LogServiceClient;
 use orchestrator_proto::v1::queue_service_client::QueueServiceClient;
 use orchestrator_proto::v1::trigger_service_client::TriggerServiceClient;
 
@@ -37,8 +38,6 @@ pub(crate) struct Viewer {
     pub(crate) theme: Theme,
     /// What the page before has to say.
     pub(crate) flash: Option<Flash>,
-    /// What was asked for: path and query.
-    pub(crate) here: String,
     /// The page that they see: what was asked for, or the page that asked by script.
     pub(crate) shown: String,
     /// The request is meant to change something.
@@ -70,16 +69,11 @@ impl Viewer {
             zone: zone.unwrap_or_else(|| app.inside().zone),
             theme: cookie(&parts.headers, THEME_COOKIE).map_or(Theme::System, |name| Theme::named(&name)),
             flash: cookie(&parts.headers, Flash::COOKIE).and_then(|text| Flash::read(&text)),
-            shown: shown.unwrap_or_else(|| here.clone()),
-            here,
+            shown: shown.unwrap_or(here),
             changes: !parts.method.is_safe(),
             by_script: says("hx-request", "true"),
             wants_part: says("hx-request-type", "partial") && !says("hx-history-restore-request", "true"),
         }
-    }
-
-    pub(crate) fn app(&self) -> &App {
-        &self.app
     }
 
     /// The name they signed in with; empty for someone who has not.
@@ -120,6 +114,10 @@ impl Viewer {
 
     pub(crate) fn queues(&self) -> Result<QueueServiceClient<Channel>, PageError> {
         Ok(QueueServiceClient::new(self.channel()?))
+    }
+
+    pub(crate) fn logs(&self) -> Result<LogServiceClient<Channel>, PageError> {
+        Ok(LogServiceClient::new(self.channel()?))
     }
 
     pub(crate) fn admin(&self) -> Result<AdminServiceClient<Channel>, PageError> {

@@ -145,5 +145,5 @@ crate::statements::statements![
     BY_LAST_RUN[0],
     BY_LAST_RUN[1],
     BY_NEXT_RUN[0],
-    BY_NEXT_RUN[1],
+    BY_NEXT_RUN[1]
 ];

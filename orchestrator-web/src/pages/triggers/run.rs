@@ -5,13 +5,13 @@ use axum::extract::Path;
 use axum::response::Response;
 use orchestrator_proto::v1;
 
-use super::view::short_id;
+use super::view::find;
 use crate::chrome::Chrome;
 use crate::error::PageError;
 use crate::flash::Flash;
 use crate::form::Form;
 use crate::link::encoded;
-use crate::text::shown_in_line;
+use crate::text::{short_id, shown_in_line};
 use crate::viewer::Viewer;
 
 #[derive(Debug, Template)]
@@ -39,20 +39,15 @@ impl Page {
     }
 }
 
-async fn find(viewer: &Viewer, trigger: String) -> Result<v1::Trigger, PageError> {
-    let answer = viewer.triggers()?.get(v1::GetTriggerRequest { trigger }).await?.into_inner();
-    Ok(answer.trigger.unwrap_or_default())
-}
-
 /// `GET /triggers/{trigger}/run`
 pub(crate) async fn ask(viewer: Viewer, Path(trigger): Path<String>) -> Result<Response, PageError> {
-    let page = Page::new(&viewer, find(&viewer, trigger).await?);
+    let page = Page::new(&viewer, find(&viewer, &trigger).await?);
     if viewer.wants_part { viewer.page(&page.as_dialog()) } else { viewer.page(&page) }
 }
 
 /// `POST /triggers/{trigger}/run`
 pub(crate) async fn run(viewer: Viewer, Path(trigger): Path<String>, Form(form): Form) -> Result<Response, PageError> {
-    let trigger = find(&viewer, trigger).await?;
+    let trigger = find(&viewer, &trigger).await?;
     let args = form.text("args").to_owned();
     let own = trigger.process_args.as_deref().unwrap_or_default();
     // A job without arguments of its own takes a later edit of the trigger's while it waits.

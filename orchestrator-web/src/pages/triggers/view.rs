@@ -1,8 +1,9 @@
 use orchestrator_proto::v1;
 
+use crate::error::PageError;
 use crate::link::encoded;
 use crate::status::{Badge, badge, word};
-use crate::text::{shortened, shown_in_line};
+use crate::text::{short_id, shortened, shown_in_line};
 use crate::times::Stamp;
 use crate::viewer::Viewer;
 
@@ -60,7 +61,8 @@ impl Row {
     }
 }
 
-/// The end of an id, as lists show it: its beginning hardly changes.
-pub(super) fn short_id(id: &str) -> String {
-    id.get(id.len().saturating_sub(8)..).unwrap_or(id).to_owned()
+/// The trigger that an address names.
+pub(super) async fn find(viewer: &Viewer, trigger: &str) -> Result<v1::Trigger, PageError> {
+    let request = v1::GetTriggerRequest { trigger: trigger.to_owned() };
+    Ok(viewer.triggers()?.get(request).await?.into_inner().trigger.unwrap_or_default())
 }

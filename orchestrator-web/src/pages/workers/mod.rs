@@ -1,0 +1,137 @@
+//! Workers, which OpenOrchestrator calls schedulers: who is there, and what they do.
+
+pub(crate) mod enroll;
+
+use askama::Template;
+use axum::extract::Path;
+use axum::response::Response;
+use orchestrator_proto::v1;
+
+use crate::chrome::Chrome;
+use crate::error::PageError;
+use crate::link::{Link, encoded};
+use crate::status::{Badge, badge};
+use crate::text::shown_in_line;
+use crate::times::Stamp;
+use crate::viewer::Viewer;
+
+const PATH: &str = "/workers";
+
+#[derive(Debug, Template)]
+#[template(path = "workers/list.html", blocks = ["list"])]
+struct Page {
+    chrome: Chrome,
+    rows: Vec<Row>,
+}
+
+#[derive(Debug)]
+struct Row {
+    id: String,
+    name: String,
+    link: String,
+    state: Badge,
+    last_connection: Stamp,
+    latest_trigger: String,
+    latest_at: Stamp,
+    active: u32,
+    slots: u32,
+    /// The jobs that it holds.
+    jobs_link: String,
+    jobs: Vec<JobLink>,
+    is_exclusive: bool,
+    version: String,
+    can_drain: bool,
+    can_resume: bool,
+    can_remove: bool,
+}
+
+#[derive(Debug)]
+struct JobLink {
+    process: String,
+    link: String,
+}
+
+impl Row {
+    fn new(worker: &v1::Worker, jobs: &[v1::Job], viewer: &Viewer) -> Self {
+        let jobs = jobs.iter().filter(|job| job.worker_name == worker.name).map(|job| JobLink {
+            process: shown_in_line(&job.process_name),
+            link: format!("/jobs/{}", encoded(&job.id)),
+        });
+        let is_gone = matches!(worker.state.as_str(), "STOPPED" | "LOST");
+        Self {
+            id: encoded(&worker.name),
+            name: shown_in_line(&worker.name),
+            link: format!("{PATH}/{}", encoded(&worker.name)),
+            state: badge(&worker.state),
+            last_connection: viewer.stamp(worker.last_heartbeat),
+            latest_trigger: shown_in_line(&worker.latest_trigger),
+            latest_at: viewer.stamp(worker.latest_trigger_time),
+            active: worker.active_jobs,
+            slots: worker.slots,
+            jobs_link: Link::to("/jobs").with("worker", &worker.name).with("status", "active").into_string(),
+            jobs: jobs.collect(),
+            is_exclusive: worker.exclusive,
+            version: shown_in_line(&worker.version),
+            can_drain: viewer.can_operate() && worker.state == "UP",
+            can_resume: viewer.can_operate() && worker.state == "DRAINING",
+            can_remove: viewer.can_administer() && is_gone && worker.active_jobs == 0,
+        }
+    }
+}
+
+/// `GET /workers`
+pub(crate) async fn show(viewer: Viewer) -> Result<Response, PageError> {
+    let workers = viewer.admin()?.list_workers(v1::ListWorkersRequest {}).await?.into_inner().workers;
+    let request = v1::ListJobsRequest {
+        page: Some(v1::Page { limit: 1000, cursor: String::new() }),
+        statuses: ["ASSIGNED", "RUNNING", "LOST"].map(str::to_owned).to_vec(),
+        ..v1::ListJobsRequest::default()
+    };
+    let jobs = viewer.jobs()?.list(request).await?.into_inner().jobs;
+    let rows = workers.iter().map(|worker| Row::new(worker, &jobs, &viewer)).collect();
+    let page = Page { chrome: viewer.chrome(PATH, "Workers"), rows };
+    viewer.live(&page, &page.as_list(), PATH)
+}
+
+/// `POST /workers/{worker}/drain`
+pub(crate) async fn drain(viewer: Viewer, Path(name): Path<String>) -> Result<Response, PageError> {
+    viewer.admin()?.drain_worker(v1::DrainWorkerRequest { name: name.clone() }).await?;
+    viewer.done(&format!("Worker {name} takes nothing new."), PATH)
+}
+
+/// `POST /workers/{worker}/resume`
+pub(crate) async fn resume(viewer: Viewer, Path(name): Path<String>) -> Result<Response, PageError> {
+    viewer.admin()?.resume_worker(v1::ResumeWorkerRequest { name: name.clone() }).await?;
+    viewer.done(&format!("Worker {name} takes jobs again."), PATH)
+}
+
+#[derive(Debug, Template)]
+#[template(path = "confirm.html", blocks = ["dialog"])]
+struct Confirm {
+    chrome: Chrome,
+    question: String,
+    consequence: String,
+    action: String,
+    submit: String,
+    back: String,
+}
+
+/// `GET /workers/{worker}/remove`
+pub(crate) async fn ask_remove(viewer: Viewer, Path(name): Path<String>) -> Result<Response, PageError> {
+    let shown = shown_in_line(&name);
+    let page = Confirm {
+        chrome: viewer.chrome(PATH, format!("Remove {shown}")),
+        question: format!("Remove worker {shown}?"),
+        consequence: "It leaves the list. Its token stays valid: the worker is back when it connects again.".to_owned(),
+        action: format!("{PATH}/{}/remove", encoded(&name)),
+        submit: format!("Remove worker {shown}"),
+        back: PATH.to_owned(),
+    };
+    if viewer.wants_part { viewer.page(&page.as_dialog()) } else { viewer.page(&page) }
+}
+
+/// `POST /workers/{worker}/remove`
+pub(crate) async fn remove(viewer: Viewer, Path(name): Path<String>) -> Result<Response, PageError> {
+    viewer.admin()?.remove_worker(v1::RemoveWorkerRequest { name: name.clone() }).await?;
+    viewer.done(&format!("Worker {name} was removed."), PATH)
+}
