@@ -71,8 +71,11 @@ impl Delivery {
             line.end_delivering();
             // Something may have come between the last look and this.
             if spool.is_empty() || !line.begin_delivering() {
-                return;
+                break;
             }
+        }
+        if spool.is_empty() && line.is_over() {
+            spool.remove().await;
         }
     }
 
@@ -171,9 +174,8 @@ impl Delivery {
              whole request is kept on the worker in '{file}'",
             entry.method
         );
-        let told = self.log(line, error_line(&entry.id, entry.at, message)).await;
-        if let Some(status) = told.err().filter(|status| verdict(status) == Verdict::Away) {
-            return Ok(Step::Away(status));
+        if let Some(step) = self.tell(line, error_line(&entry.id, entry.at, message)).await {
+            return Ok(step);
         }
         spool.delivered(entry.seq).await?;
         Ok(Step::Done)
@@ -217,23 +219,26 @@ impl Delivery {
             "{} log lines of this job are missing here: the server was away and the spool of the worker was full",
             lost.count
         );
-        match self.log(line, error_line(&lost.id, lost.since, message)).await {
-            Ok(()) => {}
-            Err(status) => match verdict(&status) {
-                Verdict::Away => return Ok(Step::Away(status)),
-                Verdict::WorkerNotAllowed => return Ok(Step::NotAllowed(status)),
-                Verdict::JobGone | Verdict::Broken | Verdict::Refused => {
-                    tracing::error!(job.id = %line.job, lost_lines = lost.count, error = said(&status), "lost log lines could not be announced");
-                }
-            },
+        if let Some(step) = self.tell(line, error_line(&lost.id, lost.since, message)).await {
+            return Ok(step);
         }
         spool.announced(lost).await?;
         Ok(Step::Done)
     }
 
-    async fn log(&self, line: &Line, new: v1::NewLog) -> Result<(), Status> {
-        let request = v1::LogRequest { logs: vec![new] };
-        self.forward.call(&line.token, Method::Log, request.encode_to_vec().into(), PATIENCE).await.map(drop)
+    /// Writes a line of the worker's own on the job. A step when it has to be tried again.
+    async fn tell(&self, line: &Line, new: v1::NewLog) -> Option<Step> {
+        let words = new.log_message.clone();
+        let request = v1::LogRequest { logs: vec![new] }.encode_to_vec().into();
+        let status = self.forward.call(&line.token, Method::Log, request, PATIENCE).await.err()?;
+        match verdict(&status) {
+            Verdict::Away => Some(Step::Away(status)),
+            Verdict::WorkerNotAllowed => Some(Step::NotAllowed(status)),
+            Verdict::JobGone | Verdict::Broken | Verdict::Refused => {
+                tracing::error!(job.id = %line.job, error = said(&status), words, "this could not be told on the job");
+                None
+            }
+        }
     }
 }
 

@@ -68,6 +68,11 @@ impl Line {
         }
     }
 
+    /// Whether nothing will be written any more.
+    pub(super) fn is_over(&self) -> bool {
+        self.closed.is_cancelled() && self.writes.is_empty()
+    }
+
     /// Whether nothing waits for the server.
     pub(super) fn is_clear(&self) -> bool {
         self.spool.get().is_none_or(SpoolFile::is_empty)

@@ -1,8 +1,12 @@
 //! Making a call repeatable: what names its effect is made here where the robot left it out.
 
+use std::sync::{Mutex, PoisonError};
+
 use bytes::Bytes;
-use orchestrator_core::clock::{Clock as _, SystemClock};
+use chrono::TimeDelta;
+use orchestrator_core::clock::{Clock as _, SystemClock, Timestamp};
 use orchestrator_core::id::{ElementId, LogId, RequestId};
+use orchestrator_proto::convert::timestamp;
 use orchestrator_proto::v1;
 use prost::Message as _;
 use tonic::{Code, Status};
@@ -100,17 +104,24 @@ fn with_id(element: &mut v1::NewElement) {
 
 /// Lines without an instant are written now, each a little after the one before it: lists are in order of time.
 fn with_log_ids(mut message: v1::LogRequest) -> v1::LogRequest {
-    let mut now = SystemClock.now();
     for line in &mut message.logs {
         if line.id.is_empty() {
             line.id = LogId::generate().to_string();
         }
         if line.log_time.is_none() {
-            line.log_time = Some(orchestrator_proto::convert::timestamp(now));
-            now += chrono::TimeDelta::microseconds(1);
+            line.log_time = Some(timestamp(next_instant()));
         }
     }
     message
+}
+
+/// Now, and a microsecond after every instant that was given before at least.
+fn next_instant() -> Timestamp {
+    static LAST: Mutex<Timestamp> = Mutex::new(Timestamp::UNIX_EPOCH);
+
+    let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+    *last = SystemClock.now().max(*last + TimeDelta::microseconds(1));
+    *last
 }
 
 #[cfg(test)]
