@@ -20,7 +20,7 @@ pub enum Rule {
     User(Role),
     /// Worker agents.
     Worker,
-    /// A running job, through its worker.
+    /// A running job, through its worker; a developer, as a development job.
     Job,
 }
 
@@ -155,11 +155,13 @@ pub fn permit(rule: Rule, caller: &Identity) -> Result<(), Status> {
         (Rule::Anyone | Rule::Authenticated, _)
         | (Rule::Worker, Identity::Worker(_))
         | (Rule::Job, Identity::Job(_)) => Ok(()),
+        (Rule::Job, Identity::User(user)) if user.role >= Role::Operator => Ok(()),
+        (Rule::Job, Identity::User(user)) => Err(role_too_low(Role::Operator, user.role)),
         (Rule::User(needed), Identity::User(user)) if user.role >= needed => Ok(()),
         (Rule::User(needed), Identity::User(user)) => Err(role_too_low(needed, user.role)),
         (Rule::User(_), Identity::Worker(_) | Identity::Job(_)) => Err(wrong_caller("users", caller)),
         (Rule::Worker, Identity::User(_) | Identity::Job(_)) => Err(wrong_caller("workers", caller)),
-        (Rule::Job, Identity::User(_) | Identity::Worker(_)) => {
+        (Rule::Job, Identity::Worker(_)) => {
             Err(wrong_caller("running jobs (a worker's token with the token of a job that it holds)", caller))
         }
     }

@@ -3,7 +3,8 @@
 use orchestrator_core::actor::Actor;
 use orchestrator_core::constant::Constant;
 use orchestrator_core::credential::Credential;
-use orchestrator_core::text::ConstantValue;
+use orchestrator_core::job::Job;
+use orchestrator_core::text::{ConstantValue, ProcessArgs, ProcessName, WorkerName};
 use orchestrator_core::trigger::Hold;
 use orchestrator_db::{Hint, Tx};
 use orchestrator_proto::convert::{self, DecodeError};
@@ -11,11 +12,12 @@ use orchestrator_proto::v1;
 use orchestrator_proto::v1::robot_service_server::RobotService;
 use orchestrator_scheduler::Scheduler;
 use serde_json::Value;
-use tonic::{Request, Response, Status};
+use tonic::{Code, Request, Response, Status};
 
-use crate::auth::{JobIdentity, identity};
+use crate::auth::{Identity, JobIdentity, User, identity};
 use crate::elements::{Claim, Elements, MOST_OF_ROBOT, NewElements};
 use crate::page::at_most;
+use crate::status::{Refusal, reason};
 use crate::transaction::in_transaction;
 use crate::{audit, constant_service, credential_service, secret, status};
 
@@ -25,10 +27,10 @@ pub(crate) struct Robots {
     scheduler: Scheduler,
 }
 
-/// The job that calls, and who the audit names for it.
-fn caller<T>(request: &Request<T>) -> Result<(&JobIdentity, Actor), Status> {
-    let identity = identity(request)?;
-    Ok((identity.job()?, identity.actor()))
+/// A job that calls, and who the audit names for it.
+struct Caller {
+    job: JobIdentity,
+    actor: Actor,
 }
 
 /// What an audit row says was done: the documents before and after, with the robot beside the latter.
@@ -45,8 +47,38 @@ impl Robots {
         Self { scheduler }
     }
 
-    fn elements<T>(&self, request: &Request<T>) -> Result<Elements<'_>, Status> {
-        Ok(Elements::of_job(&self.scheduler, identity(request)?.job()?))
+    /// The job that calls. A user is taken for the development job that was begun with the same token.
+    async fn caller<T: Sync>(&self, request: &Request<T>) -> Result<Caller, Status> {
+        let identity = identity(request)?;
+        let identity = match identity {
+            Identity::User(user) => Identity::Job(self.development_job(user).await?),
+            Identity::Job(_) | Identity::Worker(_) => identity.clone(),
+        };
+        Ok(Caller { job: identity.job()?.clone(), actor: identity.actor() })
+    }
+
+    async fn development_job(&self, user: &User) -> Result<JobIdentity, Status> {
+        let found = self.scheduler.development_job(user.token_id).await.map_err(status::db)?;
+        let job = found.ok_or_else(|| {
+            let message = "this token has no development job: call GetContext first, with the name of the process; a \
+                           development job ends after an hour without a call, or when it is begun again or killed";
+            Refusal::new(Code::FailedPrecondition, reason::NO_DEVELOPMENT_JOB, message).status()
+        })?;
+        Ok(JobIdentity::of_developer(job, user))
+    }
+
+    async fn begin_development(&self, user: &User, request: &v1::GetContextRequest) -> Result<Job, Status> {
+        let name = ProcessName::parse(&request.process_name).map_err(|error| status::decode(error.into()))?;
+        let args = Some(request.process_args.as_str()).filter(|args| !args.is_empty());
+        let limit = self.scheduler.limits().process_args;
+        let args = args.map(|args| ProcessArgs::parse(args, limit)).transpose();
+        let args = args.map_err(|error| status::decode(error.into()))?;
+        let actor = Identity::User(user.clone()).actor();
+        self.scheduler.begin_development(&actor, user.token_id, name, args).await.map_err(status::db)
+    }
+
+    async fn elements<T: Sync>(&self, request: &Request<T>) -> Result<Elements<'_>, Status> {
+        Ok(Elements::of_job(&self.scheduler, &self.caller(request).await?.job))
     }
 
     async fn begin_read(&self) -> Result<Tx, Status> {
@@ -60,8 +92,10 @@ impl RobotService for Robots {
         &self,
         request: Request<v1::GetContextRequest>,
     ) -> Result<Response<v1::GetContextResponse>, Status> {
-        let (caller, _) = caller(&request)?;
-        let job = self.begin_read().await?.job_get(caller.job_id).await.map_err(status::db)?;
+        let job = match identity(&request)? {
+            Identity::User(user) => self.begin_development(user, request.get_ref()).await?,
+            identity => self.begin_read().await?.job_get(identity.job()?.job_id).await.map_err(status::db)?,
+        };
         let args = &job.snapshot.process.args;
         Ok(Response::new(v1::GetContextResponse {
             job_id: job.id.to_string(),
@@ -69,12 +103,12 @@ impl RobotService for Robots {
             trigger_name: job.trigger_name.as_str().to_owned(),
             process_name: job.process_name.as_str().to_owned(),
             process_args: args.as_ref().map(|args| args.as_str().to_owned()).unwrap_or_default(),
-            worker_name: caller.worker_name.as_str().to_owned(),
+            worker_name: job.worker_name.map(WorkerName::into_string).unwrap_or_default(),
         }))
     }
 
     async fn log(&self, request: Request<v1::LogRequest>) -> Result<Response<v1::LogResponse>, Status> {
-        let (job, _) = caller(&request)?;
+        let Caller { job, .. } = self.caller(&request).await?;
         let now = self.scheduler.now();
         let new = |message| convert::new_log(message, &job.process_name, job.job_id, now);
         at_most("logs", request.get_ref().logs.len(), MOST_OF_ROBOT).map_err(status::decode)?;
@@ -93,11 +127,11 @@ impl RobotService for Robots {
         &self,
         request: Request<v1::RobotGetConstantRequest>,
     ) -> Result<Response<v1::RobotGetConstantResponse>, Status> {
-        let (job, actor) = caller(&request)?;
+        let Caller { job, actor } = self.caller(&request).await?;
         let name = constant_service::name(&request.get_ref().name)?;
         let constant = in_transaction!(self.scheduler, |tx| {
             let constant = tx.constant_get(&name).await?;
-            let row = audit::row(&actor, "constant.read", "constant", &name, documents(job, None, None));
+            let row = audit::row(&actor, "constant.read", "constant", &name, documents(&job, None, None));
             tx.audit_insert(&[row], self.scheduler.now()).await?;
             Ok((constant, Vec::new()))
         })?;
@@ -108,7 +142,7 @@ impl RobotService for Robots {
         &self,
         request: Request<v1::RobotUpdateConstantRequest>,
     ) -> Result<Response<v1::RobotUpdateConstantResponse>, Status> {
-        let (job, actor) = caller(&request)?;
+        let Caller { job, actor } = self.caller(&request).await?;
         let name = constant_service::name(&request.get_ref().name)?;
         let value = ConstantValue::parse(&request.get_ref().value, self.scheduler.limits().constant_value);
         let value = value.map_err(|error| status::decode(error.into()))?;
@@ -118,7 +152,7 @@ impl RobotService for Robots {
             let before = tx.constant_get(&constant.name).await?;
             tx.constant_update(&constant).await?;
             let (before, after) = (constant_service::document(&before), constant_service::document(&constant));
-            let documents = documents(job, Some(before), Some(after));
+            let documents = documents(&job, Some(before), Some(after));
             let row = audit::row(&actor, "constant.update", "constant", &constant.name, documents);
             tx.audit_insert(&[row], now).await?;
             Ok(((), Vec::new()))
@@ -130,13 +164,13 @@ impl RobotService for Robots {
         &self,
         request: Request<v1::RobotGetCredentialRequest>,
     ) -> Result<Response<v1::RobotGetCredentialResponse>, Status> {
-        let (job, actor) = caller(&request)?;
+        let Caller { job, actor } = self.caller(&request).await?;
         let name = credential_service::name(&request.get_ref().name)?;
         // Nothing leaves before the trail of it is durable.
         let (credential, password) = in_transaction!(self.scheduler, |tx| {
             let credential = tx.credential_get(&name).await?;
             let password = secret::open(self.scheduler.keys(), &credential)?;
-            let row = audit::row(&actor, "credential.read", "credential", &name, documents(job, None, None));
+            let row = audit::row(&actor, "credential.read", "credential", &name, documents(&job, None, None));
             tx.audit_insert(&[row], self.scheduler.now()).await?;
             Ok(((credential, password), Vec::new()))
         })?;
@@ -152,8 +186,7 @@ impl RobotService for Robots {
         &self,
         request: Request<v1::RobotUpdateCredentialRequest>,
     ) -> Result<Response<v1::RobotUpdateCredentialResponse>, Status> {
-        let (job, actor) = caller(&request)?;
-        let job = job.clone();
+        let Caller { job, actor } = self.caller(&request).await?;
         let v1::RobotUpdateCredentialRequest { name, username, password } = request.into_inner();
         let name = credential_service::name(&name)?;
         let username = credential_service::username(&username)?;
@@ -177,7 +210,7 @@ impl RobotService for Robots {
         &self,
         request: Request<v1::CreateElementRequest>,
     ) -> Result<Response<v1::CreateElementResponse>, Status> {
-        let element = self.elements(&request)?.create_one(request.get_ref()).await?;
+        let element = self.elements(&request).await?.create_one(request.get_ref()).await?;
         Ok(Response::new(v1::CreateElementResponse { element: Some(convert::element(&element)) }))
     }
 
@@ -185,7 +218,7 @@ impl RobotService for Robots {
         &self,
         request: Request<v1::RobotBulkCreateRequest>,
     ) -> Result<Response<v1::RobotBulkCreateResponse>, Status> {
-        let elements = self.elements(&request)?;
+        let elements = self.elements(&request).await?;
         let message = request.get_ref();
         let limits = self.scheduler.limits();
         let new = NewElements::read(&message.queue_name, &message.elements, message.repeat, limits, MOST_OF_ROBOT);
@@ -197,7 +230,7 @@ impl RobotService for Robots {
         &self,
         request: Request<v1::RobotClaimElementRequest>,
     ) -> Result<Response<v1::RobotClaimElementResponse>, Status> {
-        let elements = self.elements(&request)?;
+        let elements = self.elements(&request).await?;
         let claim = Claim::read_of_robot(request.into_inner()).map_err(status::decode)?;
         let element = elements.claim(claim).await?.first().map(convert::element);
         Ok(Response::new(v1::RobotClaimElementResponse { element }))
@@ -207,7 +240,7 @@ impl RobotService for Robots {
         &self,
         request: Request<v1::ListElementsRequest>,
     ) -> Result<Response<v1::ListElementsResponse>, Status> {
-        let elements = self.elements(&request)?;
+        let elements = self.elements(&request).await?;
         Ok(Response::new(elements.list(request.into_inner()).await?))
     }
 
@@ -215,7 +248,7 @@ impl RobotService for Robots {
         &self,
         request: Request<v1::SetElementStatusRequest>,
     ) -> Result<Response<v1::SetElementStatusResponse>, Status> {
-        let after = self.elements(&request)?.set_status(request.get_ref()).await?;
+        let after = self.elements(&request).await?.set_status(request.get_ref()).await?;
         Ok(Response::new(v1::SetElementStatusResponse { element: Some(convert::element(&after)) }))
     }
 
@@ -223,7 +256,7 @@ impl RobotService for Robots {
         &self,
         request: Request<v1::DeleteElementRequest>,
     ) -> Result<Response<v1::DeleteElementResponse>, Status> {
-        self.elements(&request)?.delete(&request.get_ref().element).await?;
+        self.elements(&request).await?.delete(&request.get_ref().element).await?;
         Ok(Response::new(v1::DeleteElementResponse {}))
     }
 
@@ -231,15 +264,21 @@ impl RobotService for Robots {
         &self,
         request: Request<v1::IsPausingRequest>,
     ) -> Result<Response<v1::IsPausingResponse>, Status> {
-        let (caller, _) = caller(&request)?;
+        let caller = self.caller(&request).await?.job;
         let mut tx = self.begin_read().await?;
-        let killed = tx.job_get(caller.job_id).await.map_err(status::db)?.kill_requested;
+        let job = tx.job_get(caller.job_id).await.map_err(status::db)?;
         let hold = tx.trigger_get(caller.trigger_id).await.map_err(status::db)?.trigger.hold;
-        Ok(Response::new(v1::IsPausingResponse { pausing: killed || hold != Hold::None }))
+        // Who starts a job by hand on a held trigger wants it to run.
+        let is_held = hold != Hold::None && hold != job.snapshot.hold;
+        Ok(Response::new(v1::IsPausingResponse { pausing: job.kill_requested || is_held }))
     }
 
     async fn pause(&self, request: Request<v1::PauseRequest>) -> Result<Response<v1::PauseResponse>, Status> {
-        let (job, actor) = caller(&request)?;
+        let Caller { job, actor } = self.caller(&request).await?;
+        if job.developer.is_some() {
+            let message = "a development job has no trigger that could be held; end the program instead";
+            return Err(Refusal::new(Code::FailedPrecondition, reason::NO_TRIGGER, message).status());
+        }
         self.scheduler.disable_trigger(&actor, job.trigger_id).await.map_err(status::trigger)?;
         Ok(Response::new(v1::PauseResponse {}))
     }

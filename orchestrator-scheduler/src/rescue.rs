@@ -9,6 +9,7 @@ use orchestrator_core::log::{LogLevel, LogLine};
 use orchestrator_core::text::{LogMessage, Reason};
 use orchestrator_db::{DbError, Hint, LockedJob, StoredTrigger, Tx};
 
+use crate::development::{end_development, idle, is_development};
 use crate::end::{Ended, hints_of_new, may_run_again, next_attempt, released};
 use crate::finish::lock_with_trigger;
 use crate::scheduler::Scheduler;
@@ -163,6 +164,9 @@ async fn expire(tx: &mut Tx, trigger: &StoredTrigger, job: &LockedJob, now: Time
             tx.job_requeue_expired(&[id]).await?;
             tx.trigger_refresh_status(&[trigger.trigger.id]).await?;
             hints.push(Hint::Jobs);
+        }
+        JobStatus::Running if is_development(trigger) => {
+            hints.extend(end_development(tx, trigger, job, Outcome::Done, &idle(), now).await?);
         }
         JobStatus::Running => {
             tx.job_mark_lost(&[id], now).await?;

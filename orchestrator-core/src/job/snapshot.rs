@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 use crate::policy::Policies;
 use crate::states::named_states;
 use crate::text::{TriggerName, WorkerName};
-use crate::trigger::{ProcessSpec, Trigger, TriggerType};
+use crate::trigger::{Hold, ProcessSpec, Trigger, TriggerType};
 
 named_states!(
     /// What made a job.
@@ -14,6 +14,10 @@ named_states!(
         Manual = "MANUAL",
     }
 );
+
+fn no_hold() -> Hold {
+    Hold::None
+}
 
 fn by_trigger() -> JobOrigin {
     JobOrigin::Trigger
@@ -42,6 +46,9 @@ pub struct JobSnapshot {
     /// Whether the arguments were given for this one job, so that an edit of the trigger leaves them alone.
     #[serde(default)]
     pub own_args: bool,
+    /// The hold that the trigger was under when the job was made: its robot is to finish early only for a later one.
+    #[serde(default = "no_hold")]
+    pub hold: Hold,
 }
 
 impl JobSnapshot {
@@ -57,6 +64,7 @@ impl JobSnapshot {
             policies: trigger.policies.clone(),
             origin: JobOrigin::Trigger,
             own_args: false,
+            hold: trigger.hold,
         }
     }
 

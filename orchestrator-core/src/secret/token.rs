@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::random::{self, RandomError};
+use crate::id::TokenId;
 
 const BEGINNING: &str = "orc_";
 const RANDOM_BYTES: usize = 32;
@@ -158,6 +159,12 @@ impl TokenHash {
     /// A hash as it was stored.
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
+    }
+
+    /// What finds the development job of a user's token: no token has it as its hash.
+    pub fn of_development(token: TokenId) -> Self {
+        let digest = Sha256::new_with_prefix(b"development job of ").chain_update(token.as_uuid().as_bytes());
+        Self(digest.finalize().into())
     }
 
     /// The bytes to store.

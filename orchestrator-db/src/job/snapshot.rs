@@ -23,7 +23,17 @@ const JOB_REWRITE_SNAPSHOT: Sql = sql!["UPDATE jobs" [indexed_by "jobs_active_by
         '{own_args}', COALESCE(snapshot->'own_args', 'false'))"]
     " WHERE trigger_id = $1 AND status IN ('QUEUED', 'ASSIGNED', 'RUNNING', 'LOST') AND status = 'QUEUED'"];
 
+const JOB_FORGET_HOLD: Sql = sql!["UPDATE jobs" [indexed_by "jobs_active_by_trigger"] " SET snapshot = "
+    [only sqlite "json_set(snapshot, '$.hold', 'NONE')"]
+    [only postgres "jsonb_set(snapshot, '{hold}', '\"NONE\"')"]
+    " WHERE trigger_id = $1 AND status IN ('QUEUED', 'ASSIGNED', 'RUNNING', 'LOST')"];
+
 impl Tx {
+    /// From now on any hold of the trigger concerns its active jobs, also those that were made under one.
+    pub async fn job_forget_hold(&mut self, trigger: TriggerId) -> Result<(), DbError> {
+        execute!(self, "job_forget_hold", JOB_FORGET_HOLD, [trigger.as_uuid()]).map(drop)
+    }
+
     /// Gives the queued jobs of a trigger what it runs now; how many. A job that was run with arguments of its own keeps
     /// them, assigned and running jobs keep everything.
     pub async fn job_rewrite_snapshot(&mut self, trigger: TriggerId, snapshot: &JobSnapshot) -> Result<u64, DbError> {
@@ -45,4 +55,4 @@ impl Tx {
 }
 
 #[cfg(test)]
-crate::statements::statements![JOB_REWRITE_SNAPSHOT];
+crate::statements::statements![JOB_REWRITE_SNAPSHOT, JOB_FORGET_HOLD];

@@ -1,6 +1,7 @@
 use orchestrator_core::actor::{Actor, ActorKind};
 use orchestrator_core::id::{JobId, TokenId, TriggerId};
 use orchestrator_core::identity::{IdentityKind, Role};
+use orchestrator_core::job::Job;
 use orchestrator_core::text::{ActorName, ProcessName, TriggerName, WorkerName};
 use tonic::{Code, Request, Status};
 
@@ -50,6 +51,22 @@ pub struct JobIdentity {
     pub process_name: ProcessName,
     /// The worker that holds the job and forwards its calls.
     pub worker_name: WorkerName,
+    /// The user who calls, where this is a development job.
+    pub developer: Option<User>,
+}
+
+impl JobIdentity {
+    /// The development job of a user.
+    pub(crate) fn of_developer(job: Job, user: &User) -> Self {
+        Self {
+            job_id: job.id,
+            trigger_id: job.trigger_id,
+            trigger_name: job.trigger_name,
+            process_name: job.process_name,
+            worker_name: job.worker_name.unwrap_or_else(|| WorkerName::from_stored(String::new())),
+            developer: Some(user.clone()),
+        }
+    }
 }
 
 impl Identity {
@@ -73,6 +90,9 @@ impl Identity {
 
     /// Who the audit trail names.
     pub fn actor(&self) -> Actor {
+        if let Self::Job(JobIdentity { developer: Some(user), .. }) = self {
+            return Actor::new(ActorKind::User, user.name.clone());
+        }
         let kind = match self {
             Self::User(_) => ActorKind::User,
             Self::Worker(_) => ActorKind::Worker,

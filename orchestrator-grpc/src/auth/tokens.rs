@@ -211,6 +211,7 @@ fn of_job(job: Job, worker: &WorkerName) -> Option<Identity> {
             trigger_name: job.trigger_name,
             process_name: job.process_name,
             worker_name: worker.clone(),
+            developer: None,
         })
     })
 }

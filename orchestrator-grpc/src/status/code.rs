@@ -36,6 +36,10 @@ pub mod reason {
     pub const LEASE_LOST: &str = "LEASE_LOST";
     /// Another job that still runs holds the element.
     pub const ELEMENT_HELD: &str = "ELEMENT_HELD";
+    /// A user calls as a development job and has begun none, or it has ended.
+    pub const NO_DEVELOPMENT_JOB: &str = "NO_DEVELOPMENT_JOB";
+    /// A development job has no trigger that could be held.
+    pub const NO_TRIGGER: &str = "NO_TRIGGER";
     /// The job that asks does not run any more.
     pub const JOB_ENDED: &str = "JOB_ENDED";
     /// The stored password cannot be decrypted with the server's keys.

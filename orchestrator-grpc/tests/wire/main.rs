@@ -5,6 +5,7 @@
 mod admin;
 mod authorization;
 mod contention;
+mod development;
 mod flow;
 mod hostile;
 mod http;

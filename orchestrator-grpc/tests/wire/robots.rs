@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use orchestrator_core::id::LogId;
 use orchestrator_core::identity::Role;
+use orchestrator_core::secret::{ApiToken, TokenKind};
 use orchestrator_proto::v1;
 use orchestrator_proto::v1::admin_service_client::AdminServiceClient;
 use orchestrator_proto::v1::constant_service_client::ConstantServiceClient;
@@ -59,7 +60,7 @@ async fn audit(world: &World, action: &str) -> Vec<v1::AuditEntry> {
 async fn a_robot_knows_its_job() {
     let world = world().await;
     let mut robot = robot(&world).await;
-    let context = robot.service.get_context(robot.presents.on(v1::GetContextRequest {})).await.unwrap().into_inner();
+    let context = robot.service.get_context(robot.presents.on(v1::GetContextRequest::default())).await.unwrap().into_inner();
     assert_eq!(context.job_id, robot.job.assignment.job_id);
     assert_eq!((context.trigger_name.as_str(), context.worker_name.as_str()), ("night", "robot-1"));
     assert_eq!(context.process_name, "Invoices");
@@ -223,4 +224,37 @@ async fn a_robot_pauses_its_trigger_and_sees_it() {
     let pausing = robot.service.is_pausing(robot.presents.on(v1::IsPausingRequest {})).await.unwrap().into_inner();
     assert!(pausing.pausing);
     assert_eq!(audit(&world, "trigger.disable").await[0].actor, "Invoices");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_run_by_hand_on_a_held_trigger_is_not_asked_to_finish_until_it_is_held_anew() {
+    let world = world().await;
+    let mut robot = robot(&world).await;
+    let operator = world.user(Role::Operator).await;
+    let mut triggers = world.triggers().await;
+    let disable = || v1::DisableTriggerRequest { trigger: "night".to_owned() };
+    triggers.disable(operator.on(disable())).await.unwrap();
+    robot.finish(&world).await;
+    let run = v1::RunNowRequest { trigger: "night".to_owned(), ..Default::default() };
+    triggers.run_now(operator.on(run)).await.unwrap();
+    let (session, token) = (robot.job.session.clone(), ApiToken::generate(TokenKind::Job).unwrap());
+    let claim = v1::ClaimJobsRequest { session_id: session.clone(), free_slots: 1, ..Default::default() };
+    let mut workers = world.workers().await;
+    let job = workers.claim_jobs(robot.worker.on(claim)).await.unwrap().into_inner().assignments.remove(0);
+    let start = v1::StartJobRequest {
+        session_id: session,
+        job_id: job.job_id.clone(),
+        lease_token: job.lease_token,
+        job_token_hash: token.hash().as_bytes().to_vec(),
+        commit: String::new(),
+    };
+    workers.start_job(robot.worker.on(start)).await.unwrap();
+
+    let presents = robot.worker.with_job(token.expose());
+    let mut pausing = async || {
+        robot.service.is_pausing(presents.on(v1::IsPausingRequest {})).await.unwrap().into_inner().pausing
+    };
+    assert!(!pausing().await, "the hold was there before the job");
+    triggers.disable(operator.on(disable())).await.unwrap();
+    assert!(pausing().await, "somebody held it again");
 }

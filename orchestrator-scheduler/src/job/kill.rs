@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::JobError;
 use crate::audit::of_job;
+use crate::development::{end_development, is_development};
 use crate::end::Ended;
 use crate::finish::lock_with_trigger;
 use crate::rescue::{EndOfLost, end_lost};
@@ -33,6 +34,10 @@ impl Scheduler {
                 JobStatus::Lost => {
                     let reason = Reason::cut("killed while its worker was lost");
                     hints.extend(end_lost(tx, &trigger, &job, EndOfLost::killed(&reason), now).await?);
+                }
+                JobStatus::Running if is_development(&trigger) => {
+                    let reason = Reason::cut("killed on request");
+                    hints.extend(end_development(tx, &trigger, &job, Outcome::Killed, &reason, now).await?);
                 }
                 JobStatus::Assigned | JobStatus::Running => {
                     let told = tx.job_request_kill(&[id]).await?;

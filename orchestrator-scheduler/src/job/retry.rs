@@ -34,6 +34,7 @@ impl Scheduler {
             let mut snapshot = job.job.snapshot.clone();
             snapshot.origin = JobOrigin::Manual;
             snapshot.own_args = true;
+            snapshot.hold = trigger.trigger.hold;
             let new = NewJob {
                 id: JobId::generate(),
                 trigger_id: trigger.trigger.id,

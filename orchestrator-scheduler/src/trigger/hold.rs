@@ -60,6 +60,7 @@ impl Scheduler {
                 TriggerKind::Queue { .. } => progress.due_at = None,
             }
             tx.trigger_save_progress(&[progress]).await?;
+            tx.job_forget_hold(id).await?;
             let audit = of_trigger(
                 actor,
                 "trigger.enable",
@@ -88,6 +89,8 @@ impl Scheduler {
                 progress.due_at = None;
             }
             tx.trigger_save_progress(&[progress]).await?;
+            // What was started by hand on a held trigger is meant by a new hold, too.
+            tx.job_forget_hold(id).await?;
             let before = json!({ "hold": stored.trigger.hold });
             let audit = of_trigger(actor, "trigger.disable", id, Some(before), Some(json!({ "hold": Hold::Paused })));
             tx.audit_insert(&[audit], now).await?;

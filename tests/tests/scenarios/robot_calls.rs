@@ -24,7 +24,7 @@ async fn a_robot_reads_and_changes_constants_and_credentials_and_it_is_audited(w
     world.cli(&["constant", "set", "limit", "ten"]).await.ok();
     world.cli_with(&["credential", "set", "mail", "--username", "ada"], "pässword 1\n", &[]).await.ok();
     let robot = robot(world).await?;
-    let context = robot.calls().get_context(pb::GetContextRequest {}).await?.into_inner();
+    let context = robot.calls().get_context(pb::GetContextRequest::default()).await?.into_inner();
     assert_eq!((context.process_name.as_str(), context.process_args.as_str()), ("trigger", "words"));
     let name = |name: &str| name.to_owned();
     let constant = robot.calls().get_constant(pb::RobotGetConstantRequest { name: name("limit") }).await?.into_inner();
@@ -71,7 +71,7 @@ async fn a_robots_bad_calls_are_refused_by_name(world: &World) -> Result<()> {
 
 async fn what_a_robot_logs_at_the_worst_moment_is_cut_not_lost(world: &World) -> Result<()> {
     let robot = robot(world).await?;
-    let context = robot.calls().get_context(pb::GetContextRequest {}).await?.into_inner();
+    let context = robot.calls().get_context(pb::GetContextRequest::default()).await?.into_inner();
     let line = pb::NewLog {
         id: uuid::Uuid::new_v4().to_string(),
         log_time: None,

@@ -86,14 +86,14 @@ async fn a_worker_gets_no_effect_on_another_workers_job(world: &World) -> Result
     assert_eq!(stranger.heartbeat(std::slice::from_ref(&job)).await?.gone.len(), 1);
     assert_eq!(world.job(&job.job_id).await?, before);
     let robot = holder.start(&job).await?;
-    robot.calls().get_context(pb::GetContextRequest {}).await?;
+    robot.calls().get_context(pb::GetContextRequest::default()).await?;
     // Neither may a stranger speak for a robot whose token it has, nor the holder with a token that is none.
     let mistyped = format!("{}x", robot.token());
     for (worker, token) in [(&stranger, robot.token()), (&holder, mistyped.as_str())] {
-        assert!(worker.robot(token).calls().get_context(pb::GetContextRequest {}).await.is_err(), "{token}");
+        assert!(worker.robot(token).calls().get_context(pb::GetContextRequest::default()).await.is_err(), "{token}");
     }
     assert_eq!(holder.finish(&job, "DONE").await?, "DONE");
-    let late = robot.calls().get_context(pb::GetContextRequest {}).await.err();
+    let late = robot.calls().get_context(pb::GetContextRequest::default()).await.err();
     assert_eq!(late.map(|status| status.code()), Some(Code::Unauthenticated), "a job's token ends with the job");
     Ok(())
 }
