@@ -5,6 +5,7 @@ mod bad_source;
 mod change_of_mind;
 mod database_away;
 mod dev;
+mod documented_robots;
 mod full_disk;
 mod kill;
 mod lost_answers;
