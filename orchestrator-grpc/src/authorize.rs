@@ -20,8 +20,10 @@ pub enum Rule {
     User(Role),
     /// Worker agents.
     Worker,
-    /// A running job, through its worker; a developer, as a development job.
+    /// A running job, through its worker; operators, as a development job.
     Job,
+    /// The same, where the same thing is for administrators when users do it.
+    JobOrAdmin,
 }
 
 const VIEWER: Rule = Rule::User(Role::Viewer);
@@ -120,9 +122,9 @@ pub const TABLE: &[(&str, Methods)] = &[
             ("GetContext", Rule::Job),
             ("Log", Rule::Job),
             ("GetConstant", Rule::Job),
-            ("UpdateConstant", Rule::Job),
-            ("GetCredential", Rule::Job),
-            ("UpdateCredential", Rule::Job),
+            ("UpdateConstant", Rule::JobOrAdmin),
+            ("GetCredential", Rule::JobOrAdmin),
+            ("UpdateCredential", Rule::JobOrAdmin),
             ("CreateQueueElement", Rule::Job),
             ("BulkCreateQueueElements", Rule::Job),
             ("ClaimQueueElement", Rule::Job),
@@ -154,25 +156,25 @@ pub fn permit(rule: Rule, caller: &Identity) -> Result<(), Status> {
     match (rule, caller) {
         (Rule::Anyone | Rule::Authenticated, _)
         | (Rule::Worker, Identity::Worker(_))
-        | (Rule::Job, Identity::Job(_)) => Ok(()),
-        (Rule::Job, Identity::User(user)) if user.role >= Role::Operator => Ok(()),
-        (Rule::Job, Identity::User(user)) => Err(role_too_low(Role::Operator, user.role)),
-        (Rule::User(needed), Identity::User(user)) if user.role >= needed => Ok(()),
-        (Rule::User(needed), Identity::User(user)) => Err(role_too_low(needed, user.role)),
+        | (Rule::Job | Rule::JobOrAdmin, Identity::Job(_)) => Ok(()),
+        (Rule::Job, Identity::User(user)) => at_least(Role::Operator, user.role),
+        (Rule::JobOrAdmin, Identity::User(user)) => at_least(Role::Admin, user.role),
+        (Rule::User(needed), Identity::User(user)) => at_least(needed, user.role),
         (Rule::User(_), Identity::Worker(_) | Identity::Job(_)) => Err(wrong_caller("users", caller)),
         (Rule::Worker, Identity::User(_) | Identity::Job(_)) => Err(wrong_caller("workers", caller)),
-        (Rule::Job, Identity::Worker(_)) => {
+        (Rule::Job | Rule::JobOrAdmin, Identity::Worker(_)) => {
             Err(wrong_caller("running jobs (a worker's token with the token of a job that it holds)", caller))
         }
     }
 }
 
-fn role_too_low(needed: Role, role: Role) -> Status {
+fn at_least(needed: Role, role: Role) -> Result<(), Status> {
+    if role >= needed {
+        return Ok(());
+    }
     let message = format!("this needs the role {needed}; the token's role is {role}");
-    Refusal::new(Code::PermissionDenied, reason::ROLE_TOO_LOW, message)
-        .with("needed", &needed)
-        .with("role", &role)
-        .status()
+    let refusal = Refusal::new(Code::PermissionDenied, reason::ROLE_TOO_LOW, message);
+    Err(refusal.with("needed", &needed).with("role", &role).status())
 }
 
 fn wrong_caller(needed: &str, caller: &Identity) -> Status {
@@ -235,6 +237,18 @@ mod tests {
             "/orchestrator.v1.TriggerService/Create",
         ] {
             assert_eq!(rule(path), Some(ADMIN), "{path}");
+        }
+    }
+
+    #[test]
+    fn development_opens_no_way_around_a_role() {
+        for (of_robots, of_users) in [
+            ("RobotService/GetCredential", "CredentialService/Reveal"),
+            ("RobotService/UpdateCredential", "CredentialService/Set"),
+            ("RobotService/UpdateConstant", "ConstantService/Set"),
+        ] {
+            let rule_of = |path| rule(&format!("/orchestrator.v1.{path}"));
+            assert_eq!((rule_of(of_robots), rule_of(of_users)), (Some(Rule::JobOrAdmin), Some(ADMIN)), "{of_robots}");
         }
     }
 

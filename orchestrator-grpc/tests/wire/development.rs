@@ -64,7 +64,8 @@ async fn a_developer_works_as_a_job_does(world: &World) {
     // Begun again with the same token: the job before is over, and what it held is given back.
     let second = begin(world, &operator, "Invoices").await;
     assert_eq!(job(world, &first).await.status, "DONE");
-    let list = ask(world, &operator, "ListQueueElements", json!({ "queueName": "work", "statuses": ["ABANDONED"] })).await;
+    let list =
+        ask(world, &operator, "ListQueueElements", json!({ "queueName": "work", "statuses": ["ABANDONED"] })).await;
     assert_eq!(list["elements"][0]["id"], held["element"]["id"]);
 
     // Another token has a job of its own.
@@ -122,7 +123,10 @@ async fn the_kill_of_a_development_job_ends_it_at_once() {
 async fn viewers_do_not_develop_and_the_trigger_stays_hidden() {
     let world = world().await;
     let viewer = world.user(Role::Viewer).await;
-    assert_eq!(refused(&world, &viewer, "GetContext", json!({ "processName": "x" })).await, (403, "ROLE_TOO_LOW".to_owned()));
+    assert_eq!(
+        refused(&world, &viewer, "GetContext", json!({ "processName": "x" })).await,
+        (403, "ROLE_TOO_LOW".to_owned())
+    );
     let operator = world.user(Role::Operator).await;
     begin(&world, &operator, "Invoices").await;
     let list = world.triggers().await.list(viewer.on(v1::ListTriggersRequest::default())).await.unwrap().into_inner();

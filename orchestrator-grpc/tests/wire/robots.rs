@@ -60,7 +60,8 @@ async fn audit(world: &World, action: &str) -> Vec<v1::AuditEntry> {
 async fn a_robot_knows_its_job() {
     let world = world().await;
     let mut robot = robot(&world).await;
-    let context = robot.service.get_context(robot.presents.on(v1::GetContextRequest::default())).await.unwrap().into_inner();
+    let context =
+        robot.service.get_context(robot.presents.on(v1::GetContextRequest::default())).await.unwrap().into_inner();
     assert_eq!(context.job_id, robot.job.assignment.job_id);
     assert_eq!((context.trigger_name.as_str(), context.worker_name.as_str()), ("night", "robot-1"));
     assert_eq!(context.process_name, "Invoices");
@@ -251,9 +252,8 @@ async fn what_is_run_by_hand_on_a_held_trigger_is_not_asked_to_finish_until_it_i
     workers.start_job(robot.worker.on(start)).await.unwrap();
 
     let presents = robot.worker.with_job(token.expose());
-    let mut pausing = async || {
-        robot.service.is_pausing(presents.on(v1::IsPausingRequest {})).await.unwrap().into_inner().pausing
-    };
+    let mut pausing =
+        async || robot.service.is_pausing(presents.on(v1::IsPausingRequest {})).await.unwrap().into_inner().pausing;
     assert!(!pausing().await, "the hold was there before the job");
     triggers.disable(operator.on(disable())).await.unwrap();
     assert!(pausing().await, "somebody held it again");
