@@ -188,6 +188,7 @@ impl Agent {
         let installation = Installation::open(&options.data)?;
         let address = options.robot_api.listen;
         let endpoint = Endpoint::bind(address).await.map_err(|source| AgentError::Endpoint { address, source })?;
+        tracing::info!(robots.endpoint = endpoint.url(), "robots are served here");
         let inner = assemble(options, stopping, &installation, endpoint.url()).await?;
         let soft = inner.stopping.soft.clone();
         // Before the server hears that the jobs of an earlier agent are over.
