@@ -13,7 +13,7 @@ use orchestrator_core::policy::Policies;
 use orchestrator_core::secret::TokenHash;
 use orchestrator_core::text::{ProcessArgs, ProcessName, ProcessPath, Reason, TriggerName, WorkerName};
 use orchestrator_core::trigger::{ProcessSpec, TriggerDraft, TriggerKind};
-use orchestrator_db::{Assign, DbError, Hint, LockedJob, NewJob, StoredTrigger, Tx};
+use orchestrator_db::{Assign, DbError, Hint, JobStart, LockedJob, NewJob, StoredTrigger, Tx};
 use serde_json::json;
 
 use crate::audit::of_job;
@@ -192,17 +192,14 @@ async fn start(
         snapshot,
     };
     tx.job_insert(&[new], now).await?;
-    let assign = Assign {
-        job: id,
-        worker: WorkerName::from_stored(WORKER.to_owned()),
-        session: SessionId::generate(),
-        request: RequestId::generate(),
-    };
+    let (worker, session) = (WorkerName::from_stored(WORKER.to_owned()), SessionId::generate());
+    let assign = Assign { job: id, worker: worker.clone(), session, request: RequestId::generate() };
     let grant = tx.job_assign(&[assign], now, now + IDLE).await?.into_iter().next();
     let grant = grant.ok_or_else(|| DbError::not_updated("job", id))?;
-    if !tx.job_start(id, grant.lease.token, hash.as_bytes(), None, now, now + IDLE).await? {
+    let token_hash = hash.as_bytes().to_vec();
+    let call = JobStart { worker, session, job: id, token: grant.lease.token, token_hash, commit: None };
+    if tx.jobs_start(&[call], now, now + IDLE).await?.is_empty() {
         return Err(DbError::not_updated("job", id));
     }
-    tx.trigger_refresh_status(&[DEVELOPMENT_TRIGGER]).await?;
     Ok(id)
 }

@@ -32,8 +32,8 @@ const EMPTY_ANSWER: usize = 5;
 struct Faults {
     /// Answers still to be lost, by method.
     lose: HashMap<String, u32>,
-    /// Answers to robots still to be lost, whatever their method.
-    lose_of_robots: u32,
+    /// After how many more answers to robots one is lost, whatever its method.
+    lose_of_robots: Option<u32>,
     /// Methods whose calls are held back.
     held: HashSet<String>,
     /// Calls that arrived, by method.
@@ -60,6 +60,23 @@ struct Shared {
     changed: watch::Sender<()>,
     server: Channel,
     tasks: TaskTracker,
+}
+
+impl Faults {
+    /// Whether this answer to a robot is the one to be lost.
+    fn is_robots_turn(&mut self) -> bool {
+        match self.lose_of_robots {
+            Some(0) => {
+                self.lose_of_robots = None;
+                true
+            }
+            Some(more) => {
+                self.lose_of_robots = Some(more - 1);
+                false
+            }
+            None => false,
+        }
+    }
 }
 
 impl Wire {
@@ -91,9 +108,10 @@ impl Wire {
         self.shared.faults().lose.insert(method.to_owned(), count);
     }
 
-    /// Loses the next answer to a robot, whatever it says and whichever method it is of. Counted as `RobotService`.
-    pub fn lose_an_answer_to_a_robot(&self) {
-        self.shared.faults().lose_of_robots += 1;
+    /// Loses an answer to a robot after so many others, whatever it says and whichever method it is of. Counted as
+    /// `RobotService`.
+    pub fn lose_an_answer_to_a_robot(&self, after: u32) {
+        self.shared.faults().lose_of_robots = Some(after);
     }
 
     /// Keeps calls of the method back.
@@ -200,11 +218,10 @@ impl Shared {
         *self.faults().calls.entry(method.clone()).or_default() += 1;
         self.passes(&method).await;
         let response = self.server.clone().oneshot(request.map(Body::new)).await?;
-        if is_robots && self.faults().lose_of_robots > 0 {
+        if is_robots && self.faults().is_robots_turn() {
             // The server has answered when its whole answer is here.
             response.into_body().collect().await?;
             let mut faults = self.faults();
-            faults.lose_of_robots = faults.lose_of_robots.saturating_sub(1);
             *faults.lost.entry("RobotService".to_owned()).or_default() += 1;
             anyhow::bail!("the answer is lost");
         }

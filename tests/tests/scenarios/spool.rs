@@ -60,7 +60,7 @@ async fn the_server_dies_between_commit_and_answer_and_everything_is_done_once(w
     let wire = world.wire().await;
     let _worker = world.worker("here").over(&wire).start().await;
     world.cli(&["constant", "set", "last", "none"]).await.ok();
-    let (gate, counted) = (world.gate("end"), world.ledger("counted"));
+    let (gate, counted, went_on) = (world.gate("end"), world.ledger("counted"), world.ledger("went-on"));
     let body = format!(
         r#"
 number = 0
@@ -75,19 +75,27 @@ while not os.path.exists('{gate}'):
     get("SetQueueElementStatus", element=claimed["id"], status="DONE")
     get("UpdateConstant", name="last", value=str(number))
     number += 1
+    open('{went_on}', 'a').write(f"{{number}}\n")
 open('{counted}', 'w').write(str(number))
 "#,
         gate = world.stage().path("gate-end").display(),
         counted = world.stage().path("ledger-counted").display(),
+        went_on = world.stage().path("ledger-went-on").display(),
     );
     world.create(NewTrigger::single("robot", &world.python("robot", &body))).await;
     let job = world.running_job_of("robot").await;
-    // Three deaths, a hundred in a full run.
+    // Three deaths, a hundred in a full run; each after another call of the eight.
     for death in 1..=rounds().max(3) * if rounds() >= 20 { 5 } else { 1 } {
-        wire.lose_an_answer_to_a_robot();
+        wire.lose_an_answer_to_a_robot(3 * death % 8);
         wire.has_lost("RobotService", death).await;
         world.server().kill_9();
+        let before = went_on.lines().len();
         world.server().start().await;
+        eventually("the robot goes on", SOON + SOON, async || {
+            ensure!(went_on.lines().len() > before, "it has done {before}");
+            Ok(())
+        })
+        .await;
     }
     gate.open();
     let ended = world.ended_within(&job.id, seconds(60)).await;
