@@ -122,6 +122,7 @@ __all__ = [
 def connect(conn_string: str) -> bool:
     """Uses this server, with the token that ``crypto_util.set_key`` was given. Whether somebody answers there with it."""
     session = _session.Session(conn_string, crypto_util.get_key() or "")
+    session.patience = 0
     try:
         if session.is_job:
             session.context()
@@ -129,6 +130,7 @@ def connect(conn_string: str) -> bool:
             session.call("AdminService", "WhoAmI", {})
     except OrchestratorError:
         return False
+    session.patience = _session.PATIENCE
     _session.use(session)
     return True
 
