@@ -36,6 +36,8 @@ pub struct Configuration {
     pub checkout_limit_seconds: u64,
     /// Commands by extension, such as `".py" = ["python3"]`; added to the built-in ones.
     pub interpreters: BTreeMap<String, Vec<String>>,
+    /// Settings for single processes, by the name of the process.
+    pub processes: BTreeMap<String, ProcessConfiguration>,
     /// Bytes of a job's output that are kept from its beginning.
     pub output_head_bytes: usize,
     /// Bytes of a job's output that are kept from its end.
@@ -48,6 +50,15 @@ pub struct Configuration {
     pub spool_bytes: u64,
     /// The same, of one job.
     pub spool_job_bytes: u64,
+}
+
+/// What a worker can be told about one process.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ProcessConfiguration {
+    /// Commands by extension for this process, such as `".py" = ["/srv/invoices/.venv/bin/python"]`; added to those of the
+    /// worker.
+    pub interpreters: BTreeMap<String, Vec<String>>,
 }
 
 impl Default for Configuration {
@@ -65,6 +76,7 @@ impl Default for Configuration {
             git: PathBuf::from("git"),
             checkout_limit_seconds: 600,
             interpreters: BTreeMap::new(),
+            processes: BTreeMap::new(),
             output_head_bytes: output.head_bytes,
             output_tail_bytes: output.tail_bytes,
             robot_listen: robot_api.listen,
@@ -119,6 +131,14 @@ impl Configuration {
         Interpreters::default().overridden_by(Interpreters::from_rules(self.interpreters.clone()))
     }
 
+    /// The interpreters of processes that have their own, with the worker's below them.
+    pub fn process_interpreters(&self) -> BTreeMap<String, Interpreters> {
+        let own = |process: &ProcessConfiguration| {
+            self.interpreters().overridden_by(Interpreters::from_rules(process.interpreters.clone()))
+        };
+        self.processes.iter().map(|(name, process)| (name.clone(), own(process))).collect()
+    }
+
     /// How much output is kept.
     pub fn output(&self) -> OutputLimit {
         OutputLimit { head_bytes: self.output_head_bytes, tail_bytes: self.output_tail_bytes }
@@ -153,6 +173,20 @@ mod tests {
         assert_eq!(configuration.slots, 4);
         assert_eq!(configuration.git, PathBuf::from("git"));
         assert_eq!(configuration.interpreters[".js"], ["node"]);
+    }
+
+    #[test]
+    fn a_process_has_interpreters_of_its_own_and_the_others() {
+        let file = file(concat!(
+            "[interpreters]\n\".js\" = [\"node\"]\n",
+            "[processes.\"Årlige Fakturaer v1.2\".interpreters]\n\".py\" = [\"/srv/Invoices/.venv/bin/python\", \"-X\", \"dev\"]\n",
+        ));
+        let configuration = Configuration::load(Some(file.path())).unwrap();
+        let own = &configuration.process_interpreters()["Årlige Fakturaer v1.2"];
+        let python = own.command_for(std::path::Path::new("main.py")).unwrap();
+        assert_eq!((python.program.to_str(), python.args.len()), (Some("/srv/Invoices/.venv/bin/python"), 3));
+        assert_eq!(own.command_for(std::path::Path::new("main.js")).unwrap().program, "node");
+        assert_ne!(configuration.interpreters(), *own);
     }
 
     #[test]

@@ -14,6 +14,7 @@ use super::run::{AgentError, Inner, Stopping};
 use super::session::Sessions;
 use crate::checkout::{CheckoutOptions, Checkouts};
 use crate::process::{JobCookie, Launcher, kill_leftovers};
+use crate::python_package::PythonPackage;
 use crate::robot_api::RobotApi;
 use crate::spool::Spools;
 use crate::state_file::StateFile;
@@ -39,6 +40,8 @@ pub(super) async fn assemble(
     };
     let checkouts = Checkouts::new(checkout_options, launcher.clone(), Arc::new(SystemClock), tasks.clone());
     end_leftovers(&launcher, &state, &checkouts).await?;
+    let python = PythonPackage::below(&installation.folder.join("python"));
+    unpack(&python);
     let client = client(&options)?;
     let spools = Spools::open(&installation.folder.join("spool"), options.robot_api.spool)?;
     let stop = stopping.soft.clone();
@@ -53,6 +56,7 @@ pub(super) async fn assemble(
         state,
         launcher,
         checkouts,
+        python,
         robots,
         endpoint_url: endpoint_url.to_owned(),
         tasks,
@@ -64,6 +68,13 @@ pub(super) async fn assemble(
         complaint: std::sync::Mutex::default(),
         this: this.clone(),
     }))
+}
+
+/// Has the Python package in its place before the first robot needs it. If that fails now, it is tried again then.
+fn unpack(python: &PythonPackage) {
+    if let Err(error) = python.forget_the_past().and_then(|()| python.ensure()) {
+        tracing::error!(error = %error, "robots cannot be given the Python package");
+    }
 }
 
 /// Kills robots that an earlier agent left running, and removes its checkouts: the server takes what is not listed at

@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -36,10 +37,19 @@ pub struct AgentOptions {
     pub checkout_limit: Duration,
     /// How scripts are run.
     pub interpreters: Interpreters,
+    /// The same for processes that need others, by the name of the process.
+    pub process_interpreters: BTreeMap<String, Interpreters>,
     /// How much of a job's output is kept.
     pub output: OutputLimit,
     /// How robots are served.
     pub robot_api: RobotApiOptions,
+}
+
+impl AgentOptions {
+    /// How scripts of this process are run.
+    pub(crate) fn interpreters_of(&self, process_name: &str) -> &Interpreters {
+        self.process_interpreters.get(process_name).unwrap_or(&self.interpreters)
+    }
 }
 
 /// Why the server's address cannot be used.

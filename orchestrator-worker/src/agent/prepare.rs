@@ -1,5 +1,6 @@
 //! From an assignment to a command: checkout, entry point, interpreter, arguments, environment.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use orchestrator_core::secret::ApiToken;
@@ -13,6 +14,7 @@ use crate::checkout::{Checkout, CheckoutError, CheckoutRequest};
 use crate::entry_point;
 use crate::interpreter::RobotArguments;
 use crate::process::{JobCookie, LaunchSpec};
+use crate::python_package::{Found, PythonPackage};
 
 /// What is ready to be started.
 #[derive(Debug)]
@@ -36,7 +38,12 @@ pub(super) async fn prepare(
     cancel: &CancellationToken,
 ) -> Result<Prepared, Outcome> {
     let checkout = if granted.is_git_repo { Some(check_out(agent, granted, cancel).await?) } else { None };
-    match command(agent, granted, job_token, checkout.as_ref()) {
+    let command = python_path(&agent.python).await.and_then(|python_path| {
+        let mut spec = command(agent, granted, job_token, checkout.as_ref())?;
+        python_environment(&mut spec, python_path);
+        Ok(spec)
+    });
+    match command {
         Ok(spec) => Ok(Prepared { spec, checkout, job_token: job_token.clone() }),
         Err(outcome) => {
             remove(checkout).await;
@@ -89,7 +96,8 @@ fn command(
         let folder = file.parent().map_or_else(PathBuf::new, Path::to_owned);
         (file, folder)
     };
-    let start = agent.options.interpreters.command_for(&file).map_err(|error| failed(&error))?;
+    let start =
+        agent.options.interpreters_of(&granted.process_name).command_for(&file).map_err(|error| failed(&error))?;
     let mut spec = LaunchSpec::new(start.program, JobCookie::new(granted.job));
     let robot = RobotArguments {
         process_name: &granted.process_name,
@@ -103,7 +111,26 @@ fn command(
     spec.cwd = Some(folder);
     spec.set_env("ORCHESTRATOR_ENDPOINT", &agent.endpoint_url);
     spec.set_env("ORCHESTRATOR_JOB_TOKEN", job_token.expose());
-    // Output is shipped while it is written, and is UTF-8 whatever the machine's locale.
-    spec.set_env("PYTHONUNBUFFERED", "1").set_env("PYTHONUTF8", "1");
     Ok(spec)
+}
+
+/// Where Python looks first: the package that the worker carries, which is made whole if anybody has touched it.
+async fn python_path(package: &PythonPackage) -> Result<OsString, Outcome> {
+    let unpacking = package.clone();
+    let found = tokio::task::spawn_blocking(move || unpacking.ensure()).await;
+    let retry = |error: &dyn std::fmt::Display| Outcome::never_started(error.to_string());
+    match found.map_err(|error| retry(&error))?.map_err(|error| retry(&error))? {
+        Found::Whole => {}
+        found => tracing::info!(folder = %package.folder().display(), ?found, "the Python package was not whole"),
+    }
+    let inherited = std::env::var_os("PYTHONPATH");
+    package.python_path(inherited.as_deref()).map_err(|error| Outcome::failed(None, error.to_string()))
+}
+
+/// What makes Python robots find their package, and write what they write at once and in UTF-8, whatever the machine's locale.
+fn python_environment(spec: &mut LaunchSpec, python_path: OsString) {
+    spec.set_env("PYTHONPATH", python_path);
+    spec.set_env("PYTHONUNBUFFERED", "1").set_env("PYTHONUTF8", "1");
+    // Names of files that are no UTF-8 are written as escapes instead of ending the robot that prints them.
+    spec.set_env("PYTHONIOENCODING", "utf-8:backslashreplace");
 }

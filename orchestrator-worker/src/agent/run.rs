@@ -21,6 +21,7 @@ use super::ship::{Shipment, Shipped};
 use super::{claims, commands, heartbeat, ship};
 use crate::checkout::Checkouts;
 use crate::process::Launcher;
+use crate::python_package::PythonPackage;
 use crate::robot_api::{Endpoint, RobotApi, UnusableDescriptors};
 use crate::spool::SpoolError;
 use crate::state_file::{StateFile, StateFileError};
@@ -106,6 +107,8 @@ pub(super) struct Inner {
     pub(super) state: StateFile,
     pub(super) launcher: Launcher,
     pub(super) checkouts: Checkouts,
+    /// What Python robots import.
+    pub(super) python: PythonPackage,
     /// What robots call.
     pub(super) robots: Arc<RobotApi>,
     /// Where robots call.

@@ -56,6 +56,7 @@ impl World {
             git: configuration.git.clone(),
             checkout_limit: Duration::from_secs(30),
             interpreters: configuration.interpreters(),
+            process_interpreters: configuration.process_interpreters(),
             output: configuration.output(),
             robot_api: configuration.robot_api(),
         }

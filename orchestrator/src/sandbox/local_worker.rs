@@ -52,6 +52,7 @@ pub(crate) async fn start_worker(
         git: configuration.git.clone(),
         checkout_limit: Duration::from_secs(configuration.checkout_limit_seconds),
         interpreters: configuration.interpreters(),
+        process_interpreters: configuration.process_interpreters(),
         output: configuration.output(),
         robot_api: configuration.robot_api(),
     };
