@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from OpenOrchestrator import _values
 from OpenOrchestrator.database.constants import _constant_from_wire, _credential_from_wire
 from OpenOrchestrator.database.queues import _element_from_wire, _status_to_wire
@@ -21,8 +23,8 @@ if TYPE_CHECKING:
 
 #: The most elements that one call creates.
 BULK_LIMIT = 10_000
-#: The most characters of such a call; its body is at most six times as long.
-BULK_CHARACTERS = 8_000_000
+#: The most bytes of its elements: workers and servers take 32 MiB.
+BULK_BYTES = 24 << 20
 #: The most elements of one page.
 PAGE_LIMIT = 1000
 
@@ -140,14 +142,14 @@ def bulk_create_queue_elements(
 
 def _parts(elements: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
     parts: list[list[dict[str, Any]]] = [[]]
-    characters = 0
+    bytes_ = 0
     for element in elements:
-        size = 100 + sum(len(value) for value in element.values())
-        if parts[-1] and (len(parts[-1]) >= BULK_LIMIT or characters + size > BULK_CHARACTERS):
+        size = len(json.dumps(element, ensure_ascii=False).encode())
+        if parts[-1] and (len(parts[-1]) >= BULK_LIMIT or bytes_ + size > BULK_BYTES):
             parts.append([])
-            characters = 0
+            bytes_ = 0
         parts[-1].append(element)
-        characters += size
+        bytes_ += size
     return parts
 
 

@@ -8,10 +8,14 @@ from __future__ import annotations
 import os
 import threading
 import time
-import uuid
 from datetime import date, datetime, timezone
 
 from OpenOrchestrator.errors import InvalidValueError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    # Imported where it is needed: on some versions it brings half of the library with it.
+    import uuid
 
 #: The most characters of a log line and of an element's message: what is longer is cut, never refused.
 LOG_MESSAGE_LIMIT = 8000
@@ -49,6 +53,8 @@ def message_text(message: object, limit: int) -> str:
 def text(field: str, value: object) -> str:
     """A text to be stored exactly. Numbers and ids are written out, as databases do."""
     if not isinstance(value, str):
+        import uuid
+
         if not isinstance(value, (int, float, uuid.UUID)):
             raise InvalidValueError(
                 f"{field} is of type {type(value).__name__}; it must be text (for structured data: json.dumps)",
@@ -86,6 +92,8 @@ def name(field: str, value: object) -> str:
 
 def identifier(field: str, value: object) -> str:
     """An id as the server writes it."""
+    import uuid
+
     if isinstance(value, uuid.UUID):
         return str(value)
     try:
@@ -99,6 +107,8 @@ def identifier(field: str, value: object) -> str:
 
 def to_uuid(value: str | None) -> uuid.UUID | None:
     """An id as robots know it."""
+    import uuid
+
     return uuid.UUID(value) if value else None
 
 

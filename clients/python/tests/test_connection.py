@@ -185,8 +185,13 @@ class Elements(RobotTest):
         self.robot.bulk_create_queue_elements("q", [None] * count, ["x"] * count)
         self.assertEqual([len(call["elements"]) for call in self.called("BulkCreateQueueElements")], [10_000, 1])
         self.assertEqual(len(self.fake.elements), count)
+        self.fake.limits["data"] = 20_000_000
+        self.robot.bulk_create_queue_elements("large", [None] * 3, ["\"" * 10_000_000, "é" * 3_000_000, "x"])
+        self.assertEqual([len(call["elements"]) for call in self.called("BulkCreateQueueElements")], [10_000, 1, 1, 2])
+        self.assertLess(max(len(body) for body in self.fake.bodies), 32 << 20)
+        self.fake.limits["data"], count = 2000, count + 3
         with self.assertRaisesRegex(ValueError, "the limit is 2000 .of 10001 elements, nothing was stored"):
-            self.robot.bulk_create_queue_elements("other", [None] * count, ["x"] * (count - 1) + ["x" * 2001])
+            self.robot.bulk_create_queue_elements("other", [None] * 10_001, ["x"] * 10_000 + ["x" * 2001])
         self.assertEqual(len(self.fake.elements), count)
 
     def test_what_is_no_status_and_no_id_is_refused_with_what_is(self):
