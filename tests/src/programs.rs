@@ -24,6 +24,12 @@ pub fn program(name: &str) -> PathBuf {
     path
 }
 
+/// The target folder.
+pub(crate) fn target_folder() -> PathBuf {
+    let profile = profile_folder();
+    profile.parent().expect("a profile is in the target folder").to_owned()
+}
+
 /// `target/<profile>`, above the `deps` that this very program is in.
 fn profile_folder() -> PathBuf {
     let me = std::env::current_exe().expect("the test knows its own path");

@@ -25,6 +25,7 @@ pub struct WorkerBuilder<'a> {
     exclusive: bool,
     state: String,
     configuration: String,
+    variables: Vec<(String, String)>,
 }
 
 impl World {
@@ -39,6 +40,7 @@ impl World {
             state: format!("worker-{name}"),
             // Repositories of scenarios are folders of this machine.
             configuration: "allowed_paths = [\"/\"]\n".to_owned(),
+            variables: Vec::new(),
         }
     }
 }
@@ -79,6 +81,13 @@ impl WorkerBuilder<'_> {
         self
     }
 
+    /// Has these variables in its environment, which robots inherit.
+    #[must_use]
+    pub fn variables(mut self, variables: impl IntoIterator<Item = (String, String)>) -> Self {
+        self.variables.extend(variables);
+        self
+    }
+
     /// Makes its token, starts it and waits until the server knows it.
     pub async fn start(self) -> Worker {
         let world = self.world;
@@ -110,6 +119,7 @@ impl WorkerBuilder<'_> {
             home,
             token_file,
             configuration,
+            variables: self.variables,
             robots_url: self.world.server().url(),
             robots_token: self.world.token_of("USER", &format!("robots of {}", self.state), "OPERATOR").await,
             process: Mutex::default(),
@@ -128,6 +138,7 @@ pub struct Worker {
     home: PathBuf,
     token_file: PathBuf,
     configuration: PathBuf,
+    variables: Vec<(String, String)>,
     robots_url: String,
     robots_token: String,
     process: Mutex<Option<Arc<Process>>>,
@@ -147,6 +158,7 @@ impl Worker {
         }
         command.env("HOME", &self.home).env("TMPDIR", self.stage.folder("tmp"));
         command.env("SCENARIO_URL", &self.robots_url).env("SCENARIO_TOKEN", &self.robots_token);
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         if std::env::var_os("RUST_LOG").is_none() {
             command.env("RUST_LOG", "info,orchestrator_worker=debug");
         }

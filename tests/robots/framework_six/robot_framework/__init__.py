@@ -1,0 +1,1 @@
+"""A robot in the shape that the public template gave to many."""
