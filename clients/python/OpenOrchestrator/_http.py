@@ -188,7 +188,7 @@ class Connection:
     def _read_body(self, headers: dict[str, str]) -> bytes:
         assert self._answers is not None
         if "chunked" in headers.get("transfer-encoding", "").lower():
-            parts = []
+            parts: list[bytes] = []
             while True:
                 size = self._line().split(b";")[0].strip()
                 try:

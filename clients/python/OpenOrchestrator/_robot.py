@@ -262,7 +262,7 @@ def set_queue_element_status(
 
 def delete_queue_element(session: Session, element_id: str | uuid.UUID) -> None:
     """Removes an element."""
-    repeated = []
+    repeated: list[dict[str, Any]] = []
     try:
         session.robot("DeleteQueueElement", {"element": _values.identifier("element_id", element_id)}, repeated.append)
     except NotFoundError:

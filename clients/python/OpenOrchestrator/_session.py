@@ -253,7 +253,7 @@ def _refusal(address: Address, status: int, answer: bytes) -> OrchestratorError:
             "is there another program at this address?"
         )
     reason = next((str(detail["reason"]) for detail in details if detail.get("reason")), "")
-    metadata = next((detail["metadata"] for detail in details if isinstance(detail.get("metadata"), dict)), {})
+    metadata: dict[str, str] = next((detail["metadata"] for detail in details if isinstance(detail.get("metadata"), dict)), {})
     kind = _REASONS.get(reason) or _KINDS.get(code, ServerError)
     return kind(_advised(str(message), reason), reason=reason, metadata=metadata)
 
