@@ -15,7 +15,9 @@ fn main() -> Result<(), Failure> {
         println!("cargo:rerun-if-changed={}", file.display());
         let within = file.strip_prefix(&clients)?;
         let name: Vec<_> = within.iter().map(|part| part.to_string_lossy()).collect();
-        writeln!(list, "    ({:?}, include_bytes!({:?})),", name.join("/"), file)?;
+        // Quoted as a literal: a path of Windows is full of what would be an escape.
+        let content = file.to_str().ok_or("the path of the sources is not UTF-8")?;
+        writeln!(list, "    ({:?}, include_bytes!({content:?})),", name.join("/"))?;
     }
     list.push_str("]\n");
     std::fs::write(PathBuf::from(std::env::var("OUT_DIR")?).join("python_package.rs"), list)?;

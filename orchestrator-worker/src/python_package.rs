@@ -207,7 +207,8 @@ fn digest() -> String {
             hash.update(part);
         }
     }
-    hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    let short = hash.finalize().iter().take(8).fold(0_u64, |short, byte| (short << 8) | u64::from(*byte));
+    format!("{short:016x}")
 }
 
 /// Removes whatever is there; gone already is what was wanted.

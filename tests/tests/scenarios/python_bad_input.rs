@@ -97,20 +97,20 @@ from OpenOrchestrator import errors
 from OpenOrchestrator.orchestrator_connection.connection import OrchestratorConnection
 if "child" not in sys.argv:
     subprocess.Popen([sys.executable, __file__, *sys.argv[1:], "child"], start_new_session=True)
-    while not os.path.exists({begun:?}): time.sleep(0.02)
+    while not os.path.exists('{begun}'): time.sleep(0.02)
     sys.exit(0)
 robot = OrchestratorConnection.create_connection_from_args()
 robot.log_info("in time")
-open({begun:?}, "w").close()
+open('{begun}', "w").close()
 {gate}
 try:
     robot.log_info("too late")
 except errors.JobEndedError as error:
-    with open({heard:?} + ".new", "w") as file: file.write(str(error))
-    os.rename({heard:?} + ".new", {heard:?})
+    with open('{heard}' + ".new", "w") as file: file.write(str(error))
+    os.rename('{heard}' + ".new", '{heard}')
 "#,
-        begun = begun,
-        heard = heard,
+        begun = begun.display(),
+        heard = heard.display(),
         gate = gate.wait_in_python()
     );
     let robot = world.stage().file("outlives.py", body);
@@ -178,16 +178,16 @@ from OpenOrchestrator.orchestrator_connection.connection import OrchestratorConn
 robot = OrchestratorConnection.create_connection_from_args()
 robot._session.patience = 2
 assert robot.get_next_queue_element("q") is None
-open({begun:?}, "w").close()
+open('{begun}', "w").close()
 {gate}
 try:
     robot.get_next_queue_element("q")
 except errors.UnavailableError as error:
-    with open({heard:?} + ".new", "w") as file: file.write(f"{{error.reason}}: {{error}}")
-    os.rename({heard:?} + ".new", {heard:?})
+    with open('{heard}' + ".new", "w") as file: file.write(f"{{error.reason}}: {{error}}")
+    os.rename('{heard}' + ".new", '{heard}')
 "#,
-        begun = begun,
-        heard = heard,
+        begun = begun.display(),
+        heard = heard.display(),
         gate = gate.wait_in_python()
     );
     let robot = world.stage().file("patient.py", body);

@@ -154,11 +154,12 @@ async fn a_framework_robot_with_six_arguments_does_its_work(world: &World) -> Re
 
 async fn the_package_of_the_worker_wins_over_each_real_one(world: &World) -> Result<()> {
     let environments = PythonEnvironments::find();
-    let mut configuration = String::from("allowed_paths = [\"/\"]\n");
-    for version in OPENORCHESTRATOR {
-        let python = environments.python_with(version);
-        configuration += &format!("[processes.\"with {version}\".interpreters]\n\".py\" = [{:?}]\n", python);
-    }
+    let own_python = |version: &&str| {
+        let python = environments.python_with(version).display().to_string();
+        format!("[processes.\"with {version}\".interpreters]\n\".py\" = [{python:?}]\n")
+    };
+    let processes: String = OPENORCHESTRATOR.iter().map(own_python).collect();
+    let configuration = format!("allowed_paths = [\"/\"]\n{processes}");
     let _worker = world.worker("robots").slots(3).configured(&configuration).start().await;
     // Without the worker's package, the environments have the real ones.
     for version in OPENORCHESTRATOR {

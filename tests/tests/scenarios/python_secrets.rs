@@ -1,6 +1,7 @@
 //! Where secrets are while a robot runs, and where they are not.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
@@ -40,6 +41,15 @@ fn processes() -> Vec<Seen> {
 
 fn holds(haystack: &[u8], needle: &str) -> bool {
     haystack.windows(needle.len()).any(|window| window == needle.as_bytes())
+}
+
+/// As PostgreSQL shows bytes.
+fn hexadecimal(text: &str) -> String {
+    text.bytes().fold(String::new(), |mut digits, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(digits, "{byte:02x}");
+        digits
+    })
 }
 
 /// The value of a variable in an environment.
@@ -116,8 +126,7 @@ async fn secrets_are_nowhere_but_with_their_owners(world: &World) -> Result<()> 
     for table in tables {
         let rows = world.sql(&format!("SELECT * FROM {table}"));
         for secret in secrets {
-            let hexadecimal: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
-            assert!(!rows.contains(secret.as_str()) && !rows.contains(&hexadecimal), "in table {table}");
+            assert!(!rows.contains(secret.as_str()) && !rows.contains(&hexadecimal(secret)), "in table {table}");
         }
     }
     Ok(())

@@ -151,7 +151,7 @@ async fn a_package_that_somebody_touched_is_healed_before_the_next_start(world: 
     let (_, said) = told(world, NewTrigger::single("first", &robot)).await?;
     let init = said["imported"].as_str().unwrap_or_default().to_owned();
     std::fs::write(&init, "raise SystemExit('touched')")?;
-    let folder = std::path::Path::new(&init).ancestors().nth(2).unwrap_or(std::path::Path::new("/"));
+    let folder = std::path::Path::new(&init).ancestors().nth(2).unwrap_or_else(|| std::path::Path::new("/"));
     std::fs::write(folder.join("json.py"), "raise SystemExit('in the way')")?;
     std::fs::remove_file(folder.join("OpenOrchestrator/orchestrator_connection/connection.py"))?;
     let (_, said) = told(world, NewTrigger::single("second", &robot)).await?;
