@@ -16,10 +16,12 @@
 //! ```
 
 mod entry_point;
+mod git_credentials;
 mod git_ref;
 mod git_url;
 
 pub use entry_point::EntryPoint;
+pub use git_credentials::GitCredentials;
 pub use git_ref::GitRef;
 pub use git_url::{GitScheme, GitUrl, mask_credentials};
 

@@ -32,6 +32,10 @@ pub struct Configuration {
     pub allowed_paths: Vec<PathBuf>,
     /// The git program.
     pub git: PathBuf,
+    /// Mebibytes of disk that the mirrors of git repositories may use; 0 switches them off.
+    pub mirrors_max_mib: u64,
+    /// Days after which the mirror of a repository that no job used is removed.
+    pub mirrors_max_age_days: u32,
     /// How long a checkout may take, in seconds.
     pub checkout_limit_seconds: u64,
     /// Commands by extension, such as `".py" = ["python3"]`; added to the built-in ones.
@@ -74,6 +78,8 @@ impl Default for Configuration {
             exclusive: false,
             allowed_paths: Vec::new(),
             git: PathBuf::from("git"),
+            mirrors_max_mib: 10 * 1024,
+            mirrors_max_age_days: 30,
             checkout_limit_seconds: 600,
             interpreters: BTreeMap::new(),
             processes: BTreeMap::new(),
@@ -137,6 +143,16 @@ impl Configuration {
             self.interpreters().overridden_by(Interpreters::from_rules(process.interpreters.clone()))
         };
         self.processes.iter().map(|(name, process)| (name.clone(), own(process))).collect()
+    }
+
+    /// How much disk the mirrors of repositories may use, in bytes.
+    pub fn mirrors_max_bytes(&self) -> u64 {
+        self.mirrors_max_mib.saturating_mul(1024 * 1024)
+    }
+
+    /// How long the mirror of a repository is kept without being used.
+    pub fn mirrors_max_age(&self) -> Duration {
+        Duration::from_hours(24 * u64::from(self.mirrors_max_age_days))
     }
 
     /// How much output is kept.

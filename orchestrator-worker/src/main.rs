@@ -210,6 +210,8 @@ fn options(configuration: &Configuration, token: SecretString) -> anyhow::Result
         allowed_paths: configuration.allowed_paths.clone(),
         open_file_urls: false,
         git: configuration.git.clone(),
+        mirrors_max_bytes: configuration.mirrors_max_bytes(),
+        mirrors_max_age: configuration.mirrors_max_age(),
         checkout_limit: Duration::from_secs(configuration.checkout_limit_seconds),
         interpreters: configuration.interpreters(),
         process_interpreters: configuration.process_interpreters(),

@@ -12,7 +12,7 @@ use super::installation::Installation;
 use super::options::{AgentOptions, client, connection};
 use super::run::{AgentError, Inner, Stopping};
 use super::session::Sessions;
-use crate::checkout::{CheckoutOptions, Checkouts};
+use crate::checkout::{CheckoutOptions, Checkouts, Mirroring};
 use crate::process::{JobCookie, Launcher, kill_leftovers};
 use crate::python_package::PythonPackage;
 use crate::robot_api::RobotApi;
@@ -37,6 +37,11 @@ pub(super) async fn assemble(
         allowed_paths: options.allowed_paths.clone(),
         open_file_urls: options.open_file_urls,
         git: options.git.clone(),
+        mirrors: (options.mirrors_max_bytes > 0).then(|| Mirroring {
+            root: installation.folder.join("mirrors"),
+            max_bytes: options.mirrors_max_bytes,
+            max_age: options.mirrors_max_age,
+        }),
     };
     let checkouts = Checkouts::new(checkout_options, launcher.clone(), Arc::new(SystemClock), tasks.clone());
     end_leftovers(&launcher, &state, &checkouts).await?;
@@ -99,5 +104,6 @@ async fn end_leftovers(launcher: &Launcher, state: &StateFile, checkouts: &Check
         Ok(count) => tracing::info!(count, "removed checkouts that an earlier agent had left"),
         Err(error) => tracing::warn!(error = %error, "checkouts of an earlier agent could not be removed"),
     }
+    checkouts.prune_mirrors().await;
     Ok(())
 }

@@ -33,6 +33,10 @@ pub struct AgentOptions {
     pub open_file_urls: bool,
     /// The git program.
     pub git: PathBuf,
+    /// How much disk the mirrors of repositories may use, in bytes; 0: there are none.
+    pub mirrors_max_bytes: u64,
+    /// How long the mirror of a repository is kept without being used.
+    pub mirrors_max_age: Duration,
     /// How long a checkout may take.
     pub checkout_limit: Duration,
     /// How scripts are run.

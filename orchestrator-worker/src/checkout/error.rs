@@ -40,6 +40,14 @@ pub enum CheckoutError {
         /// The last lines that it wrote.
         said: String,
     },
+    /// The repository answers, and has no such branch or tag.
+    #[error("failed to check out {url}{}: {}", of_ref(git_ref.as_ref()), what_is_missing(git_ref.as_ref()))]
+    NoSuchRef {
+        /// The repository.
+        url: GitUrl,
+        /// The branch or tag that was asked for.
+        git_ref: Option<GitRef>,
+    },
     /// It took too long.
     #[error("failed to check out {url} within {limit:?}; git's last words: {said}")]
     TimedOut {
@@ -70,4 +78,11 @@ pub enum CheckoutError {
 
 fn of_ref(git_ref: Option<&GitRef>) -> String {
     git_ref.map(|git_ref| format!(" at {git_ref}")).unwrap_or_default()
+}
+
+fn what_is_missing(git_ref: Option<&GitRef>) -> String {
+    match git_ref {
+        Some(git_ref) => format!("the repository has no branch and no tag '{git_ref}'; correct the trigger's branch"),
+        None => "the repository is empty or has no default branch; name a branch in the trigger".to_owned(),
+    }
 }

@@ -29,17 +29,17 @@ fn parse_name(name: &str) -> Option<(JobId, LeaseToken)> {
     Some((job.parse().ok()?, LeaseToken::new(token.strip_prefix('-')?.parse().ok()?)))
 }
 
-fn failed<'a>(verb: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> CheckoutError + 'a {
+pub(super) fn failed<'a>(verb: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> CheckoutError + 'a {
     move |source| CheckoutError::Folder { verb, path: path.to_owned(), source }
 }
 
-/// Makes the folder of a job, for its owner only, with an empty folder for hooks.
+/// Makes a folder for its owner only.
 pub(super) fn create(folder: &Path) -> Result<(), CheckoutError> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder.join("no-hooks")).map_err(failed("create", folder))
+    builder.create(folder).map_err(failed("create", folder))
 }
 
 /// Removes a folder and everything in it; one that is not there is no error.

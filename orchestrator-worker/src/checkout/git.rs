@@ -1,17 +1,18 @@
-//! The command lines of git.
+//! How git is called.
 
-use std::ffi::OsString;
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use orchestrator_core::source::{GitScheme, GitUrl, mask_credentials};
+use orchestrator_core::source::mask_credentials;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::{CheckoutError, CheckoutOptions, CheckoutRequest, Checkouts};
-use crate::entry_point::{EntryPointError, ensure_allowed};
+use super::remote::Remote;
+use super::{CheckoutError, CheckoutRequest, Checkouts};
 use crate::output::{Drain, OutputChunk, OutputContent, OutputLimit, OutputStream};
 use crate::process::{Children, Exit, JobCookie, LaunchSpec, SpawnError};
 
@@ -22,7 +23,7 @@ const PIPE_PATIENCE: Duration = Duration::from_millis(500);
 /// How many of git's last lines are reported.
 const SAID_LINES: usize = 5;
 /// Variables that would make git work somewhere else than it is told.
-const MISLEADING_VARIABLES: [&str; 7] = [
+const MISLEADING_VARIABLES: [&str; 8] = [
     "GIT_DIR",
     "GIT_WORK_TREE",
     "GIT_INDEX_FILE",
@@ -30,40 +31,48 @@ const MISLEADING_VARIABLES: [&str; 7] = [
     "GIT_ALTERNATE_OBJECT_DIRECTORIES",
     "GIT_NAMESPACE",
     "GIT_COMMON_DIR",
+    "GIT_SHALLOW_FILE",
 ];
-
-/// The URL for git's command line. A repository on this machine must lie in an allowed place; links are followed before
-/// that is decided, and git gets the path without them.
-pub(super) fn resolve_url(url: &GitUrl, options: &CheckoutOptions) -> Result<String, CheckoutError> {
-    let Some(path) = url.file_path().map(Path::new) else { return Ok(url.expose().to_owned()) };
-    let refused = |source| CheckoutError::NotAllowed { url: url.clone(), source };
-    let allowed = options.allowed_paths.as_slice();
-    if allowed.is_empty() && !options.open_file_urls {
-        return Err(refused(EntryPointError::NothingAllowed { path: path.to_owned() }));
-    }
-    let Ok(real) = std::fs::canonicalize(path) else {
-        ensure_allowed(path, path, allowed).map_err(refused)?;
-        return Err(refused(EntryPointError::NoSuchPath { path: path.to_owned() }));
-    };
-    ensure_allowed(path, &real, allowed).map_err(refused)?;
-    match real.to_str() {
-        // Windows writes real paths in a form that git does not take.
-        _ if cfg!(windows) => Ok(url.expose().to_owned()),
-        // Git would decode percent forms.
-        Some(real) if !real.contains('%') => Ok(format!("file://{real}")),
-        _ => Err(refused(EntryPointError::NotAllowed { path: real, allowed: allowed.to_vec() })),
-    }
-}
+/// Settings that hold for every call. Nothing runs behind our back: no hooks, no helpers, no clean-up in the background.
+const SETTINGS: [&str; 6] = [
+    "protocol.ext.allow=never",
+    "core.fsmonitor=false",
+    "submodule.recurse=false",
+    "gc.auto=0",
+    "maintenance.auto=false",
+    "advice.detachedHead=false",
+];
 
 /// Git, for one checkout.
 pub(super) struct Git<'a> {
     pub(super) checkouts: &'a Checkouts,
     pub(super) request: &'a CheckoutRequest,
+    pub(super) remote: &'a Remote,
     pub(super) cookie: JobCookie,
     /// An empty folder.
     pub(super) hooks: PathBuf,
     pub(super) deadline: Instant,
     pub(super) cancel: &'a CancellationToken,
+}
+
+/// What a call of git may reach.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// The repository's own server, with the URL's credentials.
+    Remote,
+    /// This machine's disk.
+    Disk,
+}
+
+/// The repository that a call of git works on.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Place<'a> {
+    /// None.
+    Nowhere,
+    /// One without files.
+    Bare(&'a Path),
+    /// A checkout.
+    Tree(&'a Path),
 }
 
 /// How a call of git came to its end.
@@ -81,33 +90,18 @@ struct Written {
 }
 
 impl Git<'_> {
-    pub(super) async fn clone(&self, url: &str, target: &Path) -> Result<(), CheckoutError> {
-        let mut args: Vec<OsString> =
-            ["clone", "--quiet", "--depth", "1", "--single-branch", "--no-recurse-submodules"]
-                .into_iter()
-                .chain(["--template=", "--origin", "origin"])
-                .map(Into::into)
-                .collect();
-        if let Some(git_ref) = &self.request.git_ref {
-            args.extend(["-b".into(), git_ref.as_str().into()]);
-        }
-        args.extend(["--".into(), url.into(), target.into()]);
-        self.run(args).await.map(|_| ())
-    }
-
-    /// The commit that is checked out.
-    pub(super) async fn head(&self, repository: &Path) -> Result<String, CheckoutError> {
-        let args = ["-C".into(), repository.into(), "rev-parse".into(), "--verify".into(), "HEAD".into()];
-        let written = self.run(args).await?;
-        Ok(String::from_utf8_lossy(&written.stdout).trim().to_owned())
-    }
-
-    async fn run(&self, args: impl IntoIterator<Item = OsString>) -> Result<Written, CheckoutError> {
-        let (ending, written) = self.watch(&self.spec(args)).await?;
+    /// Runs git with the arguments, which begin with its verb. Answers with what it wrote to its standard output.
+    pub(super) async fn run<A: AsRef<OsStr>>(
+        &self,
+        place: Place<'_>,
+        reach: Reach,
+        args: &[A],
+    ) -> Result<String, CheckoutError> {
+        let (ending, written) = self.watch(&self.spec(place, reach, args)).await?;
         let said = || last_lines(&written.stderr, self.request.url.expose());
         let url = || self.request.url.clone();
         match ending {
-            Ending::Exited(exit) if exit.is_success() => Ok(written),
+            Ending::Exited(exit) if exit.is_success() => Ok(String::from_utf8_lossy(&written.stdout).into_owned()),
             Ending::Exited(exit) => {
                 Err(CheckoutError::Git { url: url(), git_ref: self.request.git_ref.clone(), exit, said: said() })
             }
@@ -118,21 +112,50 @@ impl Git<'_> {
         }
     }
 
-    fn spec(&self, args: impl IntoIterator<Item = OsString>) -> LaunchSpec {
+    /// Waits for what another job holds, but not longer than the job has time.
+    pub(super) async fn wait_for<T>(&self, other: impl Future<Output = T>) -> Result<T, CheckoutError> {
+        let url = || self.request.url.clone();
+        tokio::select! {
+            outcome = other => Ok(outcome),
+            () = self.cancel.cancelled() => Err(CheckoutError::Cancelled { url: url() }),
+            () = sleep_until(self.deadline) => Err(CheckoutError::TimedOut {
+                url: url(),
+                limit: self.request.time_limit,
+                said: "another job on this worker is fetching the same repository".to_owned(),
+            }),
+        }
+    }
+
+    fn spec<A: AsRef<OsStr>>(&self, place: Place<'_>, reach: Reach, args: &[A]) -> LaunchSpec {
         let mut hooks = OsString::from("core.hooksPath=");
         hooks.push(&self.hooks);
         let mut spec = LaunchSpec::new(&self.checkouts.options.git, self.cookie);
-        let mut settings: Vec<OsString> = vec![hooks, "protocol.ext.allow=never".into(), "core.fsmonitor=false".into()];
+        let mut settings: Vec<OsString> = SETTINGS.into_iter().map(Into::into).chain([hooks]).collect();
         if cfg!(windows) {
             settings.extend(["core.symlinks=false".into(), "core.longpaths=true".into()]);
         }
-        spec.args = settings.into_iter().flat_map(|setting| ["-c".into(), setting]).chain(args).collect();
+        spec.args = settings.into_iter().flat_map(|setting| ["-c".into(), setting]).collect();
+        match place {
+            Place::Nowhere => {}
+            Place::Bare(folder) => spec.args.extend(["--git-dir".into(), folder.into()]),
+            Place::Tree(folder) => spec.args.extend(["-C".into(), folder.into()]),
+        }
+        spec.args.extend(args.iter().map(|arg| arg.as_ref().to_owned()));
+        let protocol = match reach {
+            Reach::Remote => self.request.url.scheme().as_str(),
+            Reach::Disk => "file",
+        };
         spec.set_env("GIT_TERMINAL_PROMPT", "0")
             .set_env("GIT_ASKPASS", "")
-            .set_env("GIT_ALLOW_PROTOCOL", protocol(self.request.url.scheme()))
+            .set_env("GIT_ALLOW_PROTOCOL", protocol)
+            // Mirrors are looked into without git.
+            .set_env("GIT_DEFAULT_REF_FORMAT", "files")
             .set_env("GIT_SSH_COMMAND", "ssh -o BatchMode=yes -o StrictHostKeyChecking=accept-new");
         for name in MISLEADING_VARIABLES {
             spec.remove_env(name);
+        }
+        if reach == Reach::Remote {
+            spec.env.extend(self.remote.environment().into_iter().map(|(name, value)| (name, Some(value))));
         }
         spec
     }
@@ -166,8 +189,17 @@ impl Git<'_> {
     }
 }
 
-fn protocol(scheme: GitScheme) -> &'static str {
-    scheme.as_str()
+/// Settings for git that must not stand on its command line, added to those that the worker's own environment has.
+pub(super) fn settings_in_environment(settings: &[(String, String)]) -> BTreeMap<OsString, OsString> {
+    let inherited: usize =
+        std::env::var("GIT_CONFIG_COUNT").ok().and_then(|count| count.trim().parse().ok()).unwrap_or_default();
+    let mut variables = BTreeMap::new();
+    for (number, (key, value)) in (inherited..).zip(settings) {
+        variables.insert(format!("GIT_CONFIG_KEY_{number}").into(), key.into());
+        variables.insert(format!("GIT_CONFIG_VALUE_{number}").into(), value.into());
+    }
+    variables.insert("GIT_CONFIG_COUNT".into(), (inherited + settings.len()).to_string().into());
+    variables
 }
 
 async fn collect(mut receiver: mpsc::Receiver<OutputChunk>) -> Written {

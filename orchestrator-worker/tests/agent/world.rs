@@ -54,6 +54,8 @@ impl World {
             allowed_paths: Vec::new(),
             open_file_urls: true,
             git: configuration.git.clone(),
+            mirrors_max_bytes: 1024 * 1024 * 1024,
+            mirrors_max_age: Duration::from_hours(24),
             checkout_limit: Duration::from_secs(30),
             interpreters: configuration.interpreters(),
             process_interpreters: configuration.process_interpreters(),

@@ -11,7 +11,7 @@ use orchestrator_core::clock::SystemClock;
 use orchestrator_core::id::JobId;
 use orchestrator_core::lease::LeaseToken;
 use orchestrator_core::source::{GitRef, GitUrl};
-use orchestrator_worker::checkout::{Checkout, CheckoutError, CheckoutOptions, CheckoutRequest, Checkouts};
+use orchestrator_worker::checkout::{Checkout, CheckoutError, CheckoutOptions, CheckoutRequest, Checkouts, Mirroring};
 use tokio_util::sync::CancellationToken;
 
 use crate::world::{World, is_alive};
@@ -47,7 +47,9 @@ pub(crate) fn repository(world: &World) -> PathBuf {
 
 pub(crate) fn options(world: &World) -> CheckoutOptions {
     let root = world.path("checkouts");
-    CheckoutOptions { root, allowed_paths: Vec::new(), open_file_urls: true, git: "git".into() }
+    let mirrors =
+        Mirroring { root: world.path("mirrors"), max_bytes: 1024 * 1024 * 1024, max_age: Duration::from_hours(24) };
+    CheckoutOptions { root, allowed_paths: Vec::new(), open_file_urls: true, git: "git".into(), mirrors: Some(mirrors) }
 }
 
 pub(crate) fn checkouts(world: &World, options: CheckoutOptions) -> Checkouts {

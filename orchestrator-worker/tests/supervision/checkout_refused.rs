@@ -22,7 +22,7 @@ async fn a_branch_that_is_not_there_is_named() {
     let world = World::new().await;
     let origin = repository(&world);
     let error = fail(&world, options(&world), &file_url(&origin), Some("missing")).await.to_string();
-    assert!(error.contains("at missing") && error.contains("missing not found"), "{error}");
+    assert!(error.contains("at missing") && error.contains("no branch and no tag 'missing'"), "{error}");
 }
 
 #[tokio::test]

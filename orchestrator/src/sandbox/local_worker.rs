@@ -50,6 +50,8 @@ pub(crate) async fn start_worker(
         allowed_paths: Vec::new(),
         open_file_urls: true,
         git: configuration.git.clone(),
+        mirrors_max_bytes: configuration.mirrors_max_bytes(),
+        mirrors_max_age: configuration.mirrors_max_age(),
         checkout_limit: Duration::from_secs(configuration.checkout_limit_seconds),
         interpreters: configuration.interpreters(),
         process_interpreters: configuration.process_interpreters(),
