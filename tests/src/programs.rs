@@ -4,7 +4,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The path of `orchestrator` or `orchestrator-worker` of the profile that the test was built with.
+/// The path of `orchestrator`, `orchestrator-worker` or `orchestrator-example-robot` of the profile that the test was built with.
 ///
 /// Nextest's set-up script has built them. A plain `cargo test` may not have; then the first test does.
 ///
@@ -45,6 +45,7 @@ fn build(folder: &Path) {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let status = Command::new(cargo)
         .args(["build", "--quiet", "--profile", profile, "-p", "orchestrator", "-p", "orchestrator-worker"])
+        .args(["-p", "orchestrator-example-robot"])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .status();
     assert!(status.is_ok_and(|status| status.success()), "the programs under test could not be built");

@@ -23,6 +23,7 @@ mod refuses_to_start;
 mod robot_calls;
 mod robot_endpoint;
 mod run_now;
+mod rust_client;
 mod scheduled_trigger;
 mod server_killed;
 mod single_trigger;

@@ -1,0 +1,1 @@
+"""Handles the invoices of a queue."""
