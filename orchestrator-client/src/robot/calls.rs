@@ -44,7 +44,7 @@ pub struct RobotCredential {
 impl RobotConnection {
     /// The job and its trigger, as the server knows them.
     pub async fn context(&self) -> Result<pb::GetContextResponse, Error> {
-        self.transport.call("/orchestrator.v1.RobotService/GetContext", pb::GetContextRequest {}, |_| ()).await
+        self.transport.call("/orchestrator.v1.RobotService/GetContext", pb::GetContextRequest::default(), |_| ()).await
     }
 
     /// Writes a line for whoever looks for a fault.

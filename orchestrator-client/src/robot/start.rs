@@ -16,7 +16,7 @@ const TOKEN_VARIABLE: &str = "ORCHESTRATOR_JOB_TOKEN";
 const PATIENCE: Duration = Duration::from_mins(1);
 
 impl RobotConnection {
-    /// The connection of a robot that a worker (or `orchestrator-worker run`) started. Its arguments are
+    /// The connection of a robot that a worker started. Its arguments are
     /// `<process name> <endpoint> <placeholder> <process arguments> [<trigger id> [<job id>]]`.
     pub fn from_args() -> Result<Self, Error> {
         Self::from_parts(std::env::args().skip(1), |name| std::env::var(name).ok())

@@ -6,6 +6,7 @@ mod change_of_mind;
 mod database_away;
 mod dev;
 mod documented_robots;
+mod examples;
 mod full_disk;
 mod kill;
 mod lost_answers;
