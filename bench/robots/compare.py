@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import uuid
 from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
@@ -137,7 +138,8 @@ class Theirs:
     def start(self, run: str, arguments: str, robots: int) -> None:
         environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
         for _ in range(robots):
-            robot = subprocess.Popen([sys.executable, ROBOT, run, self.url, self.key, arguments], env=environment)
+            command = [sys.executable, ROBOT, run, self.url, self.key, arguments, str(uuid.uuid4()), str(uuid.uuid4())]
+            robot = subprocess.Popen(command, env=environment)
             self.stack.callback(stop, robot)
 
 
