@@ -46,7 +46,7 @@ pub(crate) async fn all_at_once(machine: &Machine, count: usize) -> anyhow::Resu
 /// Creates a trigger that fires once and runs this program as one of its robots. Its id.
 pub(crate) async fn create(machine: &Machine, name: &str, robot: &str, due: Duration) -> anyhow::Result<String> {
     let trigger = single(machine, name, robot, due)?;
-    let request = v1::CreateTriggerRequest { trigger: Some(trigger), repeat: false };
+    let request = v1::CreateTriggerRequest { trigger: Some(trigger), ..Default::default() };
     let created = machine.triggers().create(machine.request(request)?).await?.into_inner();
     Ok(created.trigger.context("no trigger")?.id)
 }

@@ -18,7 +18,7 @@ pub(crate) async fn until_all_are_jobs(machine: &Machine, count: usize) -> anyho
     for number in 0..count {
         let mut trigger = latency::single(machine, &format!("same-{number}"), stamp::PROCESS_NAME, due)?;
         trigger.worker_whitelist = vec!["nobody".to_owned()];
-        let request = v1::CreateTriggerRequest { trigger: Some(trigger), repeat: false };
+        let request = v1::CreateTriggerRequest { trigger: Some(trigger), ..Default::default() };
         machine.triggers().create(machine.request(request)?).await?;
     }
     let left = due.saturating_sub(stamp::now());

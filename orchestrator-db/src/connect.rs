@@ -17,7 +17,7 @@ use crate::dialect::Dialect;
 use crate::error::DbError;
 use crate::tx::{Tx, TxInner};
 
-static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
+pub(crate) static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 
 /// Prepared statements that a connection keeps: more than there are, so that none is prepared twice.
@@ -387,7 +387,7 @@ fn postgres_pool() -> PgPoolOptions {
 }
 
 /// Makes the database file, readable by its owner only, where there is none. Its companions take over its mode.
-fn own_file(database: &Path) -> Result<(), ConnectError> {
+pub(crate) fn own_file(database: &Path) -> Result<(), ConnectError> {
     let mut options = File::options();
     options.write(true).create_new(true);
     #[cfg(unix)]
@@ -400,7 +400,7 @@ fn own_file(database: &Path) -> Result<(), ConnectError> {
     }
 }
 
-fn lock_file(database: &Path) -> Result<File, ConnectError> {
+pub(crate) fn lock_file(database: &Path) -> Result<File, ConnectError> {
     let path = database.to_path_buf();
     let mut lock_path = path.clone().into_os_string();
     lock_path.push(".lock");

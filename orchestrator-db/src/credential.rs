@@ -28,6 +28,8 @@ const CREDENTIAL_UPDATE: Sql = sql![
     "UPDATE credentials
      SET username = $2, password = $3, changed_at = $4, changed_by = $5 WHERE name = $1"
 ];
+// Only what was read: a password that someone set meanwhile stays.
+const CREDENTIAL_RESEAL: Sql = sql!["UPDATE credentials SET password = $2 WHERE name = $1 AND password = $3"];
 const CREDENTIAL_DELETE: Sql = sql!["DELETE FROM credentials WHERE name = $1"];
 
 #[derive(Debug, sqlx::FromRow)]
@@ -71,6 +73,12 @@ impl Tx {
         ])?;
         let next = page.cut(&mut rows, |row| row.name.clone());
         Ok((Readable::collect(rows.into_iter().map(|row| row.map(Credential::from))), next))
+    }
+
+    /// Replaces the ciphertext of the same password. False when the password was changed since it was read.
+    pub async fn credential_reseal(&mut self, name: &CredentialName, old: &str, new: &str) -> Result<bool, DbError> {
+        let changed = execute!(self, "credential_reseal", CREDENTIAL_RESEAL, [name.as_str(), new, old])?;
+        Ok(changed > 0)
     }
 
     /// Creates a credential; a conflict when the name exists.
@@ -122,5 +130,6 @@ crate::statements::statements![
     CREDENTIAL_CREATE,
     CREDENTIAL_SET,
     CREDENTIAL_UPDATE,
-    CREDENTIAL_DELETE
+    CREDENTIAL_DELETE,
+    CREDENTIAL_RESEAL
 ];

@@ -4,6 +4,7 @@
 //! (`job_claim`, `trigger_list_due`), in one module per entity. Nothing here reads a clock: the instant is an argument.
 
 mod audit;
+mod backup;
 mod clock;
 mod connect;
 mod constant;
@@ -31,6 +32,7 @@ mod tx;
 mod worker;
 
 pub use audit::{AuditEntry, AuditFilter, AuditRow};
+pub use backup::{BackupError, sqlite_backup, sqlite_restore};
 pub use connect::{ConnectError, Db, DbOptions, MigrationStatus};
 pub use decision::{Decision, DecisionKind};
 pub use dialect::Dialect;

@@ -35,6 +35,11 @@ impl App {
         Client::connect_for_upload(&self.connection).await
     }
 
+    /// What was said about the server.
+    pub(crate) fn connection(&self) -> &ConnectionFlags {
+        &self.connection
+    }
+
     /// Asks before something is lost. `question` names it, such as `Delete trigger "hello"?`.
     pub(crate) fn confirm(&self, question: &str) -> Result {
         if self.yes { Ok(()) } else { crate::output::confirm(question) }

@@ -1,11 +1,30 @@
 //! The command line as clap reads it.
 
+#[cfg(test)]
+mod reference;
+
 use clap::{ArgAction, Args, Parser, Subcommand};
 
 use crate::commands::{
-    completion::Shell, constant::ConstantCommand, credential::CredentialCommand, db::DbCommand, dev::Dev,
-    job::JobCommand, key::KeyCommand, log::LogCommand, queue::QueueCommand, server::ServerCommand, token::TokenCommand,
-    trigger::TriggerCommand, worker::WorkerCommand,
+    browse::UiArgs,
+    completion::Shell,
+    constant::ConstantCommand,
+    context::ContextCommand,
+    credential::CredentialCommand,
+    db::DbCommand,
+    dev::Dev,
+    doctor::Doctor,
+    import::ImportCommand,
+    job::JobCommand,
+    key::KeyCommand,
+    log::LogCommand,
+    login::{Login, Logout},
+    man::ManArgs,
+    queue::QueueCommand,
+    server::ServerCommand,
+    token::TokenCommand,
+    trigger::TriggerCommand,
+    worker::WorkerCommand,
 };
 use crate::connection::ConnectionFlags;
 use crate::output::{ColorChoice, Format, TimeStyle};
@@ -13,7 +32,8 @@ use crate::output::{ColorChoice, Format, TimeStyle};
 const EXIT_CODES: &str = "\
 Exit codes:
   0 done   1 failed   2 usage   3 not found   4 not signed in or not allowed   5 conflict or precondition
-  6 server unreachable or timed out   7 the job itself failed (with --wait or --follow)   130 interrupted";
+  6 server unreachable or timed out   7 the job itself failed (with --wait or --follow)
+  8 --dry-run found changes   130 interrupted";
 
 /// Runs software robots: when, where, on what work, and with what end.
 #[derive(Debug, Parser)]
@@ -94,15 +114,36 @@ pub(crate) enum Command {
     /// The database of a server.
     #[command(subcommand)]
     Db(DbCommand),
-    /// One screen: server, workers, what runs, waits and fails.
+    /// Takes over what another orchestrator keeps.
+    #[command(subcommand)]
+    Import(ImportCommand),
+    /// One screen: server, workers, what runs, waits and fails, and what to do about it.
     Status,
+    /// Checks everything between here and a running robot; each finding with its fix.
+    Doctor(Box<Doctor>),
+    /// The servers that you work with.
+    #[command(subcommand)]
+    Context(ContextCommand),
+    /// Keeps a token for a server, so that commands need neither address nor token.
+    Login(Login),
+    /// Forgets the token of a server.
+    Logout(Logout),
     /// Who the server takes you for.
     Whoami,
+    /// Opens the server's pages in a browser.
+    Ui(UiArgs),
     /// Prints a completion script for a shell.
     Completion {
         /// The shell.
         shell: Shell,
     },
+    /// Prints the manual page, or writes all of them into a folder.
+    Man(ManArgs),
+    /// Prints the version of this program.
+    Version,
+    /// Tells how a newer version is put in place.
+    #[command(hide = true)]
+    Upgrade,
 }
 
 impl Command {

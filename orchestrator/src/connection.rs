@@ -1,7 +1,7 @@
 //! Which server a command talks to, as whom, and the connection itself.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
@@ -16,9 +16,11 @@ use tonic::metadata::{Ascii, MetadataValue};
 use tonic::service::{Interceptor, interceptor::InterceptedService};
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
 use tonic::{Request, Status};
+use zeroize::Zeroizing;
 
 use crate::context::{self, Contexts};
 use crate::error::{CliError, Result};
+use crate::output::secret;
 
 /// Where a server is when nobody says otherwise.
 const DEFAULT_URL: &str = "http://127.0.0.1:8420";
@@ -39,6 +41,9 @@ pub(crate) struct ConnectionFlags {
     /// The token to sign in with. Else the context's. Other users of this machine can see it here: prefer the variable.
     #[arg(long, global = true, env = "ORCHESTRATOR_TOKEN", hide_env_values = true, value_name = "TOKEN")]
     token: Option<String>,
+    /// The context to use; see `orchestrator context list`. Else the current one.
+    #[arg(long, global = true, env = "ORCHESTRATOR_CONTEXT", hide_env_values = true, value_name = "NAME")]
+    context: Option<String>,
     /// Certificates to trust for https beside the system's, in PEM. Else the context's.
     #[arg(long, global = true, env = "ORCHESTRATOR_CA_CERT", hide_env_values = true, value_name = "FILE")]
     ca_cert: Option<PathBuf>,
@@ -65,14 +70,50 @@ impl ConnectionFlags {
     }
 
     fn target_among(&self, contexts: &Contexts) -> Result<Target> {
-        let given = |text: &Option<String>| text.clone().filter(|text| !text.trim().is_empty());
-        let current = contexts.current().map(|context| context.url.clone());
-        let url = given(&self.url).or(current).unwrap_or_else(|| DEFAULT_URL.to_owned());
-        let context = contexts.for_url(&url);
-        let token = given(&self.token).or_else(|| context.map(|context| context.token.clone()));
+        let named = given(self.context.as_ref()).map(|name| contexts.named(&name)).transpose()?;
+        let fallback = named.or_else(|| contexts.current());
+        let current = fallback.map(|context| context.url.clone());
+        let url = self.given_url().or(current).unwrap_or_else(|| DEFAULT_URL.to_owned());
+        let context = named.filter(|named| named.is_for(&url)).or_else(|| contexts.for_url(&url));
+        let token = given(self.token.as_ref()).or_else(|| context.map(|context| context.token.clone()));
         let Some(token) = token else { return Err(CliError::NoToken { url }) };
-        let ca_cert = self.ca_cert.clone().or_else(|| context.and_then(|context| context.ca_cert.clone()));
+        let ca_cert = self.ca_cert().or_else(|| context.and_then(|context| context.ca_cert.clone()));
         Ok(Target { url, token: ApiToken::parse(&token).map_err(CliError::BadToken)?, ca_cert })
+    }
+}
+
+/// Text that is more than blanks.
+fn given(text: Option<&String>) -> Option<String> {
+    text.filter(|text| !text.trim().is_empty()).cloned()
+}
+
+impl ConnectionFlags {
+    /// The address of the flag or the environment.
+    pub(crate) fn given_url(&self) -> Option<String> {
+        given(self.url.as_ref())
+    }
+
+    /// The certificates of the flag or the environment.
+    pub(crate) fn ca_cert(&self) -> Option<PathBuf> {
+        self.ca_cert.clone()
+    }
+
+    /// The token of the flag or the environment; else it is asked for, or read from standard input.
+    pub(crate) fn token_or_ask(&self, url: &str, from_stdin: bool) -> Result<ApiToken> {
+        let text = match given(self.token.as_ref()).filter(|_| !from_stdin) {
+            Some(token) => Zeroizing::new(token),
+            None => secret(&format!("Token for {url}"), "token", from_stdin)?,
+        };
+        ApiToken::parse(text.trim()).map_err(CliError::BadToken)
+    }
+
+    /// Where a command would go: the address, and whether a token is known for it.
+    pub(crate) fn destination(&self) -> Result<(String, Option<ApiToken>, Option<PathBuf>)> {
+        match self.target() {
+            Ok(target) => Ok((target.url, Some(target.token), target.ca_cert)),
+            Err(CliError::NoToken { url }) => Ok((url, None, self.ca_cert())),
+            Err(error) => Err(error),
+        }
     }
 }
 
@@ -142,38 +183,59 @@ impl Client {
         Self::connect_with(flags, UPLOAD_TIMEOUT).await
     }
 
+    /// Connects to a server that is named, with a token that is given.
+    pub(crate) async fn connect_to(url: &str, token: &ApiToken, ca_cert: Option<PathBuf>) -> Result<Self> {
+        Self::open(Target { url: url.to_owned(), token: token.clone(), ca_cert }, ANSWER_TIMEOUT).await
+    }
+
+    /// Whether something listens at the address, and the certificates are in order.
+    pub(crate) async fn reach(url: &str, ca_cert: Option<&Path>) -> Result {
+        let channel = endpoint(url, ca_cert)?.connect().await;
+        channel.map(drop).map_err(|error| unreachable(url, &error))
+    }
+
     async fn connect_with(flags: &ConnectionFlags, answer_timeout: Duration) -> Result<Self> {
-        let target = flags.target()?;
+        Self::open(flags.target()?, answer_timeout).await
+    }
+
+    async fn open(target: Target, answer_timeout: Duration) -> Result<Self> {
         let bearer = Bearer::new(&target.token)?;
-        let endpoint = endpoint(&target)?.timeout(answer_timeout);
+        let endpoint = endpoint(&target.url, target.ca_cert.as_deref())?.timeout(answer_timeout);
         let channel = endpoint.connect().await.map_err(|error| unreachable(&target.url, &error))?;
         Ok(Self { service: InterceptedService::new(channel, bearer) })
     }
 }
 
-fn endpoint(target: &Target) -> Result<Endpoint> {
-    let url = &target.url;
+/// Refuses what is no address of a server.
+pub(crate) fn check_url(url: &str) -> Result {
+    plain_endpoint(url).map(drop)
+}
+
+fn plain_endpoint(url: &str) -> Result<Endpoint> {
     let bad = || {
         CliError::usage(format!("'{url}' is no address of a server; expected http://HOST:PORT or https://HOST:PORT"))
     };
     if !url.starts_with("http://") && !url.starts_with("https://") {
         return Err(bad());
     }
-    let endpoint = Endpoint::from_shared(url.clone())
-        .map_err(|_| bad())?
+    Endpoint::from_shared(url.to_owned()).map_err(|_| bad())
+}
+
+fn endpoint(url: &str, ca_cert: Option<&Path>) -> Result<Endpoint> {
+    let endpoint = plain_endpoint(url)?
         .connect_timeout(CONNECT_TIMEOUT)
         .http2_keep_alive_interval(Duration::from_secs(20))
         .keep_alive_timeout(Duration::from_secs(10));
     if !url.starts_with("https://") {
         return Ok(endpoint);
     }
-    endpoint.tls_config(trust(target)?).map_err(|error| unreachable(url, &error))
+    endpoint.tls_config(trust(ca_cert)?).map_err(|error| unreachable(url, &error))
 }
 
 /// The system's certificates, and those of the file that is named.
-fn trust(target: &Target) -> Result<ClientTlsConfig> {
+fn trust(ca_cert: Option<&Path>) -> Result<ClientTlsConfig> {
     let system = ClientTlsConfig::new().with_enabled_roots();
-    let Some(path) = &target.ca_cert else { return Ok(system) };
+    let Some(path) = ca_cert else { return Ok(system) };
     let pem = std::fs::read(path).map_err(CliError::file("read the certificates in", path))?;
     Ok(system.ca_certificate(Certificate::from_pem(pem)))
 }
@@ -199,7 +261,7 @@ mod tests {
     }
 
     fn flags(url: Option<&str>, token: Option<&str>) -> ConnectionFlags {
-        ConnectionFlags { url: url.map(str::to_owned), token: token.map(str::to_owned), ca_cert: None }
+        ConnectionFlags { url: url.map(str::to_owned), token: token.map(str::to_owned), ca_cert: None, context: None }
     }
 
     fn contexts(url: &str, token: &str) -> Contexts {
@@ -231,6 +293,22 @@ mod tests {
     }
 
     #[test]
+    fn a_context_that_is_named_wins_over_the_current_one() {
+        let (ours, theirs) = (token(), token());
+        let mut contexts = contexts("http://there:1", &theirs);
+        contexts.make_current("work", Context { url: "http://here:1".to_owned(), token: ours, ca_cert: None });
+        let named =
+            |name: &str, url: Option<&str>| ConnectionFlags { context: Some(name.to_owned()), ..flags(url, None) };
+        let target = named("dev", None).target_among(&contexts).unwrap();
+        assert_eq!((target.url.as_str(), target.token.expose()), ("http://there:1", theirs.as_str()));
+        // An address beside it is still only given its own token.
+        assert!(named("dev", Some("http://elsewhere:1")).target_among(&contexts).is_err());
+        let error = named("wrok", None).target_among(&contexts).unwrap_err();
+        assert_eq!((error.exit_code(), error.code()), (3, "CONTEXT_NOT_FOUND"));
+        assert!(error.next().unwrap().contains("did you mean \"work\""));
+    }
+
+    #[test]
     fn what_is_no_token_is_refused_and_not_shown() {
         let error = flags(None, Some("hunter2")).target_among(&Contexts::default()).unwrap_err();
         assert_eq!(error.exit_code(), 4);
@@ -241,17 +319,14 @@ mod tests {
     #[test]
     fn an_address_without_a_scheme_is_refused_with_the_form() {
         for url in ["localhost:8420", "ftp://x", "http://", "//x"] {
-            let target = flags(Some(url), Some(&token())).target_among(&Contexts::default()).unwrap();
-            let error = endpoint(&target).unwrap_err();
+            let error = endpoint(url, None).unwrap_err();
             assert!(error.message().contains("http://HOST:PORT"), "{url}");
         }
     }
 
     #[test]
     fn a_file_of_certificates_that_is_not_there_is_named() {
-        let mut flags = flags(Some("https://here:1"), Some(&token()));
-        flags.ca_cert = Some(PathBuf::from("does/not/exist.pem"));
-        let error = endpoint(&flags.target_among(&Contexts::default()).unwrap()).unwrap_err();
+        let error = endpoint("https://here:1", Some(Path::new("does/not/exist.pem"))).unwrap_err();
         assert!(error.message().contains("does/not/exist.pem"));
     }
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::error::closest;
 use crate::secret_file;
 
 /// Names another file than the one in the user's configuration folder.
@@ -36,6 +37,13 @@ pub struct Context {
     pub ca_cert: Option<PathBuf>,
 }
 
+impl Context {
+    /// Whether it is about the server at this address.
+    pub fn is_for(&self, url: &str) -> bool {
+        self.url.trim_end_matches('/') == url.trim_end_matches('/')
+    }
+}
+
 impl fmt::Debug for Context {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Context").field("url", &self.url).field("ca_cert", &self.ca_cert).finish_non_exhaustive()
@@ -61,6 +69,14 @@ pub enum ContextError {
     Form {
         /// Where it is.
         path: PathBuf,
+    },
+    /// There is no context of that name.
+    #[error("there is no context \"{name}\"")]
+    Unknown {
+        /// What was asked for.
+        name: String,
+        /// What may have been meant.
+        suggestion: Option<String>,
     },
     /// Someone else may read the tokens in it.
     #[error("the context file {} can be read by others; close it: chmod 600 {}", path.display(), path.display())]
@@ -123,10 +139,19 @@ impl Contexts {
         self.contexts.get(self.current.as_ref()?)
     }
 
+    /// The context of this name.
+    pub fn named(&self, name: &str) -> Result<&Context, ContextError> {
+        self.contexts.get(name).ok_or_else(|| {
+            let suggestion = closest(name, self.contexts.keys().map(String::as_str)).map(str::to_owned);
+            ContextError::Unknown { name: name.to_owned(), suggestion }
+        })
+    }
+
     /// The context for an address: a token is never sent to another server than the one it is for.
     pub fn for_url(&self, url: &str) -> Option<&Context> {
-        let same = |context: &&Context| context.url.trim_end_matches('/') == url.trim_end_matches('/');
-        self.current().filter(same).or_else(|| self.contexts.values().find(same))
+        self.current()
+            .filter(|context| context.is_for(url))
+            .or_else(|| self.contexts.values().find(|context| context.is_for(url)))
     }
 }
 

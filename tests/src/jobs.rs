@@ -23,7 +23,7 @@ impl World {
     ///
     /// When the server refuses.
     pub async fn create(&self, trigger: NewTrigger) -> pb::Trigger {
-        let request = pb::CreateTriggerRequest { trigger: Some(trigger.message()), repeat: false };
+        let request = pb::CreateTriggerRequest { trigger: Some(trigger.message()), ..Default::default() };
         let answer = self.api().triggers().create(request).await;
         answer.expect("the trigger is created").into_inner().trigger.expect("the answer has the trigger")
     }
@@ -141,7 +141,7 @@ impl World {
     pub async fn fill(&self, queue: &str, count: usize) {
         let new = |number| pb::NewElement { reference: Some(format!("{number}")), ..pb::NewElement::default() };
         let elements = (0..count).map(new).collect();
-        let request = pb::BulkCreateRequest { queue_name: queue.to_owned(), elements, repeat: false };
+        let request = pb::BulkCreateRequest { queue_name: queue.to_owned(), elements, ..Default::default() };
         let answer = self.api().queues().bulk_create(tokio_stream::iter([request])).await;
         assert_eq!(
             answer.expect("the elements are created").into_inner().created_count,

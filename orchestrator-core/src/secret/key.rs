@@ -162,6 +162,12 @@ impl KeyRing {
         Ok(())
     }
 
+    /// The ring with its writing key alone.
+    #[must_use]
+    pub fn without_old(self) -> Self {
+        Self { writing: self.writing, reading: Vec::new() }
+    }
+
     /// The key that new values are encrypted with.
     pub fn writing(&self) -> &Key {
         &self.writing

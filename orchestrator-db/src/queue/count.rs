@@ -6,7 +6,7 @@ use orchestrator_core::queue::ElementStatus;
 use orchestrator_core::text::QueueName;
 use sqlx::types::Json;
 
-use super::settings::QueueSettings;
+use super::settings::{QueueSettings, Stored};
 use crate::dialect::{Sql, on_conn, sql};
 use crate::error::DbError;
 use crate::rows::{execute, fetch_plain};
@@ -59,6 +59,8 @@ pub struct QueueSummary {
     pub counts: QueueCounts,
     /// How its elements are treated.
     pub settings: QueueSettings,
+    /// Nothing of it is handed out, and no trigger fires for it.
+    pub paused: bool,
 }
 
 /// What a verb changed, summed up a queue and status.
@@ -98,7 +100,8 @@ const COUNTS_TAKE: Sql = sql!["DELETE FROM queue_counts WHERE id" [in_open] "SEL
      RETURNING queue_name, status, delta"];
 // Without the hint SQLite walks the index of all elements, finished ones too.
 const READY_COUNT: Sql = sql!["SELECT COUNT(*) FROM (SELECT 1 FROM queues" [indexed_by "queues_ready"]
-     " WHERE queue_name = $1 AND ready LIMIT $2) AS ready_elements"];
+     " WHERE queue_name = $1 AND ready AND NOT EXISTS (SELECT 1 FROM queue_settings
+             WHERE queue_name = $1 AND paused) LIMIT $2) AS ready_elements"];
 
 type Sum = (String, String, i64);
 
@@ -114,7 +117,7 @@ impl Tx {
     /// Queues that have elements or settings, by name.
     pub async fn queue_list(&mut self) -> Result<Vec<QueueSummary>, DbError> {
         let sums = fetch_plain!(self, "queue_list", COUNTS_SUM, as Sum, [])?;
-        let mut queues: BTreeMap<String, (QueueCounts, Option<QueueSettings>)> = BTreeMap::new();
+        let mut queues: BTreeMap<String, (QueueCounts, Option<Stored>)> = BTreeMap::new();
         for (name, counts) in by_queue(sums) {
             queues.entry(name).or_default().0 = counts;
         }
@@ -131,10 +134,10 @@ impl Tx {
     pub async fn queue_get(&mut self, name: &QueueName) -> Result<QueueSummary, DbError> {
         let sums = fetch_plain!(self, "queue_get", COUNTS_SUM_OF_QUEUE, as Sum, [name.as_str()])?;
         let counts = by_queue(sums).remove(name.as_str()).unwrap_or_default();
-        Ok(summary(name.clone(), counts, self.queue_settings_get(name).await?))
+        Ok(summary(name.clone(), counts, self.queue_stored_settings(name).await?))
     }
 
-    /// How many elements may be claimed, counted up to `at_most` and no further.
+    /// How many elements may be claimed (none of a paused queue), counted up to `at_most` and no further.
     pub async fn queue_ready_count(&mut self, queue: &QueueName, at_most: u64) -> Result<u64, DbError> {
         let at_most = i64::try_from(at_most).unwrap_or(i64::MAX);
         let count: i64 = on_conn!(self, |conn, dialect| {
@@ -174,8 +177,9 @@ fn by_queue(sums: Vec<Sum>) -> BTreeMap<String, QueueCounts> {
     queues
 }
 
-fn summary(name: QueueName, counts: QueueCounts, settings: Option<QueueSettings>) -> QueueSummary {
-    QueueSummary { name, counts, settings: settings.unwrap_or_default() }
+fn summary(name: QueueName, counts: QueueCounts, stored: Option<Stored>) -> QueueSummary {
+    let Stored { settings, paused } = stored.unwrap_or_default();
+    QueueSummary { name, counts, settings, paused }
 }
 
 #[cfg(test)]

@@ -1,13 +1,13 @@
 use orchestrator_core::clock::Timestamp;
 use orchestrator_core::id::ElementId;
 use orchestrator_core::queue::{ElementStatus, QueueElement};
-use orchestrator_core::text::{ElementData, Message, Reference};
+use orchestrator_core::text::{ElementData, Message, QueueName, Reference};
 
 use super::count::Deltas;
 use super::status::{StatusBy, StatusError, held_by_other, moved};
 use crate::dialect::{Sql, sql};
 use crate::error::DbError;
-use crate::rows::execute;
+use crate::rows::{execute, fetch_scalars};
 use crate::tx::Tx;
 
 /// Changes to what an element carries: an absent field stays, `Some(None)` clears it.
@@ -23,6 +23,9 @@ pub struct ElementEdit {
 
 const ELEMENT_UPDATE: Sql = sql!["UPDATE queues SET reference = $2, data = $3, message = $4 WHERE id = $1"];
 const ELEMENT_DELETE: Sql = sql!["DELETE FROM queues WHERE id = $1"];
+const ELEMENTS_DELETE_OF_QUEUE: Sql = sql!["DELETE FROM queues WHERE id" [in_open] "SELECT id FROM queues
+         WHERE queue_name = $1 AND status <> 'IN_PROGRESS' ORDER BY created_date, id LIMIT $2" [skip_locked] [in_close] "
+     AND status <> 'IN_PROGRESS' RETURNING status"];
 
 impl Tx {
     /// Changes what an element carries. Gives it as it was and as it is.
@@ -72,6 +75,26 @@ impl Tx {
         Ok(Ok(locked.element))
     }
 
+    /// Removes the oldest elements of a queue that nobody works on, at most `limit`. How many.
+    pub async fn element_delete_of_queue(&mut self, queue: &QueueName, limit: u32) -> Result<usize, DbError> {
+        let statuses = fetch_scalars!(
+            self,
+            "element_delete_of_queue",
+            ELEMENTS_DELETE_OF_QUEUE,
+            as String,
+            [queue.as_str(), i64::from(limit)]
+        )?;
+        let mut deltas = Deltas::default();
+        for status in &statuses {
+            // A status that a newer server made up is counted by it alone.
+            if let Ok(status) = status.parse() {
+                deltas.add(queue, status, -1);
+            }
+        }
+        self.counts_append(deltas).await?;
+        Ok(statuses.len())
+    }
+
     /// Makes elements that have ended new again, with all their attempts before them; others stay. Gives those that were
     /// changed, as they are now.
     pub async fn element_retry(&mut self, ids: &[ElementId], now: Timestamp) -> Result<Vec<QueueElement>, DbError> {
@@ -90,4 +113,4 @@ impl Tx {
 }
 
 #[cfg(test)]
-crate::statements::statements![ELEMENT_UPDATE, ELEMENT_DELETE];
+crate::statements::statements![ELEMENT_UPDATE, ELEMENT_DELETE, ELEMENTS_DELETE_OF_QUEUE];

@@ -20,6 +20,7 @@ const QUEUE_WATCHERS: Sql = sql!["SELECT t.id, q.queue_name, q.min_batch_size
      WHERE t.deleted_at IS NULL AND t.hold = 'NONE' AND (t.due_at IS NULL OR t.due_at <= $1) AND t.id > $2
         AND q.queue_name" [in_texts "$3"] "
         AND EXISTS (SELECT 1 FROM queues e" [indexed_by "queues_ready"] " WHERE e.queue_name = q.queue_name AND e.ready)
+        AND NOT EXISTS (SELECT 1 FROM queue_settings s WHERE s.queue_name = q.queue_name AND s.paused)
      ORDER BY t.id LIMIT $4"];
 
 // From one queue that has something to the next, however many elements and triggers there are.
@@ -37,9 +38,19 @@ const QUEUE_WATCHERS_LOCK: Sql = sql!["SELECT id FROM triggers WHERE id" [in_ids
 /// A queue trigger that may have enough.
 type Watcher = (Uuid, String, i64);
 
+const QUEUE_WATCHED_BY: Sql = sql![
+    "SELECT t.trigger_name FROM queue_triggers q JOIN triggers t ON t.id = q.id
+     WHERE q.queue_name = $1 AND t.deleted_at IS NULL ORDER BY t.trigger_name LIMIT $2"
+];
+
 impl Tx {
-    /// Locks live queue triggers that are neither held nor backing off and whose queue (one of `queues`, or any) has at
-    /// least a batch of ready elements, in the order of their ids, beginning behind `after`. Those that another server
+    /// The names of live triggers that watch a queue.
+    pub async fn trigger_names_watching(&mut self, queue: &QueueName, limit: u32) -> Result<Vec<String>, DbError> {
+        fetch_scalars!(self, "trigger_names_watching", QUEUE_WATCHED_BY, as String, [queue.as_str(), i64::from(limit)])
+    }
+
+    /// Locks live queue triggers that are neither held nor backing off and whose queue (one of `queues`, or any) is not
+    /// paused and has at least a batch of ready elements, in the order of their ids, beginning behind `after`. Those that another server
     /// has are skipped.
     pub async fn trigger_lock_queue_watchers(
         &mut self,
@@ -122,4 +133,4 @@ impl Tx {
 }
 
 #[cfg(test)]
-crate::statements::statements![QUEUE_WATCHERS, QUEUES_WITH_SOMETHING, QUEUE_WATCHERS_LOCK];
+crate::statements::statements![QUEUE_WATCHERS, QUEUES_WITH_SOMETHING, QUEUE_WATCHERS_LOCK, QUEUE_WATCHED_BY];

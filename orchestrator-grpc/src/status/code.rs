@@ -40,6 +40,10 @@ pub mod reason {
     pub const NO_DEVELOPMENT_JOB: &str = "NO_DEVELOPMENT_JOB";
     /// A development job has no trigger that could be held.
     pub const NO_TRIGGER: &str = "NO_TRIGGER";
+    /// Elements of the queue are in progress.
+    pub const QUEUE_BUSY: &str = "QUEUE_BUSY";
+    /// Triggers watch the queue; the metadata names them.
+    pub const QUEUE_WATCHED: &str = "QUEUE_WATCHED";
     /// The job that asks does not run any more.
     pub const JOB_ENDED: &str = "JOB_ENDED";
     /// The stored password cannot be decrypted with the server's keys.

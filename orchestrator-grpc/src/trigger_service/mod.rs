@@ -48,11 +48,16 @@ impl TriggerService for Triggers {
         request: Request<v1::CreateTriggerRequest>,
     ) -> Result<Response<v1::CreateTriggerResponse>, Status> {
         let actor = identity(&request)?.actor();
-        let v1::CreateTriggerRequest { trigger, repeat } = request.into_inner();
+        let v1::CreateTriggerRequest { trigger, repeat, paused } = request.into_inner();
         let message = convert::required("trigger", trigger).map_err(status::decode)?;
         let id = new_id(&message.id, repeat).map_err(status::decode)?;
         let draft = self.draft(message, None).map_err(status::decode)?;
-        let trigger = self.scheduler.create_trigger(&actor, id, draft, repeat).await.map_err(status::trigger)?;
+        let created = if paused {
+            self.scheduler.create_paused_trigger(&actor, id, draft, repeat).await
+        } else {
+            self.scheduler.create_trigger(&actor, id, draft, repeat).await
+        };
+        let trigger = created.map_err(status::trigger)?;
         Ok(Response::new(v1::CreateTriggerResponse { trigger: Some(convert::trigger(&trigger)) }))
     }
 

@@ -114,7 +114,7 @@ async fn triggers_are_made_found_changed_and_deleted() {
     });
     let create = v1::CreateTriggerRequest {
         trigger: Some(v1::Trigger { kind: Some(kind), ..single("morning") }),
-        repeat: false,
+        ..Default::default()
     };
     let made = triggers.create(admin.on(create.clone())).await.unwrap().into_inner().trigger.unwrap();
     let again = triggers.create(admin.on(create)).await.unwrap_err();
@@ -159,7 +159,7 @@ async fn a_repeated_run_now_makes_one_job() {
     });
     let create = v1::CreateTriggerRequest {
         trigger: Some(v1::Trigger { kind: Some(kind), ..single("on demand") }),
-        repeat: false,
+        ..Default::default()
     };
     triggers.create(admin.on(create)).await.unwrap();
     let run = |repeat| v1::RunNowRequest {

@@ -41,7 +41,7 @@ fn user(role: Role) -> Identity {
 async fn a_page_may_do_what_its_viewer_may_and_is_audited_as_them() {
     let world = world().await;
     let (_server, inside) = with_pages(&world).await;
-    let create = v1::CreateTriggerRequest { trigger: Some(single("night")), repeat: false };
+    let create = v1::CreateTriggerRequest { trigger: Some(single("night")), ..Default::default() };
 
     let mut viewer = TriggerServiceClient::new(inside.calls.as_caller(user(Role::Viewer)));
     let refused = viewer.create(create.clone()).await.unwrap_err();
@@ -100,6 +100,6 @@ async fn a_change_is_told_to_pages() {
     let (_server, inside) = with_pages(&world).await;
     let mut heard = inside.ticks.subscribe();
     let mut admin = TriggerServiceClient::new(inside.calls.as_caller(user(Role::Admin)));
-    admin.create(v1::CreateTriggerRequest { trigger: Some(single("night")), repeat: false }).await.unwrap();
+    admin.create(v1::CreateTriggerRequest { trigger: Some(single("night")), ..Default::default() }).await.unwrap();
     while heard.recv().await.unwrap() != Topic::Triggers {}
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use orchestrator_core::id::{ElementId, RequestId};
 use orchestrator_core::identity::Role;
 use orchestrator_proto::v1;
+use orchestrator_proto::v1::admin_service_client::AdminServiceClient;
 use orchestrator_proto::v1::queue_service_client::QueueServiceClient;
 use tonic::transport::Channel;
 use tonic::{Code, Status};
@@ -22,7 +23,7 @@ fn new(reference: &str, data: &str) -> v1::NewElement {
 }
 
 fn create(element: v1::NewElement) -> v1::CreateElementRequest {
-    v1::CreateElementRequest { queue_name: QUEUE.to_owned(), element: Some(element), repeat: false }
+    v1::CreateElementRequest { queue_name: QUEUE.to_owned(), element: Some(element), ..Default::default() }
 }
 
 fn claim(count: u32) -> v1::ClaimElementsRequest {
@@ -111,7 +112,7 @@ async fn upload(
         .enumerate()
         .map(|(number, elements)| {
             let queue_name = if number == 0 { QUEUE.to_owned() } else { String::new() };
-            v1::BulkCreateRequest { queue_name, elements, repeat: false }
+            v1::BulkCreateRequest { queue_name, elements, ..Default::default() }
         })
         .collect();
     let answer = queues.bulk_create(user.on(tokio_stream::iter(messages))).await?;
@@ -242,7 +243,7 @@ async fn a_new_element_wakes_the_trigger_of_its_queue() {
     let kind =
         v1::trigger::Kind::Queue(v1::QueueKind { queue_name: QUEUE.to_owned(), min_batch_size: 1, max_parallel: 1 });
     let trigger = Some(v1::Trigger { kind: Some(kind), ..single("on work") });
-    world.triggers().await.create(admin.on(v1::CreateTriggerRequest { trigger, repeat: false })).await.unwrap();
+    world.triggers().await.create(admin.on(v1::CreateTriggerRequest { trigger, ..Default::default() })).await.unwrap();
     queues(&world).await.create(admin.on(create(new("A", "1")))).await.unwrap();
     let mut jobs = world.jobs().await;
     let woken = async {
@@ -255,4 +256,52 @@ async fn a_new_element_wakes_the_trigger_of_its_queue() {
         }
     };
     assert_eq!(tokio::time::timeout(Duration::from_secs(10), woken).await.unwrap(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_queue_is_paused_resumed_and_deleted_with_a_trace() {
+    let world = world().await;
+    let (admin, operator) = (world.user(Role::Admin).await, world.user(Role::Operator).await);
+    let mut queues = queues(&world).await;
+    for reference in ["1", "2", "3"] {
+        queues.create(operator.on(create(new(reference, "x")))).await.unwrap();
+    }
+    let name = QUEUE.to_owned();
+    let claim = || v1::ClaimElementsRequest { queue_name: QUEUE.to_owned(), ..Default::default() };
+    let taken = queues.claim(operator.on(claim())).await.unwrap().into_inner().elements.remove(0);
+    let pause = v1::PauseQueueRequest { queue_name: name.clone() };
+    assert!(queues.pause(operator.on(pause.clone())).await.unwrap().into_inner().queue.unwrap().paused);
+    queues.pause(operator.on(pause)).await.unwrap();
+    assert!(queues.claim(operator.on(claim())).await.unwrap().into_inner().elements.is_empty());
+    let resume = v1::ResumeQueueRequest { queue_name: name.clone() };
+    assert!(!queues.resume(operator.on(resume)).await.unwrap().into_inner().queue.unwrap().paused);
+
+    let delete = v1::DeleteQueueRequest { queue_name: name.clone() };
+    let refused = queues.delete_queue(operator.on(delete.clone())).await.unwrap_err();
+    assert_eq!(refused.code(), Code::PermissionDenied);
+    let busy = queues.delete_queue(admin.on(delete.clone())).await.unwrap_err();
+    assert_eq!((busy.code(), reason(&busy).as_str()), (Code::FailedPrecondition, "QUEUE_BUSY"));
+    let done = v1::SetElementStatusRequest { element: taken.id, status: "DONE".to_owned(), ..Default::default() };
+    queues.set_status(operator.on(done)).await.unwrap();
+    let kind = v1::trigger::Kind::Queue(v1::QueueKind { queue_name: name, min_batch_size: 99, max_parallel: 1 });
+    let trigger = Some(v1::Trigger { kind: Some(kind), ..single("watcher") });
+    world.triggers().await.create(admin.on(v1::CreateTriggerRequest { trigger, ..Default::default() })).await.unwrap();
+    let watched = queues.delete_queue(admin.on(delete.clone())).await.unwrap_err();
+    assert!(reason(&watched) == "QUEUE_WATCHED" && watched.message().contains("'watcher'"), "{watched}");
+    let trigger = "watcher".to_owned();
+    world.triggers().await.delete(admin.on(v1::DeleteTriggerRequest { trigger })).await.unwrap();
+    let gone = queues.delete_queue(admin.on(delete)).await.unwrap().into_inner();
+    assert_eq!((gone.deleted_count, gone.remaining_count), (3, 0));
+    let left = queues.list_queues(admin.on(v1::ListQueuesRequest {})).await.unwrap().into_inner().queues;
+    assert!(left.is_empty(), "{left:?}");
+
+    let request = v1::ListAuditRequest { subject: QUEUE.to_owned(), ..Default::default() };
+    let entries = AdminServiceClient::new(world.channel().await)
+        .list_audit(admin.on(request))
+        .await
+        .unwrap()
+        .into_inner()
+        .entries;
+    let actions: Vec<&str> = entries.iter().map(|entry| entry.action.as_str()).collect();
+    assert_eq!(actions, ["queue.delete", "queue.resume", "queue.pause", "element.claim"][..].to_vec());
 }

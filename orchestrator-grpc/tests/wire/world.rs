@@ -172,7 +172,7 @@ impl World {
     pub(crate) async fn running_job(&self, worker: &Presents) -> Running {
         let admin = self.user(Role::Admin).await;
         let mut triggers = self.triggers().await;
-        let create = v1::CreateTriggerRequest { trigger: Some(single("night")), repeat: false };
+        let create = v1::CreateTriggerRequest { trigger: Some(single("night")), ..Default::default() };
         triggers.create(admin.on(create)).await.unwrap();
         let mut workers = self.workers().await;
         let session = register(&mut workers, worker).await;

@@ -5,6 +5,7 @@ use orchestrator_core::job::JobSnapshot;
 use orchestrator_core::text::Reason;
 use orchestrator_core::trigger::{DraftError, Hold, Trigger, TriggerDraft, TriggerKind};
 use orchestrator_db::{CancelBy, DbError, Hint, StoredTrigger, Tx};
+use serde_json::json;
 
 use super::TriggerError;
 use crate::audit::{draft_document, of_trigger, trigger_document};
@@ -55,15 +56,45 @@ impl Scheduler {
         draft: TriggerDraft,
         repeat: bool,
     ) -> Result<Trigger, TriggerError> {
+        self.create_trigger_with(actor, id, draft, Hold::None, repeat).await
+    }
+
+    /// As [`Scheduler::create_trigger`], but on hold from the first: it never fires before it is enabled.
+    pub async fn create_paused_trigger(
+        &self,
+        actor: &Actor,
+        id: TriggerId,
+        draft: TriggerDraft,
+        repeat: bool,
+    ) -> Result<Trigger, TriggerError> {
+        self.create_trigger_with(actor, id, draft, Hold::Paused, repeat).await
+    }
+
+    async fn create_trigger_with(
+        &self,
+        actor: &Actor,
+        id: TriggerId,
+        draft: TriggerDraft,
+        hold: Hold,
+        repeat: bool,
+    ) -> Result<Trigger, TriggerError> {
         let draft = draft.checked(self.now())?;
         in_transaction!(self, |tx| {
             if repeat && let Ok(stored) = tx.trigger_get(id).await {
                 return Ok((stored.trigger, Vec::new()));
             }
             let now = self.now();
-            let inserted = tx.trigger_insert(id, &draft, due_at(&draft.kind, Hold::None), now).await;
+            let inserted = tx.trigger_insert(id, &draft, due_at(&draft.kind, hold), now).await;
             inserted.map_err(|error| name_conflict(error, &draft))?;
-            let audit = of_trigger(actor, "trigger.create", id, None, Some(draft_document(&draft)));
+            if hold != Hold::None {
+                tx.trigger_set_hold(id, hold).await?;
+                tx.trigger_refresh_status(&[id]).await?;
+            }
+            let mut document = draft_document(&draft);
+            if hold != Hold::None {
+                document["hold"] = json!(hold);
+            }
+            let audit = of_trigger(actor, "trigger.create", id, None, Some(document));
             tx.audit_insert(&[audit], now).await?;
             let trigger = tx.trigger_get(id).await?.trigger;
             Ok((trigger, hints_of(&draft.kind)))

@@ -2,7 +2,7 @@
 
 use orchestrator_core::id::{RequestId, TriggerId};
 use orchestrator_core::job::{JobOrigin, JobStatus as J, Outcome};
-use orchestrator_core::trigger::{Hold, TriggerKind};
+use orchestrator_core::trigger::{Hold, TriggerKind, TriggerStatus};
 use orchestrator_db::{Hint, PageRequest, TriggerFilter};
 use orchestrator_scheduler::{JobError, TriggerError};
 
@@ -15,6 +15,7 @@ behaviours! {
     an_edit_does_not_make_a_single_trigger_fire_again,
     an_edit_may_move_the_time_of_a_single_trigger,
     an_edit_of_what_someone_else_changed_is_refused,
+    a_trigger_that_is_created_paused_fires_only_once_it_is_enabled,
     the_kind_of_a_trigger_stays,
     names_are_unique_among_live_triggers,
     creating_again_under_the_same_id_gives_the_same_trigger,
@@ -107,6 +108,19 @@ async fn names_are_unique_among_live_triggers(world: World) {
     assert!(matches!(refused, Err(TriggerError::NameExists(name)) if name == "t"));
     world.delete(first).await;
     world.create(every_minute("t")).await;
+}
+
+async fn a_trigger_that_is_created_paused_fires_only_once_it_is_enabled(world: World) {
+    let (held, free) = (TriggerId::generate(), TriggerId::generate());
+    world.server.create_paused_trigger(&admin(), held, single("held", 1), false).await.unwrap();
+    world.server.create_paused_trigger(&admin(), free, every_minute("free"), false).await.unwrap();
+    assert_eq!((world.hold(held).await, world.shown(held).await), (Hold::Paused, TriggerStatus::Paused));
+    world.tick_at(3600).await;
+    assert!(world.jobs(held).await.is_empty() && world.jobs(free).await.is_empty());
+    world.enable(held, None).await;
+    world.tick_at(3601).await;
+    assert_eq!(world.jobs(held).await.len(), 1);
+    assert_eq!(world.audit().await.iter().filter(|row| row.action == "trigger.create").count(), 2);
 }
 
 async fn creating_again_under_the_same_id_gives_the_same_trigger(world: World) {

@@ -13,6 +13,7 @@ behaviours! {
     it_fires_again_at_once_after_a_run_that_took_something,
     a_trigger_that_has_all_its_jobs_costs_no_write,
     elements_that_come_back_fire_it_again,
+    it_does_not_fire_for_a_paused_queue,
 }
 
 fn batches(name: &str, min_batch_size: u32, max_parallel: u32) -> orchestrator_core::trigger::TriggerDraft {
@@ -128,4 +129,23 @@ async fn elements_that_come_back_fire_it_again(world: World) {
     world.finish(&agent, taker, Outcome::Failed).await;
     let told: Vec<_> = std::iter::from_fn(|| changes.try_recv().ok()).collect();
     assert!(told.contains(&orchestrator_db::Hint::Queue { name: "q".to_owned() }), "{told:?}");
+}
+
+async fn it_does_not_fire_for_a_paused_queue(world: World) {
+    let pause = async |paused: bool| {
+        let mut tx = world.db.begin_write().await.unwrap();
+        tx.queue_set_paused(&queue_name("q"), paused, &crate::world::admin(), at(0)).await.unwrap();
+        tx.commit().await.unwrap();
+    };
+    let one = world.create(queue("q")).await;
+    let many = world
+        .create(draft("many", TriggerKind::Queue { queue_name: queue_name("q"), min_batch_size: 2, max_parallel: 2 }))
+        .await;
+    pause(true).await;
+    world.add_elements("q", 5).await;
+    world.tick_at(1).await;
+    assert!(world.jobs(one).await.is_empty() && world.jobs(many).await.is_empty());
+    pause(false).await;
+    world.tick_at(2).await;
+    assert_eq!((world.jobs(one).await.len(), world.jobs(many).await.len()), (1, 2));
 }

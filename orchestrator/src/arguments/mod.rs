@@ -9,7 +9,6 @@ mod paging;
 pub(crate) use elapsed::{parse as duration, to_wire as duration_to_wire};
 pub(crate) use fire_limit::{MissedChoice, OverlapChoice};
 pub(crate) use moment::Moment;
-#[cfg(test)]
 pub(crate) use moment::to_wire as time_to_wire;
 pub(crate) use names::{element_status, job_status, log_level, role};
 pub(crate) use paging::{Paging, pages};

@@ -3,10 +3,10 @@
 use clap::Subcommand;
 
 use crate::app::App;
-use crate::config::{self, Config, ConfigFlags};
+use crate::config::{self, Config, ConfigFlags, Setting};
 use crate::error::{CliError, Result};
 use crate::lifecycle::Lifecycle;
-use crate::output;
+use crate::output::{self, Cell, Column, Row};
 use crate::serving::{self, Serving};
 use crate::telemetry;
 
@@ -25,7 +25,13 @@ pub(crate) enum ServerCommand {
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConfigCommand {
     /// Prints the effective configuration, without secrets.
-    Show(ConfigFlags),
+    Show {
+        /// Also tell where each value is from: flag, variable, file or default.
+        #[arg(long)]
+        origin: bool,
+        #[command(flatten)]
+        config: ConfigFlags,
+    },
     /// Tells whether the configuration can be used.
     Check(ConfigFlags),
     /// Prints a configuration file with every key, its meaning and its default.
@@ -72,7 +78,8 @@ fn ready(app: &App, serving: &Serving) -> Result {
 
 fn configuration(command: ConfigCommand, app: &App) -> Result {
     match command {
-        ConfigCommand::Show(flags) => show(app, &flags),
+        ConfigCommand::Show { origin: false, config } => show(app, &config),
+        ConfigCommand::Show { origin: true, config } => show_origins(app, &config),
         ConfigCommand::Check(flags) => check(&flags),
         ConfigCommand::Template => output::stdout_line(config::TEMPLATE.trim_end()),
     }
@@ -86,6 +93,23 @@ fn show(app: &App, flags: &ConfigFlags) -> Result {
         shown.to_toml()
     };
     output::stdout_line(text.trim_end())
+}
+
+impl Row for Setting {
+    const COLUMNS: &'static [Column<Self>] = &[
+        Column::new("Key", |s, _| Cell::text(&s.key)),
+        Column::new("Value", |s, _| Cell::text(&s.value)),
+        Column::new("From", |s, _| Cell::text(&s.origin)),
+    ];
+
+    fn handle(&self) -> &str {
+        &self.key
+    }
+}
+
+fn show_origins(app: &App, flags: &ConfigFlags) -> Result {
+    let settings = Config::load(flags)?.settings(flags)?;
+    app.printer.own_list("settings", &settings, "")
 }
 
 fn check(flags: &ConfigFlags) -> Result {

@@ -50,13 +50,13 @@ pub(crate) enum CreateCommand {
 #[derive(Debug, Args)]
 pub(crate) struct NewToken {
     /// Who holds it.
-    name: String,
+    pub(super) name: String,
     /// How long it is good for, such as 90days; for ever unless given.
     #[arg(long, value_name = "DURATION", value_parser = duration)]
-    lifetime: Option<Duration>,
+    pub(super) lifetime: Option<Duration>,
     /// Write the secret to this new file (readable by you alone) instead of showing it.
     #[arg(long, value_name = "FILE")]
-    out: Option<PathBuf>,
+    pub(super) out: Option<PathBuf>,
 }
 
 pub(crate) async fn run(command: TokenCommand, app: &App) -> Result {
@@ -71,6 +71,24 @@ pub(crate) async fn run(command: TokenCommand, app: &App) -> Result {
 }
 
 async fn create(app: &App, kind: IdentityKind, role: Option<Role>, token: NewToken) -> Result {
+    let out = token.out.clone();
+    let reply = create_token(app, kind, role, token).await?;
+    let name = reply.get()?.name.clone();
+    if let Some(path) = out {
+        return app.printer.done(&reply, &name, &format!("The token of \"{name}\" is in {}.", path.display()));
+    }
+    app.printer.note(&format!("The token of \"{name}\". It is not shown again:"));
+    let secret = reply.secret.clone();
+    app.printer.reply(&reply, || secret.clone(), || secret.clone())
+}
+
+/// Makes a token. Where a file is named, its secret is in the file and not in the answer.
+pub(super) async fn create_token(
+    app: &App,
+    kind: IdentityKind,
+    role: Option<Role>,
+    token: NewToken,
+) -> Result<pb::CreateTokenResponse> {
     if let Some(path) = token.out.as_deref().filter(|path| path.exists()) {
         return Err(CliError::FileExists { path: path.to_owned() });
     }
@@ -81,14 +99,10 @@ async fn create(app: &App, kind: IdentityKind, role: Option<Role>, token: NewTok
         lifetime: token.lifetime.map(duration_to_wire),
     };
     let mut reply = app.connect().await?.admin().create_token(request).await?.into_inner();
-    let name = reply.get()?.name.clone();
     if let Some(path) = token.out {
         write_secret(&path, &std::mem::take(&mut reply.secret))?;
-        return app.printer.done(&reply, &name, &format!("The token of \"{name}\" is in {}.", path.display()));
     }
-    app.printer.note(&format!("The token of \"{name}\". It is not shown again:"));
-    let secret = reply.secret.clone();
-    app.printer.reply(&reply, || secret.clone(), || secret.clone())
+    Ok(reply)
 }
 
 fn write_secret(path: &Path, secret: &str) -> Result {

@@ -1,9 +1,15 @@
 //! `worker`: the agents on robot machines.
 
-use clap::Subcommand;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use orchestrator_core::identity::IdentityKind;
 use orchestrator_proto::v1 as pb;
 
+use super::token::{NewToken, create_token};
 use crate::app::App;
+use crate::arguments::duration;
 use crate::error::{CliError, Refusal, Result};
 use crate::output::Single as _;
 
@@ -16,6 +22,8 @@ pub(crate) enum WorkerCommand {
         /// Its name.
         name: String,
     },
+    /// Makes a token for a new worker and tells what to type on its machine.
+    Enroll(EnrollArgs),
     /// Lets a worker finish what it has and take nothing new.
     Drain {
         /// Its name.
@@ -33,10 +41,26 @@ pub(crate) enum WorkerCommand {
     },
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct EnrollArgs {
+    /// The worker's name, to which the token is bound.
+    name: String,
+    /// How long the token is good for, such as 365days; for ever unless given.
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    lifetime: Option<Duration>,
+    /// Jobs at once, for the command that is shown.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    slots: u32,
+    /// Write the token to this new file (readable by you alone) instead of showing it.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
 pub(crate) async fn run(command: WorkerCommand, app: &App) -> Result {
     match command {
         WorkerCommand::List => app.printer.list(&fetch(app).await?),
         WorkerCommand::Show { name } => show(app, &name).await,
+        WorkerCommand::Enroll(args) => enroll(app, args).await,
         WorkerCommand::Drain { name } => drain(app, name).await,
         WorkerCommand::Resume { name } => resume(app, name).await,
         WorkerCommand::Remove { name } => remove(app, name).await,
@@ -54,11 +78,35 @@ async fn show(app: &App, name: &str) -> Result {
             kind: tonic::Code::NotFound,
             reason: "WORKER_NOT_FOUND".to_owned(),
             message: format!("there is no worker \"{name}\""),
-            metadata: std::collections::BTreeMap::new(),
+            metadata: std::collections::BTreeMap::from([("key".to_owned(), name.to_owned())]),
         })));
     };
     // There is no call for one worker; its answer would have this shape.
     app.printer.single(&pb::ResumeWorkerResponse { worker: Some(worker) })
+}
+
+async fn enroll(app: &App, args: EnrollArgs) -> Result {
+    let EnrollArgs { name, lifetime, slots, out } = args;
+    let (url, _, ca_cert) = app.connection().destination()?;
+    let token = NewToken { name: name.clone(), lifetime, out: out.clone() };
+    let reply = create_token(app, IdentityKind::Worker, None, token).await?;
+    let mut command = format!("orchestrator-worker start --server {url} --slots {slots}");
+    if ca_cert.is_some() {
+        command.push_str(" --ca FILE");
+    }
+    let text = match &out {
+        Some(file) => format!(
+            "Worker \"{name}\" may connect. Carry {} to its machine, and there:\n\n  {command} --token-file {}",
+            file.display(),
+            file.file_name().unwrap_or(file.as_os_str()).display()
+        ),
+        None => format!(
+            "Worker \"{name}\" may connect. On its machine:\n\n  {command}\n\nand when it asks for its token (it is not shown \
+             again):\n\n  {}",
+            reply.secret
+        ),
+    };
+    app.printer.reply(&reply, || reply.secret.clone(), || crate::output::printable_lines(&text))
 }
 
 async fn drain(app: &App, name: String) -> Result {

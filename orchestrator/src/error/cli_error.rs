@@ -22,6 +22,8 @@ pub(crate) enum CliError {
     Usage { message: String, next: Option<String> },
     /// No token was given and no context has one for this server.
     NoToken { url: String },
+    /// A context of that name is there and was not to be replaced.
+    ContextExists { name: String },
     /// What was given as a token is none.
     BadToken(ParseTokenError),
     /// The context file cannot be used.
@@ -36,6 +38,12 @@ pub(crate) enum CliError {
     Incomplete { what: &'static str },
     /// Someone asked to wait for a job, and the job failed.
     JobFailed { job: String, status: String, reason: String },
+    /// A dry run found something to do.
+    WouldChange { what: String },
+    /// A database was not copied or put back.
+    Backup(orchestrator_db::BackupError),
+    /// The doctor found something that does not work.
+    Unhealthy { bad: usize, checks: usize },
     /// A file cannot be read or written.
     File { action: &'static str, path: PathBuf, source: io::Error },
     /// A file that must not be overwritten is there.

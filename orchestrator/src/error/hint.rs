@@ -2,7 +2,7 @@
 
 use tonic::Code;
 
-use super::refusal::Refusal;
+use super::refusal::{MEANT, Refusal};
 
 /// What was not found, by the beginning of the server's code, and the command that lists it.
 const LISTS: &[(&str, &str)] = &[
@@ -19,7 +19,7 @@ const LISTS: &[(&str, &str)] = &[
 pub(super) fn next(refusal: &Refusal) -> Option<String> {
     let text = match refusal.kind {
         Code::Unauthenticated => {
-            "give a valid token with --token or ORCHESTRATOR_TOKEN, or start a sandbox: orchestrator dev"
+            "sign in with a valid token: orchestrator login, or give it by --token or ORCHESTRATOR_TOKEN"
         }
         Code::PermissionDenied => "see who you are: orchestrator whoami",
         Code::Unavailable | Code::DeadlineExceeded => "is the server still there? orchestrator status",
@@ -27,10 +27,18 @@ pub(super) fn next(refusal: &Refusal) -> Option<String> {
         Code::Aborted => "someone else changed it meanwhile: look at it again and repeat",
         Code::Unimplemented => "the server may be older than this program: compare with orchestrator status",
         Code::Internal | Code::Unknown | Code::DataLoss => "the server's log tells more",
-        Code::NotFound => return list_of(&refusal.reason),
+        Code::NotFound => return not_found(refusal),
         _ => return None,
     };
     Some(text.to_owned())
+}
+
+fn not_found(refusal: &Refusal) -> Option<String> {
+    let list = list_of(&refusal.reason);
+    match (refusal.metadata.get(MEANT), list) {
+        (Some(name), Some(list)) => Some(format!("did you mean \"{name}\"? Else {list}")),
+        (_, list) => list,
+    }
 }
 
 fn list_of(reason: &str) -> Option<String> {

@@ -18,6 +18,9 @@ pub(crate) struct Refusal {
     pub(crate) metadata: BTreeMap<String, String>,
 }
 
+/// Where a refusal's metadata has the name that may have been meant.
+pub(crate) const MEANT: &str = "did_you_mean";
+
 /// How the transport words its own time-out.
 const TIMED_OUT: &str = "Timeout expired";
 
@@ -61,6 +64,12 @@ impl From<&Status> for Refusal {
 }
 
 impl Refusal {
+    /// Whether the same call would be refused again, and others need not be.
+    pub(crate) fn is_about_the_request(&self) -> bool {
+        use Code::{AlreadyExists, FailedPrecondition, InvalidArgument, NotFound, OutOfRange};
+        matches!(self.kind, AlreadyExists | FailedPrecondition | InvalidArgument | NotFound | OutOfRange)
+    }
+
     pub(crate) fn exit_code(&self) -> u8 {
         row(self.kind).1
     }

@@ -2,10 +2,12 @@
 
 use std::fmt::Write as _;
 
+use orchestrator_db::{BackupError, ConnectError};
 use serde_json::{Value, json};
 
 use super::cli_error::CliError;
 use super::hint;
+use crate::context::ContextError;
 use crate::lifecycle::Ended;
 
 /// The most rows of a bad file that are shown.
@@ -20,14 +22,20 @@ impl CliError {
                 2
             }
             Self::NoToken { .. } | Self::BadToken(_) => 4,
-            Self::FileExists { .. } => 5,
+            Self::Context(ContextError::Unknown { .. }) | Self::Backup(BackupError::Missing(_)) => 3,
+            Self::Backup(BackupError::Exists(_) | BackupError::Lock(_) | BackupError::Foreign(_))
+            | Self::FileExists { .. }
+            | Self::ContextExists { .. } => 5,
             Self::Unreachable { .. } => 6,
             Self::JobFailed { .. } => 7,
+            Self::WouldChange { .. } => 8,
             Self::Interrupted { .. } => 130,
             Self::Serving(error) => error.exit_code(),
             Self::Context(_)
             | Self::Incomplete { .. }
             | Self::File { .. }
+            | Self::Unhealthy { .. }
+            | Self::Backup(_)
             | Self::Declined
             | Self::Random(_)
             | Self::Terminal(_)
@@ -47,13 +55,19 @@ impl CliError {
             Self::Usage { .. } => "USAGE",
             Self::NoToken { .. } => "NO_TOKEN",
             Self::BadToken(_) => "BAD_TOKEN",
+            Self::Context(ContextError::Unknown { .. }) => "CONTEXT_NOT_FOUND",
             Self::Context(_) => "BAD_CONTEXT",
+            Self::ContextExists { .. } => "CONTEXT_EXISTS",
             Self::Config(_) => "BAD_CONFIGURATION",
             Self::Unreachable { .. } => "UNREACHABLE",
             Self::Incomplete { .. } => "INCOMPLETE_ANSWER",
             Self::JobFailed { .. } => "JOB_FAILED",
+            Self::WouldChange { .. } => "DRY_RUN",
+            Self::Backup(BackupError::Lock(ConnectError::InUse { .. })) => "DATABASE_IN_USE",
+            Self::Unhealthy { .. } => "UNHEALTHY",
             Self::File { .. } => "FILE",
-            Self::FileExists { .. } => "FILE_EXISTS",
+            Self::FileExists { .. } | Self::Backup(BackupError::Exists(_)) => "FILE_EXISTS",
+            Self::Backup(_) => "BACKUP",
             Self::Rows { .. } => "BAD_ROWS",
             Self::Password(_) => "TOO_LONG",
             Self::Declined => "DECLINED",
@@ -74,11 +88,15 @@ impl CliError {
             Self::Usage { message, .. } => message.clone(),
             Self::NoToken { url } => format!("not signed in to {url}"),
             Self::BadToken(_) => "the token cannot be used".to_owned(),
+            Self::ContextExists { name } => format!("there is a context \"{name}\" already"),
             Self::Context(error) => error.to_string(),
             Self::Config(error) => error.to_string(),
             Self::Unreachable { url, .. } => format!("no server answers at {url}"),
             Self::Incomplete { what } => format!("the server's answer has no {what}"),
             Self::JobFailed { job, status, .. } => format!("job {job} ended {status}"),
+            Self::WouldChange { what } => what.clone(),
+            Self::Backup(error) => error.to_string(),
+            Self::Unhealthy { bad, checks } => format!("{bad} of {checks} checks found something wrong"),
             Self::File { action, path, .. } => format!("could not {action} {}", path.display()),
             Self::FileExists { path } => format!("{} is there already and is not overwritten", path.display()),
             Self::Rows { path, errors, row_count } => {
@@ -111,6 +129,7 @@ impl CliError {
             Self::JobFailed { reason, .. } if !reason.is_empty() => Some(reason.clone()),
             Self::File { source, .. } => Some(source.to_string()),
             Self::Rows { errors, .. } => Some(rows(errors)),
+            Self::Backup(error) => std::error::Error::source(error).map(ToString::to_string),
             Self::NobodyToAsk { .. } => Some("there is no terminal to ask on".to_owned()),
             Self::Serving(error) => error.why(),
             _ => None,
@@ -123,14 +142,25 @@ impl CliError {
             Self::Refused(refusal) => return hint::next(refusal),
             Self::Serving(error) => return error.next(),
             Self::Usage { next, .. } => return next.clone(),
-            Self::NoToken { .. } => "set ORCHESTRATOR_TOKEN or give --token, or start a sandbox: orchestrator dev",
+            Self::Context(ContextError::Unknown { suggestion: Some(name), .. }) => {
+                return Some(format!("did you mean \"{name}\"? See all: orchestrator context list"));
+            }
+            Self::Context(ContextError::Unknown { .. }) => "see what there is: orchestrator context list",
+            Self::ContextExists { .. } => "give another name, or --replace",
+            Self::NoToken { url } => {
+                return Some(format!("orchestrator login {url}, or start a sandbox: orchestrator dev"));
+            }
             Self::BadToken(_) => "an administrator makes one: orchestrator token create user NAME",
             Self::Unreachable { .. } => {
                 "name the server with --url or ORCHESTRATOR_URL, or start a sandbox: orchestrator dev"
             }
             Self::Config(_) => "see what is allowed: orchestrator server config template",
             Self::JobFailed { job, .. } => return Some(format!("orchestrator job logs {job}")),
-            Self::FileExists { .. } => "name another file, or move this one away",
+            Self::WouldChange { .. } => "nothing was changed; leave out --dry-run to do it",
+            Self::Backup(BackupError::Lock(_)) => "stop the server first",
+            Self::FileExists { .. } | Self::Backup(BackupError::Exists(_)) => {
+                "name another file, or move this one away"
+            }
             Self::NobodyToAsk { .. } => "repeat the command with --yes",
             _ => return None,
         };
@@ -139,7 +169,9 @@ impl CliError {
 
     /// For people: several lines, without the last line feed.
     pub(crate) fn to_text(&self) -> String {
-        let mut text = format!("error: {} [{}]", self.message(), self.code());
+        // What a dry run finds is no error.
+        let label = if matches!(self, Self::WouldChange { .. }) { "plan" } else { "error" };
+        let mut text = format!("{label}: {} [{}]", self.message(), self.code());
         for (label, part) in [("why", self.why()), ("next", self.next())] {
             if let Some(part) = part {
                 let indented = part.replace('\n', "\n        ");

@@ -150,6 +150,38 @@ impl Printer {
         })
     }
 
+    /// What this program knows by itself: a document for programs, or what people are to see of it.
+    pub(crate) fn own(
+        &self,
+        document: &serde_json::Value,
+        name: impl FnOnce() -> String,
+        people: impl FnOnce() -> String,
+    ) -> Result {
+        stdout_line(&match self.format {
+            Format::Json => format!("{document:#}"),
+            Format::Jsonl => document.to_string(),
+            Format::Name => sentence::printable_lines(&name()),
+            Format::Table | Format::Wide => people(),
+        })
+    }
+
+    /// A list that this program knows by itself; `key` is the list's name in the document.
+    pub(crate) fn own_list<R: Row + serde::Serialize>(&self, key: &str, rows: &[R], empty: &str) -> Result {
+        let lines = || rows.iter().map(|row| serde_json::json!(row).to_string()).collect::<Vec<_>>().join("\n");
+        let text = match self.format {
+            Format::Json => format!("{:#}", serde_json::json!({ key: rows })),
+            Format::Jsonl => lines(),
+            Format::Name => rows.iter().map(|row| sentence::printable(row.handle())).collect::<Vec<_>>().join("\n"),
+            Format::Table | Format::Wide if rows.is_empty() => String::new(),
+            Format::Table | Format::Wide => self.rows(rows),
+        };
+        if text.is_empty() {
+            self.note(empty);
+            return Ok(());
+        }
+        stdout_line(&text)
+    }
+
     /// A remark for people beside the result. Programs are not told.
     pub(crate) fn note(&self, text: &str) {
         if !self.format.is_json() {

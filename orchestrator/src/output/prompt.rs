@@ -36,6 +36,22 @@ pub(crate) fn password(prompt: &str, from_stdin: bool) -> Result<Plaintext> {
     Plaintext::password(text).map_err(CliError::Password)
 }
 
+/// A secret that is typed once and not shown, or read from standard input. `what` completes "the … is empty".
+pub(crate) fn secret(prompt: &str, what: &str, from_stdin: bool) -> Result<Zeroizing<String>> {
+    let text = if from_stdin || !can_ask() {
+        read_stdin()?
+    } else {
+        Zeroizing::new(Password::new().with_prompt(super::printable(prompt)).interact()?)
+    };
+    if text.trim().is_empty() {
+        return Err(CliError::Usage {
+            message: format!("the {what} is empty"),
+            next: Some(format!("type it when asked, or pipe it in with --{what}-stdin")),
+        });
+    }
+    Ok(text)
+}
+
 fn ask_password(prompt: &str) -> Result<Zeroizing<String>> {
     let text = Password::new()
         .with_prompt(super::printable(prompt))

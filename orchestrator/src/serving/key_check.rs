@@ -16,8 +16,12 @@ pub(super) async fn check(db: &Db, keys: &KeyRing, path: &std::path::Path, now: 
     let stored: Option<String> = tx.setting_get(SETTING).await?;
     if let Some(stored) = stored {
         let wrong = |source| ServingError::WrongKey { path: path.to_owned(), source };
-        keys.decrypt(PLACE, &Ciphertext::from_stored(stored)).map_err(wrong)?;
-        return Ok(tx.rollback().await?);
+        let stored = Ciphertext::from_stored(stored);
+        keys.decrypt(PLACE, &stored).map_err(wrong)?;
+        if keys.is_current(&stored) {
+            return Ok(tx.rollback().await?);
+        }
+        // After a rotation it moves to the new key, or the old one could never be dropped.
     }
     let sealed = keys.encrypt(PLACE, &Plaintext::new("this database's key".to_owned()))?;
     tx.setting_set(SETTING, &sealed.as_str(), now).await?;

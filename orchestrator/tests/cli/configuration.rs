@@ -44,3 +44,31 @@ fn listening_to_the_world_without_tls_needs_a_flag_that_says_so() {
     assert_eq!(program.run(&open).exit_code, 2);
     assert_eq!(program.run(&[&open[..], &["--insecure"]].concat()).exit_code, 0);
 }
+
+#[test]
+fn each_value_tells_where_it_is_from() {
+    let program = Program::new();
+    std::fs::write(program.folder().join("o.toml"), "[limits]\ndata = 3000\n[server]\nlisten = \"127.0.0.1:1\"\n")
+        .unwrap();
+    let variables = [
+        ("ORCHESTRATOR__SCHEDULING__TIME_ZONE", "Europe/Copenhagen"),
+        ("ORCHESTRATOR__DATABASE__URL", "postgres://robot:hunter2@db.example/orchestrator"),
+    ];
+    let show = ["server", "config", "show", "--origin", "--config", "o.toml", "--listen", "127.0.0.1:2", "-o", "json"];
+    let outcome = program.run_with(&show, &variables, "");
+    assert!(!outcome.stdout.contains("hunter2"), "{}", outcome.stdout);
+    let json: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();
+    let origin = |key: &str| {
+        let settings = json["settings"].as_array().unwrap();
+        settings.iter().find(|setting| setting["key"] == key).unwrap()["origin"].as_str().unwrap().to_owned()
+    };
+    for (key, expected) in [
+        ("server.listen", "flag --listen"),
+        ("scheduling.time_zone", "variable ORCHESTRATOR__SCHEDULING__TIME_ZONE"),
+        ("database.url", "variable ORCHESTRATOR__DATABASE__URL"),
+        ("limits.data", "file o.toml"),
+        ("limits.process_args", "default"),
+    ] {
+        assert_eq!(origin(key), expected, "{key}");
+    }
+}

@@ -221,3 +221,40 @@ fn an_export_goes_through_all_pages() {
     let calls: Vec<pb::ListElementsRequest> = server.calls("element list");
     assert_eq!(calls[0].statuses, ["FAILED"]);
 }
+
+#[test]
+fn many_elements_are_changed_by_a_filter_after_a_look_at_them() {
+    let server = FakeServer::new();
+    let element = |id: &str, status: &str| pb::QueueElement {
+        id: format!("0199c1de-7a10-7000-8000-{id:0>12}"),
+        status: status.to_owned(),
+        ..pb::QueueElement::default()
+    };
+    let elements = vec![element("1", "FAILED"), element("2", "NEW"), element("3", "ABANDONED")];
+    server.answers("element list", &pb::ListElementsResponse { elements, next_cursor: String::new() });
+    server.answers("element retry", &pb::RetryElementsResponse { retried_count: 2 });
+    let retry = ["queue", "element", "bulk", "demo", "--search", "x", "retry"];
+    let plan = server.run(&[&retry[..], &["--dry-run"]].concat());
+    assert_eq!(plan.exit_code, 8, "{}", plan.stderr);
+    assert!(plan.stderr.starts_with("plan: Retry: 2 elements"), "{}", plan.stderr);
+    let unasked = server.run(&retry);
+    assert!(
+        unasked.exit_code == 2 && unasked.stderr.contains("Retry 2 elements of queue \"demo\"?"),
+        "{}",
+        unasked.stderr
+    );
+    assert!(server.calls::<pb::RetryElementsRequest>("element retry").is_empty());
+    let done = server.run(&[&retry[..], &["--yes"]].concat());
+    assert_eq!((done.exit_code, done.stdout.as_str()), (0, "2 elements of queue \"demo\" are changed.\n"));
+    let calls: Vec<pb::RetryElementsRequest> = server.calls("element retry");
+    assert_eq!(calls[0].elements.len(), 2);
+    let asked: Vec<pb::ListElementsRequest> = server.calls("element list");
+    assert_eq!(asked[0].search, "x");
+
+    // One that a running job holds is left alone, and told.
+    server.answers("set_status", &pb::SetElementStatusResponse { element: Some(element("1", "DONE")) });
+    server.refuses("set_status", Status::failed_precondition("a running job holds it"));
+    let set = ["queue", "element", "bulk", "demo", "set-status", "done", "--message", "by hand", "--yes", "-o", "json"];
+    let json: Value = serde_json::from_str(&server.run(&set).stdout).unwrap();
+    assert_eq!((&json["changed"], &json["left"]), (&1.into(), &2.into()));
+}

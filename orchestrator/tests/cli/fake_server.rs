@@ -179,6 +179,9 @@ from_the_book!(QueueService {
     delete(DeleteElementRequest) -> DeleteElementResponse = "element delete",
     retry(RetryElementsRequest) -> RetryElementsResponse = "element retry",
     update_settings(UpdateQueueSettingsRequest) -> UpdateQueueSettingsResponse = "update_settings",
+    pause(PauseQueueRequest) -> PauseQueueResponse = "queue pause",
+    resume(ResumeQueueRequest) -> ResumeQueueResponse = "queue resume",
+    delete_queue(DeleteQueueRequest) -> DeleteQueueResponse = "queue delete",
 }
     async fn bulk_create(
         &self,

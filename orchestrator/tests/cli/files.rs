@@ -59,3 +59,44 @@ fn a_context_that_others_can_read_is_refused() {
     assert_eq!(outcome.exit_code, 1);
     assert!(outcome.stderr.contains("chmod 600"), "{}", outcome.stderr);
 }
+
+#[test]
+fn a_database_is_copied_and_put_back() {
+    let program = Program::new();
+    std::fs::create_dir(program.folder().join("here")).unwrap();
+    assert_eq!(program.run(&["db", "migrate", "--data", "here"]).exit_code, 0);
+    let backup = program.run(&["db", "backup", "copy.db", "--data", "here", "-o", "json"]);
+    let json: serde_json::Value = serde_json::from_str(&backup.stdout).unwrap();
+    assert_eq!((backup.exit_code, &json["file"]), (0, &"copy.db".into()));
+    let again = program.run(&["db", "backup", "copy.db", "--data", "here"]);
+    assert!(again.exit_code == 5 && again.stderr.contains("[FILE_EXISTS]"), "{}", again.stderr);
+    let restore = ["db", "restore", "copy.db", "--data", "here"];
+    let unasked = program.run(&restore);
+    assert!(unasked.exit_code == 2 && unasked.stderr.contains("[NEEDS_YES]"), "{}", unasked.stderr);
+    let restored = program.run(&[&restore[..], &["--yes"]].concat());
+    assert!(restored.exit_code == 0 && restored.stdout.contains("before-restore-"), "{}", restored.stderr);
+    assert_eq!(program.run(&["db", "status", "--data", "here"]).exit_code, 0);
+    assert_eq!(program.run(&["db", "restore", "no.db", "--data", "here", "--yes"]).exit_code, 3);
+    let foreign = program.run(&["db", "backup", "x", "--database", "postgres://u:hunter2@h/d"]);
+    assert!(foreign.exit_code == 2 && foreign.stderr.contains("pg_dump"), "{}", foreign.stderr);
+}
+
+#[test]
+fn manual_pages_are_written_one_a_command() {
+    let program = Program::new();
+    let outcome = program.run(&["man", "pages", "-o", "name"]);
+    assert_eq!(outcome.exit_code, 0, "{}", outcome.stderr);
+    for name in [
+        "orchestrator",
+        "orchestrator-trigger",
+        "orchestrator-trigger-create-scheduled",
+        "orchestrator-queue-element-add",
+    ] {
+        assert!(outcome.stdout.lines().any(|line| line == name), "{name}: {}", outcome.stdout);
+        let page = std::fs::read_to_string(program.folder().join(format!("pages/{name}.1"))).unwrap();
+        assert!(page.contains(".SH NAME"), "{page}");
+    }
+    assert!(program.run(&["man"]).stdout.contains(".SH NAME"));
+    assert!(program.run(&["version", "-o", "json"]).stdout.contains(env!("CARGO_PKG_VERSION")));
+    assert!(program.run(&["upgrade"]).stdout.contains("orchestrator db backup"));
+}

@@ -3,11 +3,14 @@
 mod bad_input;
 mod bad_source;
 mod change_of_mind;
+mod command_line;
 mod database_away;
 mod dev;
 mod documented_robots;
 mod examples;
 mod full_disk;
+mod import_openorchestrator;
+mod key_rotation;
 mod kill;
 mod lost_answers;
 mod out_of_touch;

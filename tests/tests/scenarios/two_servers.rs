@@ -46,7 +46,7 @@ async fn fire_while_one_dies(world: &World, round: u32, lead: i64) -> Result<()>
         let name = format!("round {round} number {number}");
         // No worker has this name: the jobs stay where they are.
         let trigger = NewTrigger::single(&name, &robot).only_on("nobody").at(due).message();
-        api.triggers().create(pb::CreateTriggerRequest { trigger: Some(trigger), repeat: false }).await?;
+        api.triggers().create(pb::CreateTriggerRequest { trigger: Some(trigger), ..Default::default() }).await?;
     }
     ensure!(world.now() < due, "the machine is too slow: the triggers were made too late");
     let death = due + chrono::Duration::milliseconds(i64::from(round % 10) * 12 - 20);
@@ -94,7 +94,7 @@ async fn a_worker_that_loses_its_server_goes_on_at_the_other() {
         // Made at the second server; the worker listens at the first.
         let api = world.api_at(&world.servers()[1].url());
         let trigger = NewTrigger::single("told", &world.quick_robot(&ledger)).message();
-        api.triggers().create(pb::CreateTriggerRequest { trigger: Some(trigger), repeat: false }).await?;
+        api.triggers().create(pb::CreateTriggerRequest { trigger: Some(trigger), ..Default::default() }).await?;
         let job = world.ended_job_of("told").await;
         assert_eq!((job.status.as_str(), ledger.lines()), ("DONE", vec![job.id.clone()]));
         Ok(())
@@ -151,7 +151,7 @@ async fn two_servers_that_hand_out_to_one_worker_keep_a_blocking_job_alone() {
             }
             let mut blocking = NewTrigger::single(&format!("blocking {number}"), &robot).blocking().message();
             "blocking".clone_into(&mut blocking.process_name);
-            let request = pb::CreateTriggerRequest { trigger: Some(blocking), repeat: false };
+            let request = pb::CreateTriggerRequest { trigger: Some(blocking), ..Default::default() };
             world.api().triggers().create(request).await?;
             expected += 4;
         }

@@ -79,6 +79,7 @@ macro_rules! claim_text {
              SELECT id AS element_id, row_number() OVER (ORDER BY created_date, id) AS place FROM (
                  SELECT id, created_date FROM queues" [indexed_by $index] "
                  WHERE queue_name = $1" $and_reference " AND ready AND created_date >= $2
+                     AND NOT EXISTS (SELECT 1 FROM queue_settings WHERE queue_name = $1 AND paused)
                  ORDER BY created_date, id LIMIT $3" [skip_locked] ") AS oldest),
          shares AS MATERIALIZED (SELECT "
              [only sqlite "key + 1 AS place, unhex(value->>0) AS new_job, unhex(value->>1) AS new_request,
@@ -107,7 +108,7 @@ const ELEMENT_PEEK_BY_REFERENCE: Sql = sql!["SELECT " [columns element_columns] 
      WHERE queue_name = $1 AND reference = $3 AND ready ORDER BY created_date, id LIMIT $2"];
 
 impl Tx {
-    /// Takes the oldest new elements, by creation and then id. One statement a queue and reference selects and marks;
+    /// Takes the oldest new elements, by creation and then id; none of a paused queue. One statement a queue and reference selects and marks;
     /// requests that want of the same share out what there is in their order. An empty answer: there is none.
     pub async fn element_claim(&mut self, requests: &[ClaimRequest], now: Timestamp) -> Result<Answers, DbError> {
         let live = self.live_jobs(requests.iter().filter_map(|request| request.job)).await?;

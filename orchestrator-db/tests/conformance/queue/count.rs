@@ -15,6 +15,54 @@ conformance! {
     ready_elements_are_counted_only_as_far_as_asked,
     folding_leaves_one_row_a_count_and_changes_no_sum,
     counts_equal_the_elements_after_any_sequence_of_changes,
+    a_paused_queue_hands_out_nothing_until_it_goes_on,
+    a_queue_is_deleted_but_for_what_is_in_progress,
+}
+
+async fn a_paused_queue_hands_out_nothing_until_it_goes_on(db: TestDb) {
+    some(&db, 3).await;
+    let held = claim(&db, request(), at(4)).await;
+    let pause = async |paused: bool| {
+        let mut tx = db.begin_write().await.unwrap();
+        let changed = tx.queue_set_paused(&queue(), paused, &Actor::system(), at(5)).await.unwrap();
+        tx.commit().await.unwrap();
+        changed
+    };
+    assert!(!pause(false).await, "it was not paused");
+    assert!(pause(true).await);
+    assert!(!pause(true).await, "it is paused already");
+    let again = request();
+    assert!(claim(&db, again.clone(), at(6)).await.is_empty());
+    let by_reference = ClaimRequest { reference: held[0].reference.clone(), ..request() };
+    assert!(claim(&db, by_reference, at(6)).await.is_empty());
+    let mut tx = db.begin_read().await.unwrap();
+    assert_eq!(tx.queue_ready_count(&queue(), 9).await.unwrap(), 0);
+    assert_eq!(tx.element_peek(&queue(), None, 9).await.unwrap().len(), 2, "people may look");
+    let summary = tx.queue_get(&queue()).await.unwrap();
+    assert_eq!((summary.paused, summary.settings, summary.counts.new), (true, QueueSettings::default(), 2));
+    drop(tx);
+    // What else is set for it does not let it go.
+    let mut tx = db.begin_write().await.unwrap();
+    tx.queue_settings_set(&queue(), QueueSettings { max_attempts: 3 }, &Actor::system(), at(7)).await.unwrap();
+    assert!(tx.queue_list().await.unwrap()[0].paused);
+    tx.commit().await.unwrap();
+    set(&db, change(held[0].id, ElementStatus::Done, StatusBy::Operator), at(8)).await.unwrap();
+    assert!(pause(false).await);
+    assert_eq!(claim(&db, again, at(9)).await.len(), 1);
+    let mut tx = db.begin_read().await.unwrap();
+    assert_eq!(tx.queue_get(&queue()).await.unwrap().settings.max_attempts, 3);
+}
+
+async fn a_queue_is_deleted_but_for_what_is_in_progress(db: TestDb) {
+    some(&db, 5).await;
+    let held = claim(&db, request(), at(9)).await;
+    let mut tx = db.begin_write().await.unwrap();
+    assert_eq!(tx.element_delete_of_queue(&queue(), 3).await.unwrap(), 3);
+    assert_eq!(tx.element_delete_of_queue(&queue(), 3).await.unwrap(), 1);
+    assert_eq!(tx.element_delete_of_queue(&queue(), 3).await.unwrap(), 0);
+    let counts = tx.queue_get(&queue()).await.unwrap().counts;
+    assert_eq!(counts, QueueCounts { in_progress: 1, ..QueueCounts::default() });
+    assert_eq!(tx.element_get(held[0].id).await.unwrap().id, held[0].id);
 }
 
 async fn queues_are_listed_with_their_counts_and_settings(db: TestDb) {

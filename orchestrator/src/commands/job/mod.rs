@@ -2,6 +2,7 @@
 
 mod follow;
 mod output;
+mod watch;
 
 use clap::{Args, Subcommand};
 use orchestrator_core::job::JobStatus;
@@ -33,6 +34,8 @@ pub(crate) enum JobCommand {
         #[arg(short, long)]
         follow: bool,
     },
+    /// Prints a line whenever the state of a job changes.
+    Watch(watch::WatchArgs),
     /// Kills a running job, or cancels a waiting one.
     Kill {
         /// Its id, or any unique end or beginning of it.
@@ -74,6 +77,7 @@ pub(crate) async fn run(command: JobCommand, app: &App) -> Result {
         JobCommand::Show { job } => show(app, job).await,
         JobCommand::Logs { job, follow: false } => output::print_kept(app, job).await,
         JobCommand::Logs { job, follow: true } => follow_output(app, job).await,
+        JobCommand::Watch(args) => watch::watch(app, args).await,
         JobCommand::Kill { job } => kill(app, job).await,
         JobCommand::Retry { job } => retry(app, &job).await,
         JobCommand::Dismiss { job } => dismiss(app, job).await,

@@ -6,7 +6,9 @@ use clap::Subcommand;
 use orchestrator_proto::v1 as pb;
 
 use crate::app::App;
-use crate::error::Result;
+use crate::connection::Client;
+use crate::error::{CliError, Refusal, Result};
+use crate::output::Single as _;
 
 pub(crate) use element::RowError;
 
@@ -14,6 +16,37 @@ pub(crate) use element::RowError;
 pub(crate) enum QueueCommand {
     /// Lists queues with the number of elements of each status.
     List,
+    /// Shows a queue.
+    Show {
+        /// Its name.
+        queue: String,
+    },
+    /// Hands out nothing more of a queue and fires no trigger for it; elements may still be added.
+    Pause {
+        /// Its name.
+        queue: String,
+    },
+    /// Lets a paused queue go on.
+    Resume {
+        /// Its name.
+        queue: String,
+    },
+    /// Sets how a queue treats its elements.
+    Set {
+        /// Its name.
+        queue: String,
+        /// How often an element may be taken before it is abandoned.
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
+        max_attempts: u32,
+    },
+    /// Deletes a queue with all its elements for good.
+    Delete {
+        /// Its name.
+        queue: String,
+        /// Only tell what would be deleted; the exit code is then 8.
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// What is in queues.
     #[command(subcommand)]
     Element(Box<element::ElementCommand>),
@@ -22,6 +55,11 @@ pub(crate) enum QueueCommand {
 pub(crate) async fn run(command: QueueCommand, app: &App) -> Result {
     match command {
         QueueCommand::List => list(app).await,
+        QueueCommand::Show { queue } => show(app, &queue).await,
+        QueueCommand::Pause { queue } => pause(app, queue).await,
+        QueueCommand::Resume { queue } => resume(app, queue).await,
+        QueueCommand::Set { queue, max_attempts } => set(app, queue, max_attempts).await,
+        QueueCommand::Delete { queue, dry_run } => delete(app, &queue, dry_run).await,
         QueueCommand::Element(command) => element::run(*command, app).await,
     }
 }
@@ -29,4 +67,71 @@ pub(crate) async fn run(command: QueueCommand, app: &App) -> Result {
 async fn list(app: &App) -> Result {
     let reply = app.connect().await?.queues().list_queues(pb::ListQueuesRequest {}).await?.into_inner();
     app.printer.list(&reply)
+}
+
+async fn show(app: &App, name: &str) -> Result {
+    let queue = find(&app.connect().await?, name).await?;
+    // There is no call for one queue; its answer would have this shape.
+    app.printer.single(&pb::ResumeQueueResponse { queue: Some(queue) })
+}
+
+async fn find(client: &Client, name: &str) -> Result<pb::Queue> {
+    let queues = client.queues().list_queues(pb::ListQueuesRequest {}).await?.into_inner().queues;
+    queues.into_iter().find(|queue| queue.queue_name == name).ok_or_else(|| {
+        CliError::Refused(Box::new(Refusal {
+            kind: tonic::Code::NotFound,
+            reason: "QUEUE_NOT_FOUND".to_owned(),
+            message: format!("there is no queue \"{name}\""),
+            metadata: std::collections::BTreeMap::from([("key".to_owned(), name.to_owned())]),
+        }))
+    })
+}
+
+async fn pause(app: &App, queue_name: String) -> Result {
+    let reply = app.connect().await?.queues().pause(pb::PauseQueueRequest { queue_name }).await?.into_inner();
+    let queue = reply.get()?;
+    let held = match queue.in_progress_count {
+        0 => String::new(),
+        1 => " 1 element in progress may be finished.".to_owned(),
+        count => format!(" {count} elements in progress may be finished."),
+    };
+    let sentence = format!("Queue \"{}\" is paused: nothing more of it is handed out.{held}", queue.queue_name);
+    app.printer.done(&reply, &queue.queue_name, &sentence)
+}
+
+async fn resume(app: &App, queue_name: String) -> Result {
+    let reply = app.connect().await?.queues().resume(pb::ResumeQueueRequest { queue_name }).await?.into_inner();
+    let queue = reply.get()?;
+    let sentence = format!("Queue \"{}\" goes on with {} new elements.", queue.queue_name, queue.new_count);
+    app.printer.done(&reply, &queue.queue_name, &sentence)
+}
+
+async fn set(app: &App, queue_name: String, max_attempts: u32) -> Result {
+    let request = pb::UpdateQueueSettingsRequest { queue_name, max_attempts };
+    let reply = app.connect().await?.queues().update_settings(request).await?.into_inner();
+    let queue = reply.get()?;
+    let sentence = format!("Elements of queue \"{}\" may be taken {} times.", queue.queue_name, queue.max_attempts);
+    app.printer.done(&reply, &queue.queue_name, &sentence)
+}
+
+async fn delete(app: &App, name: &str, dry_run: bool) -> Result {
+    let client = app.connect_for_upload().await?;
+    let queue = find(&client, name).await?;
+    let count =
+        queue.new_count + queue.in_progress_count + queue.done_count + queue.failed_count + queue.abandoned_count;
+    if dry_run {
+        app.printer.single(&pb::ResumeQueueResponse { queue: Some(queue) })?;
+        return Err(CliError::WouldChange { what: format!("queue \"{name}\" with {count} elements would be deleted") });
+    }
+    app.confirm(&format!("Delete queue \"{name}\" with its {count} elements for good?"))?;
+    let request = pb::DeleteQueueRequest { queue_name: name.to_owned() };
+    let reply = client.queues().delete_queue(request).await?.into_inner();
+    let sentence = match reply.remaining_count {
+        0 => format!("Queue \"{name}\" is deleted with {} elements.", reply.deleted_count),
+        left => format!(
+            "{} elements of queue \"{name}\" are deleted; {left} were taken meanwhile. The queue is paused.",
+            reply.deleted_count
+        ),
+    };
+    app.printer.done(&reply, name, &sentence)
 }

@@ -10,6 +10,7 @@ use super::policy_flags::PolicyFlags;
 use crate::app::App;
 use crate::arguments::Moment;
 use crate::call::repeatable;
+use crate::connection::Client;
 use crate::error::Result;
 use crate::output::Single as _;
 
@@ -84,6 +85,9 @@ pub(crate) struct Common {
     /// Run only on this worker. May be repeated.
     #[arg(long, value_name = "WORKER", num_args = 1..)]
     only_on: Vec<String>,
+    /// Create it paused: it fires only after `trigger enable`.
+    #[arg(long)]
+    paused: bool,
     #[command(flatten)]
     policies: PolicyFlags,
 }
@@ -111,15 +115,37 @@ impl Blocking {
 }
 
 pub(super) async fn create(app: &App, command: CreateCommand) -> Result {
-    let trigger = command.into_trigger(app.now);
-    let client = app.connect().await?;
-    let request = |repeat| pb::CreateTriggerRequest { trigger: Some(trigger.clone()), repeat };
+    let paused = command.common().paused;
+    send(app, &app.connect().await?, command.into_trigger(app.now), paused).await
+}
+
+/// Creates a trigger that has its id already, and says what it is now.
+pub(super) async fn send(app: &App, client: &Client, trigger: pb::Trigger, paused: bool) -> Result {
+    let request = |repeat| pb::CreateTriggerRequest { trigger: Some(trigger.clone()), repeat, paused };
     let reply = repeatable(async |repeat| client.triggers().create(request(repeat)).await).await?;
     let created = reply.get()?;
-    app.printer.done(&reply, &created.name, &format!("Trigger \"{}\" is created ({}).", created.name, created.id))
+    let next = if paused {
+        format!(" It is paused: orchestrator trigger enable {}", quoted(&created.name))
+    } else {
+        String::new()
+    };
+    let sentence = format!("Trigger \"{}\" is created ({}).{next}", created.name, created.id);
+    app.printer.done(&reply, &created.name, &sentence)
+}
+
+/// A name as a shell takes it.
+fn quoted(name: &str) -> String {
+    let plain = name.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '.'));
+    if plain { name.to_owned() } else { format!("'{}'", name.replace('\'', "'\\''")) }
 }
 
 impl CreateCommand {
+    fn common(&self) -> &Common {
+        match self {
+            Self::Single { common, .. } | Self::Scheduled { common, .. } | Self::Queue { common, .. } => common,
+        }
+    }
+
     fn into_trigger(self, now: Timestamp) -> pb::Trigger {
         match self {
             Self::Single { common, at } => common.with(Kind::Single(pb::SingleKind { next_run: at.or_server_now() })),
@@ -207,6 +233,12 @@ mod tests {
         assert_eq!((policies.max_attempts, policies.max_consecutive_failures), (2, 1));
         assert_eq!((policies.overlap.as_str(), policies.missed.as_str(), policies.missed_most), ("SKIP", "ALL", 4));
         assert!(policies.keep_children);
+    }
+
+    #[test]
+    fn a_name_is_quoted_where_a_shell_would_break_it() {
+        assert_eq!(quoted("morning-report"), "morning-report");
+        assert_eq!(quoted("Bob's report"), "'Bob'\\''s report'");
     }
 
     #[test]

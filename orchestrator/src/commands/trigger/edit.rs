@@ -5,7 +5,7 @@ use orchestrator_proto::v1 as pb;
 use pb::trigger::Kind;
 
 use super::create::Blocking;
-use super::policy_flags::PolicyFlags;
+use super::policy_flags::{ClearFlags, PolicyFlags};
 use crate::app::App;
 use crate::arguments::Moment;
 use crate::error::{CliError, Result};
@@ -18,6 +18,13 @@ pub(crate) struct EditArgs {
     /// A new name.
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
+    #[command(flatten)]
+    changes: Changes,
+}
+
+/// What may be changed of a trigger. What is not named stays.
+#[derive(Debug, Args)]
+pub(super) struct Changes {
     /// The process's name.
     #[arg(long, value_name = "PROCESS")]
     process: Option<String>,
@@ -30,6 +37,9 @@ pub(crate) struct EditArgs {
     /// The branch or tag; '' for the default branch.
     #[arg(long, value_name = "REF", allow_hyphen_values = true)]
     branch: Option<String>,
+    /// The file to run inside the repository; '' to look for main.py.
+    #[arg(long, value_name = "FILE")]
+    entry_point: Option<String>,
     #[command(flatten)]
     blocking: Blocking,
     /// Higher goes first.
@@ -58,30 +68,34 @@ pub(crate) struct EditArgs {
     max_parallel: Option<u32>,
     #[command(flatten)]
     policies: PolicyFlags,
+    #[command(flatten)]
+    cleared: ClearFlags,
 }
 
 pub(super) async fn edit(app: &App, args: EditArgs) -> Result {
     let client = app.connect().await?;
     let request = pb::GetTriggerRequest { trigger: args.trigger.clone() };
     let old = client.triggers().get(request).await?.into_inner();
-    let trigger = args.applied_to(old.get()?.clone(), app)?;
+    let mut trigger = args.changes.applied_to(old.get()?.clone(), app)?;
+    replace(&mut trigger.name, args.name);
     let request = pb::UpdateTriggerRequest { trigger: Some(trigger) };
     let reply = client.triggers().update(request).await?.into_inner();
     let name = &reply.get()?.name;
     app.printer.done(&reply, name, &format!("Trigger \"{name}\" is changed."))
 }
 
-impl EditArgs {
-    fn applied_to(self, mut trigger: pb::Trigger, app: &App) -> Result<pb::Trigger> {
+impl Changes {
+    pub(super) fn applied_to(self, mut trigger: pb::Trigger, app: &App) -> Result<pb::Trigger> {
         self.change_kind(&mut trigger, app)?;
-        trigger.policies = Some(self.policies.over(trigger.policies.take().unwrap_or_default()));
+        let policies = self.cleared.over(trigger.policies.take().unwrap_or_default());
+        trigger.policies = Some(self.policies.over(policies));
         trigger.is_blocking = self.blocking.choice().or(trigger.is_blocking);
         trigger.priority = self.priority.unwrap_or(trigger.priority);
-        replace(&mut trigger.name, self.name);
         replace(&mut trigger.process_name, self.process);
         replace(&mut trigger.process_path, self.path);
         replace_or_clear(&mut trigger.process_args, self.args);
         replace_or_clear(&mut trigger.git_branch, self.branch);
+        replace_or_clear(&mut trigger.entry_point, self.entry_point);
         if let Some(workers) = self.only_on {
             trigger.worker_whitelist = workers.into_iter().filter(|worker| !worker.is_empty()).collect();
         }

@@ -1,6 +1,7 @@
 //! `trigger`: what makes processes run.
 
 mod change;
+mod copy;
 mod create;
 mod edit;
 mod policy_flags;
@@ -28,6 +29,9 @@ pub(crate) enum TriggerCommand {
     },
     /// Changes a trigger. What is not named stays.
     Edit(Box<edit::EditArgs>),
+    /// Creates a trigger like another one, paused unless told otherwise.
+    #[command(visible_alias = "clone")]
+    Copy(Box<copy::CopyArgs>),
     /// Ends a hold: the trigger fires again.
     Enable {
         /// Its name, its id, or any unique end or beginning of the id.
@@ -79,6 +83,7 @@ pub(crate) async fn run(command: TriggerCommand, app: &App) -> Result {
         TriggerCommand::List(args) => show::list(app, args).await,
         TriggerCommand::Show { trigger } => show::show(app, trigger).await,
         TriggerCommand::Edit(args) => edit::edit(app, *args).await,
+        TriggerCommand::Copy(args) => copy::copy(app, *args).await,
         TriggerCommand::Enable { trigger, at } => change::enable(app, trigger, at).await,
         TriggerCommand::Pause { trigger } => change::pause(app, trigger).await,
         TriggerCommand::Run(args) => run::run_now(app, args).await,

@@ -81,6 +81,43 @@ impl PolicyFlags {
     }
 }
 
+/// Flags that take back what an earlier choice switched on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Args)]
+#[command(next_help_heading = "Policies")]
+pub(crate) struct ClearFlags {
+    /// No limit on how long a robot may run.
+    #[arg(long, conflicts_with = "timeout")]
+    no_timeout: bool,
+    /// Kill what outlives the robot.
+    #[arg(long, conflicts_with = "keep_children")]
+    no_keep_children: bool,
+    /// Let a robot go on when its worker cannot reach the server. Also ends --retry-lost, which needs it.
+    #[arg(long, conflicts_with_all = ["stop_on_lost", "retry_lost"])]
+    no_stop_on_lost: bool,
+    /// Do not try again when an attempt is LOST.
+    #[arg(long, conflicts_with = "retry_lost")]
+    no_retry_lost: bool,
+    /// No limit on how late a missed instant may run.
+    #[arg(long, conflicts_with = "max_lateness")]
+    no_max_lateness: bool,
+}
+
+impl ClearFlags {
+    /// Takes back what was named.
+    pub(super) fn over(self, mut policies: pb::Policies) -> pb::Policies {
+        if self.no_timeout {
+            policies.timeout = None;
+        }
+        if self.no_max_lateness {
+            policies.max_lateness = None;
+        }
+        policies.keep_children &= !self.no_keep_children;
+        policies.stop_on_lost &= !self.no_stop_on_lost;
+        policies.retry_lost &= !(self.no_retry_lost || self.no_stop_on_lost);
+        policies
+    }
+}
+
 fn set(field: &mut Option<prost_types::Duration>, given: Option<Duration>) {
     if let Some(given) = given {
         *field = Some(duration_to_wire(given));
@@ -94,6 +131,31 @@ mod tests {
     #[test]
     fn without_flags_a_new_trigger_has_the_defaults() {
         assert_eq!(PolicyFlags::default().of_new(), None);
+    }
+
+    #[test]
+    fn what_was_switched_on_can_be_switched_off() {
+        let second = Some(prost_types::Duration { seconds: 1, nanos: 0 });
+        let old = pb::Policies {
+            timeout: second,
+            max_lateness: second,
+            keep_children: true,
+            stop_on_lost: true,
+            retry_lost: true,
+            ..pb::Policies::default()
+        };
+        assert_eq!(ClearFlags::default().over(old.clone()), old);
+        let all = ClearFlags {
+            no_timeout: true,
+            no_keep_children: true,
+            no_stop_on_lost: true,
+            no_retry_lost: true,
+            no_max_lateness: true,
+        };
+        assert_eq!(all.over(old.clone()), pb::Policies::default());
+        // What needs the other goes with it.
+        let lost = ClearFlags { no_stop_on_lost: true, ..ClearFlags::default() }.over(old);
+        assert_eq!((lost.stop_on_lost, lost.retry_lost, lost.keep_children), (false, false, true));
     }
 
     #[test]

@@ -13,6 +13,7 @@ const NO_TOKENS: &str = "No tokens. Create one: orchestrator token create user N
 listing!(ListConstantsResponse, constants, Constant, NO_CONSTANTS, next_cursor);
 listing!(ListCredentialsResponse, credentials, Credential, NO_CREDENTIALS, next_cursor);
 listing!(ListTokensResponse, tokens, Token, NO_TOKENS);
+listing!(GetKeysResponse, keys, StoredKey, "The server has no key.");
 single!(Constant, constant, "constant": GetConstantResponse, SetConstantResponse);
 single!(Credential, credential, "credential":
     GetCredentialResponse, RevealCredentialResponse, SetCredentialResponse);
@@ -28,6 +29,22 @@ impl Row for pb::Constant {
 
     fn handle(&self) -> &str {
         &self.name
+    }
+}
+
+impl Row for pb::StoredKey {
+    const COLUMNS: &'static [Column<Self>] = &[
+        Column::new("Key", |k, _| Cell::text(&k.key_id)),
+        Column::new("Use", |k, _| match (k.writing, k.known) {
+            (true, _) => Cell::text("writes and reads"),
+            (false, true) => Cell::text("reads"),
+            (false, false) => Cell::text("MISSING on the server").alarming(),
+        }),
+        Column::new("Passwords", |k, _| Cell::number(k.password_count)),
+    ];
+
+    fn handle(&self) -> &str {
+        &self.key_id
     }
 }
 

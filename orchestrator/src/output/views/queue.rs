@@ -12,6 +12,7 @@ const NO_ELEMENTS: &str = "No such elements. Add one: orchestrator queue element
 listing!(ListQueuesResponse, queues, Queue, NO_QUEUES);
 listing!(ListElementsResponse, elements, QueueElement, NO_ELEMENTS, next_cursor);
 listing!(ClaimElementsResponse, elements, QueueElement, "There is no new element to take.");
+single!(Queue, queue, "queue": PauseQueueResponse, ResumeQueueResponse, UpdateQueueSettingsResponse);
 single!(QueueElement, element, "element": CreateElementResponse, GetElementResponse, SetElementStatusResponse);
 
 impl Row for pb::Queue {
@@ -22,7 +23,21 @@ impl Row for pb::Queue {
         Column::new("Done", |q, _| Cell::number(q.done_count)),
         Column::new("Failed", |q, _| Cell::number(q.failed_count)),
         Column::new("Abandoned", |q, _| Cell::number(q.abandoned_count)),
+        Column::new("State", |q, _| if q.paused { Cell::state("PAUSED") } else { Cell::text("") }),
         Column::wide("Attempts", |q, _| Cell::number(q.max_attempts.max(1))),
+    ];
+
+    const FACTS: &'static [Column<Self>] = &[
+        Column::new("Queue", |q, _| Cell::text(&q.queue_name)),
+        Column::new("State", |q, _| {
+            if q.paused { Cell::state("PAUSED") } else { Cell::text("open: its elements are handed out") }
+        }),
+        Column::new("New", |q, _| Cell::number(q.new_count)),
+        Column::new("In progress", |q, _| Cell::number(q.in_progress_count)),
+        Column::new("Done", |q, _| Cell::number(q.done_count)),
+        Column::new("Failed", |q, _| Cell::number(q.failed_count)),
+        Column::new("Abandoned", |q, _| Cell::number(q.abandoned_count)),
+        Column::new("Attempts", |q, _| Cell::number(q.max_attempts.max(1))),
     ];
 
     fn handle(&self) -> &str {

@@ -7,11 +7,11 @@ use clap::{Args, ValueEnum};
 use orchestrator_proto::v1 as pb;
 use prost::Message as _;
 
-use super::progress::Progress;
 use super::rows::{self, Rows};
 use crate::app::App;
 use crate::call::repeatable;
 use crate::error::{CliError, Result};
+use crate::output::Progress;
 
 /// What the server takes at most; semantics.md 5.5.
 const MOST_ELEMENTS: usize = 100_000;
@@ -47,7 +47,7 @@ pub(super) async fn import(app: &App, args: ImportArgs) -> Result {
     let count = elements.len();
     let messages = messages(&args.queue, elements);
     let reply = repeatable(async |repeat| {
-        let progress = Progress::new(count, app.printer.is_for_people());
+        let progress = Progress::new("Sending", count, app.printer.is_for_people());
         client.queues().bulk_create(tokio_stream::iter(upload(messages.clone(), repeat, progress))).await
     })
     .await?;
@@ -130,7 +130,7 @@ fn messages(queue: &str, elements: Vec<pb::NewElement>) -> Vec<pb::BulkCreateReq
 fn upload(
     mut messages: Vec<pb::BulkCreateRequest>,
     repeat: bool,
-    mut progress: Progress,
+    progress: Progress,
 ) -> impl Iterator<Item = pb::BulkCreateRequest> {
     if let Some(first) = messages.first_mut() {
         first.repeat = repeat;
@@ -158,7 +158,7 @@ mod tests {
     #[test]
     fn only_the_first_message_says_that_it_is_a_repetition() {
         let messages = messages("q", (0..600).map(|_| element(1)).collect());
-        let sent: Vec<_> = upload(messages, true, Progress::new(600, false)).collect();
+        let sent: Vec<_> = upload(messages, true, Progress::new("Sending", 600, false)).collect();
         assert_eq!(sent.iter().map(|m| m.repeat).collect::<Vec<_>>(), [true, false]);
     }
 

@@ -1,6 +1,7 @@
 //! `queue element list` and `show`.
 
 use clap::Args;
+use orchestrator_core::clock::Timestamp;
 use orchestrator_core::queue::ElementStatus;
 use orchestrator_proto::v1 as pb;
 
@@ -10,8 +11,20 @@ use crate::error::Result;
 
 #[derive(Debug, Args)]
 pub(crate) struct ListArgs {
+    #[command(flatten)]
+    filter: Filter,
+    /// Newest first.
+    #[arg(long)]
+    newest_first: bool,
+    #[command(flatten)]
+    paging: Paging,
+}
+
+/// Which elements of a queue.
+#[derive(Debug, Args)]
+pub(super) struct Filter {
     /// The queue.
-    queue: String,
+    pub(super) queue: String,
     /// Only elements of this status. May be repeated.
     #[arg(long = "status", value_name = "STATUS", value_parser = element_status)]
     statuses: Vec<ElementStatus>,
@@ -27,25 +40,26 @@ pub(crate) struct ListArgs {
     /// Not created after this time.
     #[arg(long, value_name = "TIME")]
     until: Option<Moment>,
-    /// Newest first.
-    #[arg(long)]
-    newest_first: bool,
-    #[command(flatten)]
-    paging: Paging,
+}
+
+impl Filter {
+    pub(super) fn into_request(self, now: Timestamp) -> pb::ListElementsRequest {
+        pb::ListElementsRequest {
+            queue_name: self.queue,
+            page: None,
+            reference: self.reference,
+            statuses: self.statuses.iter().map(ToString::to_string).collect(),
+            created_from: self.since.map(|at| at.resolve(now)),
+            created_to: self.until.map(|at| at.resolve(now)),
+            search: self.search,
+            newest_first: false,
+        }
+    }
 }
 
 pub(super) async fn list(app: &App, args: ListArgs) -> Result {
     let client = app.connect().await?;
-    let request = pb::ListElementsRequest {
-        queue_name: args.queue,
-        page: None,
-        reference: args.reference,
-        statuses: args.statuses.iter().map(ToString::to_string).collect(),
-        created_from: args.since.map(|at| at.resolve(app.now)),
-        created_to: args.until.map(|at| at.resolve(app.now)),
-        search: args.search,
-        newest_first: args.newest_first,
-    };
+    let request = pb::ListElementsRequest { newest_first: args.newest_first, ..args.filter.into_request(app.now) };
     let (elements, next_cursor) = pages(&args.paging, async |page| {
         let request = pb::ListElementsRequest { page: Some(page), ..request.clone() };
         let reply = client.queues().list(request).await?.into_inner();

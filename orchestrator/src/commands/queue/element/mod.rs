@@ -1,12 +1,12 @@
 //! `queue element`: single pieces of work.
 
 mod add;
+mod bulk;
 mod change;
 mod claim;
 mod export;
 mod import;
 mod list;
-mod progress;
 mod rows;
 
 use clap::Subcommand;
@@ -55,6 +55,8 @@ pub(crate) enum ElementCommand {
         #[arg(required = true)]
         elements: Vec<String>,
     },
+    /// Retries, sets or deletes every element that a filter finds.
+    Bulk(Box<bulk::BulkArgs>),
     /// Deletes an element for good.
     Delete {
         /// Its id, or any unique end or beginning of it.
@@ -74,6 +76,7 @@ pub(super) async fn run(command: ElementCommand, app: &App) -> Result {
             change::set_status(app, element, status, message, lease_token).await
         }
         ElementCommand::Retry { elements } => change::retry(app, elements).await,
+        ElementCommand::Bulk(args) => bulk::bulk(app, *args).await,
         ElementCommand::Delete { element } => change::delete(app, element).await,
     }
 }

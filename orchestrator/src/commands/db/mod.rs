@@ -1,4 +1,8 @@
-//! `db`: the database of a server, looked at and migrated without starting one.
+//! `db`: the database of a server, looked at, migrated, copied and put back without starting one.
+
+mod copies;
+
+use std::path::PathBuf;
 
 use clap::Subcommand;
 use orchestrator_db::{Db, MigrationStatus};
@@ -16,13 +20,32 @@ pub(crate) enum DbCommand {
     Migrate(ConfigFlags),
     /// Tells which migrations the database has.
     Status(ConfigFlags),
+    /// Copies an SQLite database into a new file, also while a server runs. Not the key file: keep that elsewhere.
+    Backup {
+        /// The new file.
+        file: PathBuf,
+        #[command(flatten)]
+        config: ConfigFlags,
+    },
+    /// Puts a copy in the place of an SQLite database; the server must be stopped. What was there is kept beside it.
+    Restore {
+        /// The copy.
+        file: PathBuf,
+        #[command(flatten)]
+        config: ConfigFlags,
+    },
 }
 
 pub(crate) async fn run(command: DbCommand, app: &App) -> Result {
-    let (flags, migrate) = match &command {
-        DbCommand::Migrate(flags) => (flags, true),
-        DbCommand::Status(flags) => (flags, false),
-    };
+    match command {
+        DbCommand::Migrate(flags) => migrations(app, &flags, true).await,
+        DbCommand::Status(flags) => migrations(app, &flags, false).await,
+        DbCommand::Backup { file, config } => copies::backup(app, &file, &config).await,
+        DbCommand::Restore { file, config } => copies::restore(app, &file, &config).await,
+    }
+}
+
+async fn migrations(app: &App, flags: &ConfigFlags, migrate: bool) -> Result {
     let config = Config::load(flags)?;
     let db = Db::connect(&database_options(&config)?).await.map_err(ServingError::from)?;
     let before = db.migration_status().await.map_err(ServingError::from)?;

@@ -1,5 +1,7 @@
 //! `log`: lines that robots write.
 
+mod tail;
+
 use clap::{Args, Subcommand};
 use orchestrator_core::log::LogLevel;
 use orchestrator_proto::v1 as pb;
@@ -26,11 +28,23 @@ pub(crate) enum LogCommand {
         #[command(flatten)]
         paging: Paging,
     },
-    /// Prints log lines as they are written, until Ctrl-C.
-    Tail {
-        #[command(flatten)]
-        filter: Filter,
-    },
+    /// Prints the latest log lines, oldest first, and with -f what comes after them.
+    Tail(TailArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TailArgs {
+    #[command(flatten)]
+    filter: Filter,
+    /// Go on with lines as they are written, until Ctrl-C.
+    #[arg(short, long)]
+    follow: bool,
+    /// How many lines that are there already.
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(..=1000))]
+    lines: u32,
+    /// Only lines that are not older than this time (RFC 3339, or `now`).
+    #[arg(long, value_name = "TIME")]
+    since: Option<Moment>,
 }
 
 #[derive(Debug, Args)]
@@ -66,7 +80,7 @@ pub(crate) async fn run(command: LogCommand, app: &App) -> Result {
             };
             list(app, &request, &paging).await
         }
-        LogCommand::Tail { filter } => tail(app, filter).await,
+        LogCommand::Tail(args) => tail::tail(app, args).await,
     }
 }
 
@@ -79,13 +93,4 @@ async fn list(app: &App, request: &pb::ListLogsRequest, paging: &Paging) -> Resu
     })
     .await?;
     app.printer.list(&pb::ListLogsResponse { logs, next_cursor })
-}
-
-async fn tail(app: &App, filter: Filter) -> Result {
-    let request = pb::TailLogsRequest { levels: filter.levels(), process_name: filter.process, job: filter.job };
-    let mut stream = app.connect().await?.logs().tail(request).await?.into_inner();
-    while let Some(lines) = stream.message().await? {
-        app.printer.append(&lines)?;
-    }
-    Ok(())
 }

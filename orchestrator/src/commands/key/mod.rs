@@ -1,4 +1,6 @@
-//! `key`: the file with the key that stored passwords are encrypted with.
+//! `key`: the file with the keys that stored passwords are encrypted with, and which of them is used.
+
+mod rotate;
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -20,13 +22,39 @@ pub(crate) enum KeyCommand {
         #[command(flatten)]
         config: ConfigFlags,
     },
+    /// Tells which keys the server has, and how many passwords are encrypted with each.
+    Status,
+    /// Adds a new key to the key file, with which passwords are encrypted from the next start of the server on.
+    Rotate {
+        /// The file; unless given, where the server's configuration has it.
+        file: Option<PathBuf>,
+        #[command(flatten)]
+        config: ConfigFlags,
+    },
+    /// Encrypts all stored passwords with the server's new key, while it goes on serving.
+    Reencrypt,
+    /// Takes old keys out of the key file, when no password needs them any more.
+    Prune {
+        /// The file; unless given, where the server's configuration has it.
+        file: Option<PathBuf>,
+        #[command(flatten)]
+        config: ConfigFlags,
+    },
 }
 
-pub(crate) fn run(command: KeyCommand, app: &App) -> Result {
+pub(crate) async fn run(command: KeyCommand, app: &App) -> Result {
     match command {
         KeyCommand::Generate { file: Some(file), .. } => generate(app, &file),
         KeyCommand::Generate { file: None, config } => generate(app, &Config::load(&config)?.key_file()),
+        KeyCommand::Status => rotate::status(app).await,
+        KeyCommand::Rotate { file, config } => rotate::rotate(app, &place(file, &config)?),
+        KeyCommand::Reencrypt => rotate::reencrypt(app).await,
+        KeyCommand::Prune { file, config } => rotate::prune(app, &place(file, &config)?).await,
     }
+}
+
+fn place(file: Option<PathBuf>, config: &ConfigFlags) -> Result<PathBuf> {
+    file.map_or_else(|| Ok(Config::load(config)?.key_file()), Ok)
 }
 
 fn generate(app: &App, path: &Path) -> Result {

@@ -1,5 +1,7 @@
 //! Administration of credentials. A password leaves by `Reveal` only, and the audit tells so.
 
+mod keys;
+
 use orchestrator_core::credential::Credential;
 use orchestrator_core::text::{CredentialName, Username};
 use orchestrator_db::DbError;
@@ -120,6 +122,19 @@ impl CredentialService for Credentials {
             Ok(((), Vec::new()))
         })?;
         Ok(Response::new(v1::DeleteCredentialResponse {}))
+    }
+
+    async fn get_keys(&self, _request: Request<v1::GetKeysRequest>) -> Result<Response<v1::GetKeysResponse>, Status> {
+        Ok(Response::new(keys::list(&self.scheduler).await?))
+    }
+
+    async fn reencrypt(
+        &self,
+        request: Request<v1::ReencryptRequest>,
+    ) -> Result<Response<v1::ReencryptResponse>, Status> {
+        let actor = identity(&request)?.actor();
+        let limit = convert::limit("limit", request.get_ref().limit, 100).map_err(status::decode)?;
+        Ok(Response::new(keys::reencrypt(&self.scheduler, &actor, limit).await?))
     }
 }
 

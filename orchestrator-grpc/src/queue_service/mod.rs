@@ -1,5 +1,7 @@
 //! Work data, for people and integrations.
 
+mod hold;
+
 use orchestrator_core::text::QueueName;
 use orchestrator_db::{QueueSettings, QueueSummary};
 use orchestrator_proto::convert::{self, DecodeError};
@@ -140,6 +142,34 @@ impl QueueService for Queues {
         })?;
         Ok(Response::new(v1::UpdateQueueSettingsResponse { queue: Some(queue(&summary)) }))
     }
+
+    async fn pause(&self, request: Request<v1::PauseQueueRequest>) -> Result<Response<v1::PauseQueueResponse>, Status> {
+        let (actor, name) = (identity(&request)?.actor(), name(&request.get_ref().queue_name)?);
+        let summary = hold::set_paused(&self.scheduler, &actor, name, true).await?;
+        Ok(Response::new(v1::PauseQueueResponse { queue: Some(queue(&summary)) }))
+    }
+
+    async fn resume(
+        &self,
+        request: Request<v1::ResumeQueueRequest>,
+    ) -> Result<Response<v1::ResumeQueueResponse>, Status> {
+        let (actor, name) = (identity(&request)?.actor(), name(&request.get_ref().queue_name)?);
+        let summary = hold::set_paused(&self.scheduler, &actor, name, false).await?;
+        Ok(Response::new(v1::ResumeQueueResponse { queue: Some(queue(&summary)) }))
+    }
+
+    async fn delete_queue(
+        &self,
+        request: Request<v1::DeleteQueueRequest>,
+    ) -> Result<Response<v1::DeleteQueueResponse>, Status> {
+        let actor = identity(&request)?.actor();
+        let name = name(&request.get_ref().queue_name)?;
+        Ok(Response::new(hold::delete(&self.scheduler, &actor, name).await?))
+    }
+}
+
+fn name(text: &str) -> Result<QueueName, Status> {
+    QueueName::parse(text).map_err(|error| status::decode(error.into()))
 }
 
 fn settings(message: &v1::UpdateQueueSettingsRequest) -> Result<(QueueName, QueueSettings), DecodeError> {
@@ -160,5 +190,6 @@ fn queue(queue: &QueueSummary) -> v1::Queue {
         failed_count: queue.counts.failed,
         abandoned_count: queue.counts.abandoned,
         max_attempts: queue.settings.max_attempts,
+        paused: queue.paused,
     }
 }

@@ -1,0 +1,62 @@
+//! `db backup` and `db restore`.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use orchestrator_db::{sqlite_backup, sqlite_restore};
+use serde_json::json;
+
+use crate::app::App;
+use crate::config::{Config, ConfigFlags, DatabaseUrl};
+use crate::error::{CliError, Result};
+use crate::output::printable;
+
+pub(super) async fn backup(app: &App, file: &Path, flags: &ConfigFlags) -> Result {
+    let config = Config::load(flags)?;
+    let database = sqlite(&config, "pg_dump --format=custom --file=FILE DATABASE")?;
+    sqlite_backup(&database, file).await.map_err(CliError::Backup)?;
+    let size = std::fs::metadata(file).map_err(CliError::file("look at", file))?.len();
+    app.printer.note("Keep it apart from the key file: who has both can read all passwords.");
+    let document = json!({ "file": file, "bytes": size });
+    let sentence = format!("{} is copied to {} ({} MiB).", database.display(), file.display(), size.div_ceil(1 << 20));
+    app.printer.own(&document, || file.display().to_string(), || printable(&sentence))
+}
+
+pub(super) async fn restore(app: &App, file: &Path, flags: &ConfigFlags) -> Result {
+    let config = Config::load(flags)?;
+    let database = sqlite(&config, "pg_restore --clean --dbname=DATABASE FILE")?;
+    let aside = aside(&database, &app.now.format("%Y%m%dT%H%M%SZ").to_string());
+    if database.exists() {
+        app.confirm(&format!("Put {} in the place of {}?", file.display(), database.display()))?;
+    }
+    sqlite_restore(file, &database, &aside).await.map_err(CliError::Backup)?;
+    let kept = aside.exists().then_some(&aside);
+    app.printer.note(
+        "Jobs that ran when the copy was made will be LOST or FAILED, and triggers may be due again: \
+         pause what must not run twice before workers are started.",
+    );
+    let was = kept.map(|kept| format!(" What was there is {}.", kept.display())).unwrap_or_default();
+    let sentence = format!("{} is as it was in {}.{was}", database.display(), file.display());
+    app.printer.own(
+        &json!({ "database": database, "kept": kept }),
+        || database.display().to_string(),
+        || printable(&sentence),
+    )
+}
+
+/// The file of the database; PostgreSQL has tools of its own.
+fn sqlite(config: &Config, instead: &str) -> Result<PathBuf> {
+    match config.database.url()? {
+        DatabaseUrl::Sqlite(path) => Ok(path),
+        DatabaseUrl::Postgres(_) => Err(CliError::Usage {
+            message: "the database is PostgreSQL, which is copied with its own tools".to_owned(),
+            next: Some(instead.to_owned()),
+        }),
+    }
+}
+
+fn aside(database: &Path, now: &str) -> PathBuf {
+    let mut name = OsString::from(database);
+    name.push(format!(".before-restore-{now}"));
+    PathBuf::from(name)
+}

@@ -1,0 +1,127 @@
+//! What the server knows of workers, jobs and triggers.
+
+use orchestrator_proto::v1 as pb;
+
+use super::check::Check;
+use crate::app::App;
+use crate::commands::glance::{Facts, facts};
+use crate::connection::Client;
+
+pub(super) async fn checks(app: &App, client: &Client) -> Vec<Check> {
+    match facts(app, client).await {
+        Ok(facts) => findings(&facts),
+        Err(error) => vec![Check::of_error("workers", &error)],
+    }
+}
+
+fn findings(facts: &Facts) -> Vec<Check> {
+    let mut checks = workers(facts);
+    checks.push(lost(facts));
+    checks.push(failing(facts));
+    checks.push(overdue(facts));
+    checks
+}
+
+fn workers(facts: &Facts) -> Vec<Check> {
+    const NAME: &str = "workers";
+    let of = |state: &str| {
+        let names = facts.workers.iter().filter(|worker| worker.state == state).map(|worker| worker.name.as_str());
+        names.collect::<Vec<_>>()
+    };
+    let (up, lost, all) = (of("UP"), of("LOST"), facts.workers.len());
+    let state = if all == 0 {
+        Check::bad(NAME, "there is none: nothing can run", "orchestrator worker enroll NAME")
+    } else if !lost.is_empty() {
+        let fix = "is its machine up, and the agent running? If it is gone for good: orchestrator worker remove NAME";
+        Check::bad(NAME, format!("{} of {all} lost: {}", lost.len(), lost.join(", ")), fix)
+    } else if up.is_empty() {
+        Check::bad(NAME, format!("none of {all} takes jobs"), "start one, or: orchestrator worker resume NAME")
+    } else {
+        Check::good(NAME, format!("{} of {all} up", up.len()))
+    };
+    let mut checks = vec![state];
+    let differs = |worker: &&pb::Worker| worker.state != "STOPPED" && worker.version != facts.status.version;
+    let other: Vec<String> =
+        facts.workers.iter().filter(differs).map(|worker| format!("{} ({})", worker.name, worker.version)).collect();
+    if !other.is_empty() {
+        let finding = format!("not of the server's version {}: {}", facts.status.version, other.join(", "));
+        checks.push(Check::odd(
+            "versions of workers",
+            finding,
+            "replace orchestrator-worker there; see: orchestrator upgrade",
+        ));
+    }
+    checks
+}
+
+fn lost(facts: &Facts) -> Check {
+    const NAME: &str = "lost jobs";
+    match facts.lost.first() {
+        None => Check::good(NAME, "none"),
+        Some(job) => {
+            let finding = format!(
+                "{}: their robots may still run, nothing else of their triggers starts",
+                facts.status.jobs_lost
+            );
+            Check::bad(
+                NAME,
+                finding,
+                format!("see docs/operating.md, LOST jobs; the first: orchestrator job show {}", job.id),
+            )
+        }
+    }
+}
+
+fn failing(facts: &Facts) -> Check {
+    const NAME: &str = "failing triggers";
+    match facts.failed.first() {
+        None => Check::good(NAME, "none"),
+        Some(trigger) => {
+            let fix = format!("orchestrator trigger show \"{}\"; then: orchestrator trigger enable", trigger.name);
+            Check::odd(NAME, format!("{} are held after failures", facts.status.triggers_failed), fix)
+        }
+    }
+}
+
+fn overdue(facts: &Facts) -> Check {
+    const NAME: &str = "overdue triggers";
+    match facts.overdue.first() {
+        _ if facts.status.triggers_overdue == 0 => Check::good(NAME, "none"),
+        Some(trigger) => {
+            let fix = format!("orchestrator trigger show \"{}\" tells why it waits", trigger.name);
+            Check::odd(NAME, format!("{} were due and wait", facts.status.triggers_overdue), fix)
+        }
+        None => Check::odd(NAME, format!("{} were due and wait", facts.status.triggers_overdue), "orchestrator status"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::check::Outcome;
+    use super::*;
+
+    fn worker(name: &str, state: &str) -> pb::Worker {
+        pb::Worker { name: name.to_owned(), state: state.to_owned(), version: "1".to_owned(), ..pb::Worker::default() }
+    }
+
+    fn outcome(workers: Vec<pb::Worker>) -> Outcome {
+        let status = pb::GetStatusResponse { version: "1".to_owned(), ..pb::GetStatusResponse::default() };
+        super::workers(&Facts { status, workers, ..Facts::default() })[0].outcome
+    }
+
+    #[test]
+    fn a_fleet_that_can_run_nothing_is_wrong() {
+        assert_eq!(outcome(vec![]), Outcome::Bad);
+        assert_eq!(outcome(vec![worker("a", "UP")]), Outcome::Good);
+        assert_eq!(outcome(vec![worker("a", "UP"), worker("b", "LOST")]), Outcome::Bad);
+        assert_eq!(outcome(vec![worker("a", "DRAINING"), worker("b", "STOPPED")]), Outcome::Bad);
+    }
+
+    #[test]
+    fn a_worker_of_another_version_is_named() {
+        let workers = vec![worker("a", "UP"), worker("b", "STOPPED")];
+        let status = pb::GetStatusResponse { version: "2".to_owned(), ..pb::GetStatusResponse::default() };
+        let checks = super::workers(&Facts { status, workers, ..Facts::default() });
+        assert!(checks[1].finding.ends_with(": a (1)"), "{}", checks[1].finding);
+    }
+}

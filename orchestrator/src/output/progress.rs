@@ -1,0 +1,48 @@
+//! How far long work is: a bar on standard error, on a terminal only.
+
+use std::io::IsTerminal as _;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// A count that grows to a total. Gone from the screen when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Progress(ProgressBar);
+
+impl Progress {
+    /// `verb` says what happens, such as `Sending`. Nobody but people on a terminal sees it.
+    pub(crate) fn new(verb: &'static str, total: usize, for_people: bool) -> Self {
+        let visible = for_people && std::io::stderr().is_terminal() && total > 0;
+        let target = if visible { ProgressDrawTarget::stderr_with_hz(10) } else { ProgressDrawTarget::hidden() };
+        let bar = ProgressBar::with_draw_target(u64::try_from(total).ok(), target).with_message(verb);
+        let form = "{msg} {bar:30} {human_pos} of {human_len}, {per_sec}, {eta} left";
+        Self(bar.with_style(ProgressStyle::with_template(form).unwrap_or_else(|_| ProgressStyle::default_bar())))
+    }
+
+    /// So many more are done.
+    pub(crate) fn add(&self, count: usize) {
+        self.0.inc(u64::try_from(count).unwrap_or_default());
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_count_is_kept_and_its_form_is_valid() {
+        let progress = Progress::new("Sending", 10, false);
+        progress.add(3);
+        progress.add(4);
+        assert_eq!(progress.0.position(), 7);
+        assert!(progress.0.is_hidden());
+        assert!(
+            ProgressStyle::with_template("{msg} {bar:30} {human_pos} of {human_len}, {per_sec}, {eta} left").is_ok()
+        );
+    }
+}

@@ -1,0 +1,145 @@
+// What holds for every page, whoever drew it: the tabs are the list.
+
+import assert from "node:assert/strict";
+import { mkdirSync } from "node:fs";
+import path from "node:path";
+import { after, before, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { Visitor } from "./visitor.mjs";
+import { World } from "./world.mjs";
+
+// Screenshots for the documentation are taken when it is asked for: SCREENSHOTS=1 npm test
+const SHOTS = process.env.SCREENSHOTS
+  ? path.join(path.dirname(fileURLToPath(import.meta.url)), "../../docs/screenshots")
+  : undefined;
+
+const WIDTHS = [360, 1280, 2560];
+// Compressed, everything that the first page load fetches.
+const LIGHT_ENOUGH = 150_000;
+
+let world, visitor, tabs;
+
+before(async () => {
+  world = await World.start();
+  await busy(world);
+  visitor = await Visitor.of(world);
+  await visitor.signIn(world.firstLink);
+  tabs = await visitor.tabs();
+});
+
+after(async () => {
+  await visitor?.close();
+  await world?.stop();
+});
+
+/** Something of everything, so that no page is empty; names and texts of robots that would break a careless page. */
+async function busy(world) {
+  await world.cli("constant", "set", "Error Email", "robots@example.org");
+  await world.rpc("CredentialService/Set", { name: "SAP", username: "robot", password: "hunter2" });
+  await world.cli("queue", "element", "add", "demo", "--reference", "<b>bold</b>", "--data", '{"note": "</script><script>alert(1)</script>"}');
+  const [id] = (await world.cli("queue", "element", "list", "demo", "--limit", "1", "-o", "name")).split("\n");
+  await world.cli("queue", "element", "set-status", id, "failed", "--message", "no such customer");
+  await world.cli("trigger", "create", "single", "fails", "--process", "Fails", "--path", "/does/not/exist.py", "--paused");
+  await world.cli("trigger", "run", "fails");
+}
+
+test("the first page load is light", async () => {
+  const fresh = await Visitor.of(world);
+  const session = await fresh.context.newCDPSession(fresh.page);
+  await session.send("Network.enable");
+  let bytes = 0;
+  session.on("Network.loadingFinished", (event) => (bytes += event.encodedDataLength));
+  await fresh.context.addCookies(await visitor.context.cookies());
+  await fresh.open("/");
+  await fresh.close();
+  assert.ok(bytes > 1000 && bytes < LIGHT_ENOUGH, `${bytes} bytes`);
+});
+
+test("there are tabs, and each opens", async () => {
+  assert.ok(tabs.length >= 2, `tabs: ${tabs}`);
+  for (const tab of tabs) {
+    const response = await visitor.page.goto(tab);
+    assert.equal(response.status(), 200, tab);
+    assert.equal(await visitor.page.locator('nav.tabs a[aria-current="page"]').getAttribute("href"), tab);
+    assert.equal(await visitor.page.locator("h1").count(), 1, `${tab} has one heading`);
+  }
+  await visitor.isUntroubled();
+});
+
+for (const theme of ["light", "dark"]) {
+  test(`every page is accessible and fits, ${theme}`, async () => {
+    await visitor.wears(theme);
+    for (const tab of tabs) {
+      for (const width of WIDTHS) {
+        await visitor.page.setViewportSize({ width, height: 800 });
+        await visitor.open(tab);
+        await visitor.fits(`${tab} at ${width} px, ${theme}`);
+        // Colours and names are the same at every width.
+        if (width === 1280) {
+          assert.equal(await visitor.page.locator("html").getAttribute("data-theme"), theme);
+          await visitor.isAccessible(`${tab}, ${theme}`);
+          await shoot(tab, theme);
+        }
+      }
+    }
+    await visitor.page.setViewportSize({ width: 1280, height: 800 });
+    await visitor.isUntroubled();
+  });
+}
+
+async function shoot(tab, theme) {
+  if (!SHOTS) {
+    return;
+  }
+  mkdirSync(SHOTS, { recursive: true });
+  const name = tab === "/" ? "overview" : tab.slice(1).replaceAll("/", "-");
+  const file = path.join(SHOTS, theme === "light" ? `${name}.png` : `${name}-dark.png`);
+  await visitor.page.screenshot({ path: file });
+}
+
+test("keys lead to every page, and ? tells which", async () => {
+  for (const tab of tabs) {
+    await visitor.open("/");
+    const key = await visitor.page.locator(`nav.tabs a[href="${tab}"]`).getAttribute("data-key");
+    await visitor.page.keyboard.press("g");
+    await visitor.page.keyboard.press(key);
+    await visitor.page.waitForURL((url) => url.pathname === tab);
+  }
+  await visitor.page.keyboard.press("?");
+  await visitor.page.locator("dialog#help[open]").waitFor();
+  await visitor.page.keyboard.press("Escape");
+  await visitor.page.locator("dialog#help[open]").waitFor({ state: "detached" });
+  await visitor.isUntroubled();
+});
+
+test("what robots write is text, never page", async () => {
+  for (const tab of tabs) {
+    await visitor.open(tab);
+    assert.equal(await visitor.page.locator("main b", { hasText: /^bold$/ }).count(), 0, tab);
+  }
+  await visitor.isUntroubled();
+});
+
+test("whoever is not signed in is sent to sign in and comes back", async () => {
+  const stranger = await Visitor.of(world);
+  for (const tab of tabs) {
+    await stranger.page.goto(tab);
+    const url = new URL(stranger.page.url());
+    assert.equal(url.pathname, "/login", tab);
+    if (tab !== "/") {
+      assert.equal(url.searchParams.get("next"), tab);
+    }
+  }
+  await stranger.isAccessible("the sign-in page");
+  await stranger.isUntroubled();
+  await stranger.close();
+});
+
+test("a restart of the server shows a banner, which goes by itself", async () => {
+  await visitor.open("/");
+  visitor.expects(/net::ERR_/, /Failed to load resource/, /fetch/i);
+  await world.stopServer();
+  await visitor.page.locator("#lost").waitFor({ state: "visible" });
+  await world.restartServer();
+  await visitor.page.locator("#lost").waitFor({ state: "hidden", timeout: 20_000 });
+});

@@ -1,0 +1,57 @@
+//! From one key to the next, with passwords that stay readable all the time.
+
+use orchestrator_tests::{Database, World, on};
+
+async fn password(world: &World) -> String {
+    let reveal = ["credential", "get", "erp", "--reveal", "-o", "json"];
+    world.cli(&reveal).await.ok().json()["password"].as_str().unwrap_or("?").to_owned()
+}
+
+/// `writing? known? passwords` of each key.
+async fn keys(world: &World) -> Vec<(bool, bool, String)> {
+    let keys = world.cli(&["key", "status", "-o", "json"]).await.ok().json();
+    let flag = |value: &serde_json::Value| value.as_bool().unwrap_or_default();
+    keys["keys"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|key| {
+            (flag(&key["writing"]), flag(&key["known"]), key["passwordCount"].as_str().unwrap_or("?").to_owned())
+        })
+        .collect()
+}
+
+async fn rotation(world: &World) -> anyhow::Result<()> {
+    let file = world.stage().path("orchestrator.key").to_string_lossy().into_owned();
+    let set = ["credential", "set", "erp", "--username", "robot"];
+    world.cli_with(&set, "hunter2", &[]).await.ok();
+    world.cli(&["key", "prune", &file, "--yes"]).await.ok();
+    world.cli(&["key", "rotate", &file]).await.refused(2, &["[NEEDS_YES]"]);
+    world.cli(&["key", "rotate", &file, "--yes"]).await.ok();
+    // The server does not know it yet, and says so before anything is lost.
+    world.cli(&["key", "prune", &file, "--yes"]).await.refused(2, &["restart the server"]);
+    world.server().stop().await;
+    world.server().start().await;
+    assert_eq!(password(world).await, "hunter2");
+    assert_eq!(keys(world).await, [(true, true, "0".to_owned()), (false, true, "1".to_owned())]);
+    world.cli(&["key", "prune", &file, "--yes"]).await.refused(2, &["orchestrator key reencrypt"]);
+    let done = world.cli(&["key", "reencrypt", "-o", "json"]).await.ok().json();
+    assert_eq!((&done["reencryptedCount"], &done["remainingCount"]), (&"1".into(), &"0".into()));
+    assert_eq!(password(world).await, "hunter2");
+    world.cli(&["key", "prune", &file, "--yes"]).await.ok();
+    world.server().stop().await;
+    world.server().start().await;
+    assert_eq!(password(world).await, "hunter2");
+    assert_eq!(keys(world).await, [(true, true, "1".to_owned())]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn passwords_stay_readable_from_one_key_to_the_next_on_sqlite() {
+    on(Database::Sqlite, rotation).await;
+}
+
+#[tokio::test]
+async fn passwords_stay_readable_from_one_key_to_the_next_on_postgres() {
+    on(Database::Postgres, rotation).await;
+}
