@@ -6,7 +6,8 @@ use prost::Message as _;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo:rerun-if-changed=orchestrator");
-    let names = ["admin", "common", "constant", "credential", "job", "log", "queue", "robot", "trigger", "worker"];
+    let names =
+        ["admin", "common", "constant", "credential", "job", "log", "queue", "robot", "trigger", "user", "worker"];
     let files: Vec<String> = names.iter().map(|name| format!("orchestrator/v1/{name}.proto")).collect();
     let descriptors = protox::compile(&files, ["."])?;
     let out = PathBuf::from(std::env::var("OUT_DIR")?);

@@ -90,6 +90,14 @@ typed_id!(
     TokenId, "token_id"
 );
 typed_id!(
+    /// A person who signs in.
+    UserId, "user_id"
+);
+typed_id!(
+    /// What a browser got when its user signed in (the row, not the secret).
+    SignInId, "session_id"
+);
+typed_id!(
     /// One registration of a worker agent; a new one ends what the old one had.
     SessionId, "session_id"
 );

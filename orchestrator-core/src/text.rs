@@ -221,6 +221,27 @@ name_type!(
     ActorName, "name", 100
 );
 
+name_type!(
+    /// The name a person signs in with. Case does not tell two apart.
+    UserName, "name", 100
+);
+name_type!(
+    /// What a person is called.
+    DisplayName, "display_name", 100
+);
+
+impl UserName {
+    /// The name without its case, by which a user is found.
+    pub fn key(&self) -> String {
+        Self::key_of(&self.0)
+    }
+
+    /// The same of a name as someone typed it.
+    pub fn key_of(text: &str) -> String {
+        text.trim().to_lowercase()
+    }
+}
+
 body_type!(
     /// What a queue element carries.
     ElementData, "data", default 2000

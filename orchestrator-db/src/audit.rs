@@ -11,8 +11,9 @@ use uuid::Uuid;
 
 use crate::dialect::{Sql, sql};
 use crate::error::{Corrupt, DbError, Readable, RowAddress};
-use crate::page::PageRequest;
-use crate::rows::{execute, fetch};
+use crate::lists::{containing, earliest, latest, time_text};
+use crate::page::{PageRequest, cursor};
+use crate::rows::{execute, fetch, fetch_plain};
 use crate::tx::Tx;
 
 /// Something that was done. No secret is ever part of it.
@@ -53,16 +54,29 @@ pub struct AuditEntry {
     pub after: Option<Value>,
 }
 
-/// Which rows are listed. Everything that is set must fit exactly.
+/// Which rows are listed. Everything that is set must fit.
 #[derive(Debug, Clone, Default)]
 pub struct AuditFilter {
-    /// The name of who did it.
+    /// Exactly the name of who did it.
     pub actor: Option<String>,
-    /// What was done; a part up to a dot fits all of it: `trigger` fits `trigger.create`.
+    /// Exactly what was done; a part up to a dot fits all of it: `trigger` fits `trigger.create`.
     pub action: Option<String>,
-    /// The name or id of what it was done to.
+    /// Exactly the name or id of what it was done to.
     pub subject: Option<String>,
+    /// At this instant or later.
+    pub since: Option<Timestamp>,
+    /// Before this instant.
+    pub until: Option<Timestamp>,
+    /// Part of the names or of the documents, whatever the case of letters; not a pattern. A page looks at
+    /// [`SEARCHED_ROWS`] rows at most, so it may be empty and yet have a next one.
+    pub search: Option<String>,
 }
+
+/// How many rows one page of a search looks at.
+pub const SEARCHED_ROWS: u32 = 50_000;
+
+/// Rows older than this may be pruned: what the triggers of the table go by.
+const PRUNED_BEFORE: &str = "audit_pruned_before";
 
 macro_rules! audit_columns {
     () => {
@@ -79,14 +93,31 @@ const AUDIT_INSERT: Sql = sql!["INSERT INTO audit (" [columns audit_columns] ")
 macro_rules! list_text {
     ($scope:literal) => {
         sql!["SELECT " [columns audit_columns] " FROM audit
-         WHERE " $scope " AND id < $1 AND ($2 = '' OR actor = $2) AND ($3 = '' OR subject = $3)
-             AND ($4 = '' OR action = $4 OR substr(action, 1, length($4) + 1) = $4 || '.')
-         ORDER BY id DESC LIMIT $5"]
+         WHERE " $scope " AND (at, id) < ($1, $5) AND (at, id) >= ($6, $7) AND ($2 = '' OR actor = $2)
+             AND ($3 = '' OR subject = $3) AND ($4 = '' OR action = $4 OR substr(action, 1, length($4) + 1) = $4 || '.')
+             AND ($8 = '%%' OR actor" [like "$8"] " OR action" [like "$8"] " OR subject" [like "$8"] "
+                 OR CAST(before AS TEXT)" [like "$8"] " OR CAST(after AS TEXT)" [like "$8"] ")
+         ORDER BY at DESC, id DESC LIMIT $9"]
     };
 }
 const OF_SUBJECT: Sql = list_text!("subject = $3");
 const OF_ACTOR: Sql = list_text!("actor = $2");
 const ALL: Sql = list_text!("TRUE");
+
+/// Where a search stops looking.
+macro_rules! window_text {
+    ($scope:literal) => {
+        sql!["SELECT at, id FROM audit WHERE " $scope " AND (at, id) < ($1, $2) AND (at, id) >= ($3, $4)
+         ORDER BY at DESC, id DESC LIMIT 1 OFFSET $5"]
+    };
+}
+const WINDOW_OF_NAME: [Sql; 2] = [window_text!("subject = $6"), window_text!("actor = $6")];
+const WINDOW_OF_ALL: Sql = window_text!("TRUE");
+
+const AUDIT_PRUNE: Sql = sql!["DELETE FROM audit WHERE id" [in_open] "SELECT id FROM audit WHERE at < $1 ORDER BY at, id LIMIT $2" [in_close]];
+
+/// What a page goes on after.
+type Key = (DateTime<Utc>, Uuid);
 
 #[derive(Debug, sqlx::FromRow)]
 struct StoredRow {
@@ -133,16 +164,51 @@ impl Tx {
         filter: &AuditFilter,
         page: &PageRequest,
     ) -> Result<(Readable<AuditEntry>, Option<String>), DbError> {
-        let before = page.after::<Uuid>()?.unwrap_or_else(Uuid::max);
+        let until = (filter.until.unwrap_or_else(latest), Uuid::nil());
+        let end = if filter.until.is_some() { until } else { (until.0, Uuid::max()) };
+        let before = page.after::<Key>()?.map_or(end, |after| after.min(end));
+        let since = (filter.since.unwrap_or_else(earliest), Uuid::nil());
+        let window = if filter.search.is_some() { self.audit_window(filter, before, since).await? } else { None };
+        let least = window.unwrap_or(since);
         let mut rows = fetch!(self, "audit_list", filter.text(), table "audit" key "id" as StoredRow, [
-            before,
+            before.0,
             filter.actor.as_deref().unwrap_or_default(),
             filter.subject.as_deref().unwrap_or_default(),
             filter.action.as_deref().unwrap_or_default(),
+            before.1,
+            least.0,
+            least.1,
+            containing(filter.search.as_deref().unwrap_or_default()),
             page.fetch(),
         ])?;
-        let next = page.cut(&mut rows, |row| row.id);
+        let next = page.cut(&mut rows, |row| (row.at, row.id)).or_else(|| window.as_ref().map(cursor));
         Ok((Readable::collect(rows.into_iter().map(|row| row.and_then(AuditEntry::try_from))), next))
+    }
+
+    /// The last row that a search from `before` on looks at, when there are more.
+    async fn audit_window(&mut self, filter: &AuditFilter, before: Key, since: Key) -> Result<Option<Key>, DbError> {
+        let offset = i64::from(SEARCHED_ROWS) - 1;
+        let of_name = match (&filter.subject, &filter.actor) {
+            (Some(subject), _) => Some((WINDOW_OF_NAME[0], subject)),
+            (None, Some(actor)) => Some((WINDOW_OF_NAME[1], actor)),
+            (None, None) => None,
+        };
+        let mut rows = match of_name {
+            Some((text, name)) => fetch_plain!(self, "audit_window", text, as Key, [
+                before.0, before.1, since.0, since.1, offset, name
+            ])?,
+            None => fetch_plain!(self, "audit_window", WINDOW_OF_ALL, as Key, [
+                before.0, before.1, since.0, since.1, offset
+            ])?,
+        };
+        Ok(rows.pop())
+    }
+
+    /// Removes the oldest rows before an instant, at most `most` of them; how many. The instant is kept as a setting, and
+    /// the table gives away nothing younger.
+    pub async fn audit_prune(&mut self, before: Timestamp, most: u32, now: Timestamp) -> Result<u64, DbError> {
+        self.setting_set(PRUNED_BEFORE, &time_text(before), now).await?;
+        execute!(self, "audit_prune", AUDIT_PRUNE, [before, i64::from(most)])
     }
 }
 
@@ -176,4 +242,13 @@ impl TryFrom<StoredRow> for AuditEntry {
 }
 
 #[cfg(test)]
-crate::statements::statements![AUDIT_INSERT, OF_SUBJECT, OF_ACTOR, ALL];
+crate::statements::statements![
+    AUDIT_INSERT,
+    OF_SUBJECT,
+    OF_ACTOR,
+    ALL,
+    WINDOW_OF_NAME[0],
+    WINDOW_OF_NAME[1],
+    WINDOW_OF_ALL,
+    AUDIT_PRUNE
+];

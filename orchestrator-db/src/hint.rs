@@ -37,7 +37,7 @@ pub enum Hint {
     },
     /// Log lines were written.
     Logs,
-    /// A token was revoked.
+    /// A token was revoked, or sessions of browsers were ended.
     Tokens,
 }
 

@@ -5,6 +5,7 @@
 
 mod audit;
 mod backup;
+mod browser;
 mod clock;
 mod connect;
 mod constant;
@@ -29,10 +30,12 @@ mod statements;
 mod token;
 mod trigger;
 mod tx;
+mod user;
 mod worker;
 
-pub use audit::{AuditEntry, AuditFilter, AuditRow};
+pub use audit::{AuditEntry, AuditFilter, AuditRow, SEARCHED_ROWS};
 pub use backup::{BackupError, sqlite_backup, sqlite_restore};
+pub use browser::{BrowserSession, NewBrowserSession, NewSignInLink};
 pub use connect::{ConnectError, Db, DbOptions, MigrationStatus};
 pub use decision::{Decision, DecisionKind};
 pub use dialect::Dialect;
@@ -55,4 +58,5 @@ pub use trigger::{
     OVERDUE_AFTER, StoredNextRun, StoredTrigger, TriggerCounts, TriggerFilter, TriggerProgress, TriggerSort,
 };
 pub use tx::Tx;
+pub use user::{NewUser, StoredUser};
 pub use worker::{LockedLoads, NewSession, StoredWorker, WorkerLoad, WorkerStanding};

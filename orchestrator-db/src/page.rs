@@ -86,7 +86,8 @@ impl Key for (DateTime<Utc>, Uuid) {
     }
 }
 
-fn cursor<K: Serialize>(key: &K) -> String {
+/// The text of a key.
+pub(crate) fn cursor<K: Serialize>(key: &K) -> String {
     let json = serde_json::to_vec(key).unwrap_or_default();
     json.iter().fold(String::with_capacity(json.len() * 2), |mut hex, byte| {
         // Writing to a string cannot fail.

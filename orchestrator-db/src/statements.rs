@@ -24,6 +24,7 @@ pub(crate) use statements;
 
 const ROOTS: &[&Statements] = &[
     &crate::audit::STATEMENTS,
+    &crate::browser::STATEMENTS,
     &crate::constant::STATEMENTS,
     &crate::credential::STATEMENTS,
     &crate::decision::STATEMENTS,
@@ -35,6 +36,7 @@ const ROOTS: &[&Statements] = &[
     &crate::setting::STATEMENTS,
     &crate::token::STATEMENTS,
     &crate::trigger::STATEMENTS,
+    &crate::user::STATEMENTS,
     &crate::worker::STATEMENTS,
 ];
 

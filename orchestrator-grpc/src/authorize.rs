@@ -18,6 +18,8 @@ pub enum Rule {
     Authenticated,
     /// Users of this role or a higher one.
     User(Role),
+    /// Users about themselves, and administrators about everyone: the method decides.
+    Oneself,
     /// Worker agents.
     Worker,
     /// A running job, through its worker; operators, as a development job.
@@ -112,6 +114,13 @@ pub const TABLE: &[(&str, Methods)] = &[
             ("DrainWorker", OPERATOR),
             ("ResumeWorker", OPERATOR),
             ("RemoveWorker", ADMIN),
+            ("CreateUser", ADMIN),
+            ("ListUsers", ADMIN),
+            ("UpdateUser", ADMIN),
+            ("SetPassword", Rule::Oneself),
+            ("CreateSignInLink", ADMIN),
+            ("ListSessions", Rule::Oneself),
+            ("EndSessions", Rule::Oneself),
         ],
     ),
     (
@@ -166,12 +175,13 @@ pub fn rule(path: &str) -> Option<Rule> {
 pub fn permit(rule: Rule, caller: &Identity) -> Result<(), Status> {
     match (rule, caller) {
         (Rule::Anyone | Rule::Authenticated, _)
+        | (Rule::Oneself, Identity::User(_))
         | (Rule::Worker, Identity::Worker(_))
         | (Rule::Job | Rule::JobOrAdmin, Identity::Job(_)) => Ok(()),
         (Rule::Job, Identity::User(user)) => at_least(Role::Operator, user.role),
         (Rule::JobOrAdmin, Identity::User(user)) => at_least(Role::Admin, user.role),
         (Rule::User(needed), Identity::User(user)) => at_least(needed, user.role),
-        (Rule::User(_), Identity::Worker(_) | Identity::Job(_)) => Err(wrong_caller("users", caller)),
+        (Rule::User(_) | Rule::Oneself, Identity::Worker(_) | Identity::Job(_)) => Err(wrong_caller("users", caller)),
         (Rule::Worker, Identity::User(_) | Identity::Job(_)) => Err(wrong_caller("workers", caller)),
         (Rule::Job | Rule::JobOrAdmin, Identity::Worker(_)) => {
             Err(wrong_caller("running jobs (a worker's token with the token of a job that it holds)", caller))
@@ -183,9 +193,16 @@ fn at_least(needed: Role, role: Role) -> Result<(), Status> {
     if role >= needed {
         return Ok(());
     }
-    let message = format!("this needs the role {needed}; the token's role is {role}");
-    let refusal = Refusal::new(Code::PermissionDenied, reason::ROLE_TOO_LOW, message);
-    Err(refusal.with("needed", &needed).with("role", &role).status())
+    Err(role_too_low(needed, role))
+}
+
+/// Refuses a user whose role may not do this.
+pub(crate) fn role_too_low(needed: Role, role: Role) -> Status {
+    let message = format!("this needs the role {needed}; the caller's role is {role}");
+    Refusal::new(Code::PermissionDenied, reason::ROLE_TOO_LOW, message)
+        .with("needed", &needed)
+        .with("role", &role)
+        .status()
 }
 
 fn wrong_caller(needed: &str, caller: &Identity) -> Status {
@@ -244,6 +261,9 @@ mod tests {
             "/orchestrator.v1.AdminService/CreateToken",
             "/orchestrator.v1.AdminService/ListTokens",
             "/orchestrator.v1.AdminService/ListAudit",
+            "/orchestrator.v1.AdminService/CreateUser",
+            "/orchestrator.v1.AdminService/UpdateUser",
+            "/orchestrator.v1.AdminService/CreateSignInLink",
             "/orchestrator.v1.AdminService/RemoveWorker",
             "/orchestrator.v1.TriggerService/Create",
         ] {

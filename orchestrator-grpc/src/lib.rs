@@ -7,6 +7,7 @@
 //! * a refusal carries a stable code ([`status::reason`]), and nothing of the server's inside leaves it;
 //! * no open stream and no slow peer keeps the server from stopping in time.
 
+pub mod accounts;
 mod admin_service;
 mod audit;
 pub mod auth;

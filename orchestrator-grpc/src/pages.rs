@@ -7,6 +7,7 @@ use std::sync::Arc;
 use chrono_tz::Tz;
 use orchestrator_core::clock::Clock;
 
+use crate::accounts::Accounts;
 use crate::in_process::InProcess;
 use crate::ticks::Ticks;
 
@@ -15,6 +16,8 @@ use crate::ticks::Ticks;
 pub struct Inside {
     /// The services.
     pub calls: InProcess,
+    /// Signs people in and out.
+    pub accounts: Accounts,
     /// Word of changes.
     pub ticks: Ticks,
     /// Where `now` comes from.

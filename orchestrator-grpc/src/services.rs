@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 use tonic_health::pb::health_server::HealthServer;
 
+use crate::accounts::Accounts;
 use crate::admin_service::Admin;
 use crate::constant_service::Constants;
 use crate::credential_service::Credentials;
@@ -37,6 +38,8 @@ pub struct Services {
     pub scheduler: Scheduler,
     /// Where `now` comes from.
     pub clock: Arc<dyn Clock>,
+    /// Signs people in.
+    pub accounts: Accounts,
     /// Pages of the administrators.
     pub pages: Option<Pages>,
 }
@@ -67,7 +70,7 @@ impl Services {
         let logs = LogServiceServer::new(Logs::new(self.scheduler.clone()));
         let constants = ConstantServiceServer::new(Constants::new(self.scheduler.clone()));
         let credentials = CredentialServiceServer::new(Credentials::new(self.scheduler.clone()));
-        let admin = AdminServiceServer::new(Admin::new(self.scheduler.clone()));
+        let admin = AdminServiceServer::new(Admin::new(self.scheduler.clone(), self.accounts));
         let robots = RobotServiceServer::new(Robots::new(self.scheduler.clone()));
         let workers = WorkerServiceServer::new(Workers::new(self.scheduler, stop));
         Ok(Routes::new(HealthServer::new(health))

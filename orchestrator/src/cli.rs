@@ -6,6 +6,7 @@ mod reference;
 use clap::{ArgAction, Args, Parser, Subcommand};
 
 use crate::commands::{
+    audit::AuditCommand,
     browse::UiArgs,
     completion::Shell,
     constant::ConstantCommand,
@@ -24,6 +25,7 @@ use crate::commands::{
     server::ServerCommand,
     token::TokenCommand,
     trigger::TriggerCommand,
+    user::UserCommand,
     worker::WorkerCommand,
 };
 use crate::connection::ConnectionFlags;
@@ -102,7 +104,13 @@ pub(crate) enum Command {
     /// Workers: the agents on robot machines.
     #[command(subcommand, alias = "scheduler")]
     Worker(WorkerCommand),
-    /// Tokens, with which people, scripts and workers sign in.
+    /// Users: people who sign in to the pages.
+    #[command(subcommand)]
+    User(UserCommand),
+    /// The audit trail: who did what.
+    #[command(subcommand)]
+    Audit(AuditCommand),
+    /// Tokens, with which commands, scripts and workers sign in.
     #[command(subcommand)]
     Token(TokenCommand),
     /// The key that stored passwords are encrypted with.

@@ -149,6 +149,7 @@ type Service = InterceptedService<Channel, Bearer>;
 #[derive(Debug, Clone)]
 pub(crate) struct Client {
     service: Service,
+    url: String,
 }
 
 macro_rules! services {
@@ -173,6 +174,11 @@ services!(
 );
 
 impl Client {
+    /// The server's address, as it was given.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
     /// Finds the server, connects and keeps the token for every call.
     pub(crate) async fn connect(flags: &ConnectionFlags) -> Result<Self> {
         Self::connect_with(flags, ANSWER_TIMEOUT).await
@@ -202,7 +208,7 @@ impl Client {
         let bearer = Bearer::new(&target.token)?;
         let endpoint = endpoint(&target.url, target.ca_cert.as_deref())?.timeout(answer_timeout);
         let channel = endpoint.connect().await.map_err(|error| unreachable(&target.url, &error))?;
-        Ok(Self { service: InterceptedService::new(channel, bearer) })
+        Ok(Self { service: InterceptedService::new(channel, bearer), url: target.url })
     }
 }
 

@@ -7,7 +7,7 @@
 //!
 //! Invariants:
 //!
-//! - No type here that holds a secret prints it: [`Plaintext`], [`Key`], [`KeyRing`] and [`ApiToken`] have a `Debug` without
+//! - No type here that holds a secret prints it: [`Plaintext`], [`Key`], [`KeyRing`], [`ApiToken`] and the like have a `Debug` without
 //!   content, no `Display`, and nothing of serde. To see a secret is to write `expose`, which is easy to search for.
 //! - No error here carries any part of a secret, nor of text that might be one (a password stored by accident where a
 //!   ciphertext belongs).
@@ -43,13 +43,19 @@
 mod cipher;
 mod key;
 mod key_file;
+mod password;
 mod plaintext;
 mod random;
+mod sign_in;
 mod token;
 
 pub use cipher::{Ciphertext, DecryptError, EncryptError, Location, MalformedCiphertext};
 pub use key::{Key, KeyId, KeyIdError, KeyRing, KeyRingError, MAX_KEY_ID_LENGTH};
 pub use key_file::{KeyFileError, KeyLineProblem};
+pub use password::{
+    HashPasswordError, LEAST_PASSWORD_CHARACTERS, MOST_PASSWORD_CHARACTERS, NewPassword, PasswordHash, PasswordRefused,
+};
 pub use plaintext::{MAX_PASSWORD_BYTES, PasswordTooLong, Plaintext};
 pub use random::RandomError;
+pub use sign_in::SignInSecret;
 pub use token::{ApiToken, ParseTokenError, TokenHash, TokenKind};

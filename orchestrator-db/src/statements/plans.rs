@@ -14,7 +14,7 @@ const LARGE: [&str; 6] = ["audit", "job_output", "jobs", "logs", "queues", "trig
 const MAY_SCAN: [&str; 1] = ["queue::find::ELEMENT_END"];
 
 /// The index that a statement has to take, or one of several that hold the same few rows.
-const INDEXES: [(&str, &str); 45] = [
+const INDEXES: &[(&str, &str)] = &[
     ("queue::list::OF_JOB", "queues_job"),
     ("job::history::JOB_COUNT_MADE", "jobs_by_status"),
     ("trigger::planned::TRIGGER_PLANNED", "triggers_due"),
@@ -56,8 +56,13 @@ const INDEXES: [(&str, &str); 45] = [
     ("log::ERRORS[0]", "logs_errors"),
     ("log::ALL[0]", "logs_time"),
     ("log::ALL[1]", "logs_time"),
-    ("audit::OF_SUBJECT", "audit_subject"),
-    ("audit::OF_ACTOR", "audit_actor"),
+    ("audit::OF_SUBJECT", "audit_subject_time"),
+    ("audit::OF_ACTOR", "audit_actor_time"),
+    ("audit::ALL", "audit_time"),
+    ("audit::WINDOW_OF_NAME[0]", "audit_subject_time"),
+    ("audit::WINDOW_OF_NAME[1]", "audit_actor_time"),
+    ("audit::WINDOW_OF_ALL", "audit_time"),
+    ("audit::AUDIT_PRUNE", "audit_time"),
     ("decision::DECISION_LIST_OF_TRIGGER", "trigger_decisions_trigger"),
     ("decision::DECISION_PRUNE", "trigger_decisions_decided"),
 ];

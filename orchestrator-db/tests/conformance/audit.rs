@@ -2,7 +2,7 @@
 
 use orchestrator_core::actor::{Actor, ActorKind};
 use orchestrator_core::text::ActorName;
-use orchestrator_db::{AuditFilter, AuditRow, PageRequest};
+use orchestrator_db::{AuditFilter, AuditRow, PageRequest, SEARCHED_ROWS};
 use serde_json::json;
 
 use crate::harness::TestDb;
@@ -11,6 +11,9 @@ use crate::queue::world::{at, t0};
 conformance! {
     rows_are_listed_newest_first_with_their_documents,
     filters_fit_actor_action_and_subject,
+    filters_fit_times_and_any_text,
+    a_search_looks_at_so_many_rows_and_goes_on_where_it_stopped,
+    rows_are_neither_changed_nor_removed_but_by_pruning,
     a_setting_is_what_it_was_set_to_last,
 }
 
@@ -52,12 +55,77 @@ async fn filters_fit_actor_action_and_subject(db: TestDb) {
         (AuditFilter { action: some("trigger"), ..all.clone() }, 2),
         (AuditFilter { action: some("trig"), ..all.clone() }, 0),
         (AuditFilter { subject: some("b"), ..all.clone() }, 1),
-        (AuditFilter { actor: some("anna"), action: some("token"), subject: some("b") }, 0),
+        (AuditFilter { actor: some("anna"), action: some("token"), subject: some("b"), ..all.clone() }, 0),
     ];
     for (filter, expected) in narrowed {
         let (listed, _) = tx.audit_list(&filter, &PageRequest::first(10)).await.unwrap();
         assert_eq!(listed.rows.len(), expected, "{filter:?}");
     }
+}
+
+async fn filters_fit_times_and_any_text(db: TestDb) {
+    let mut tx = db.begin_write().await.unwrap();
+    for (second, actor, subject) in [(1, "anna", "100%"), (2, "bert", "Night\\run"), (3, "anna", "other")] {
+        tx.audit_insert(&[row(actor, "trigger.update", subject)], at(second)).await.unwrap();
+    }
+    let all = AuditFilter::default();
+    let search = |text: &str| AuditFilter { search: Some(text.to_owned()), ..AuditFilter::default() };
+    let cases = [
+        (AuditFilter { since: Some(at(2)), ..all.clone() }, 2),
+        (AuditFilter { until: Some(at(2)), ..all.clone() }, 1),
+        (AuditFilter { since: Some(at(2)), until: Some(at(3)), ..all.clone() }, 1),
+        (AuditFilter { since: Some(at(2)), until: Some(at(3)), actor: Some("anna".to_owned()), ..all.clone() }, 0),
+        (search("NIGHT\\"), 1),
+        (search("%"), 1),
+        (search("ann"), 2),
+        (search("update"), 3),
+        (search("null"), 3),
+        (search("nothing of it"), 0),
+        (AuditFilter { subject: Some("other".to_owned()), ..search("ANNA") }, 1),
+    ];
+    for (filter, expected) in cases {
+        let (listed, next) = tx.audit_list(&filter, &PageRequest::first(10)).await.unwrap();
+        assert_eq!((listed.rows.len(), next), (expected, None), "{filter:?}");
+    }
+}
+
+async fn a_search_looks_at_so_many_rows_and_goes_on_where_it_stopped(db: TestDb) {
+    let mut tx = db.begin_write().await.unwrap();
+    tx.audit_insert(&[row("anna", "trigger.update", "needle")], t0()).await.unwrap();
+    let rows: Vec<AuditRow> = (0..5000).map(|_| row("anna", "trigger.update", "hay")).collect();
+    for second in 1..=i64::from(SEARCHED_ROWS / 5000) {
+        tx.audit_insert(&rows, at(second)).await.unwrap();
+    }
+    for filter in [
+        AuditFilter { search: Some("NEEDLE".to_owned()), ..AuditFilter::default() },
+        AuditFilter { search: Some("NEEDLE".to_owned()), actor: Some("anna".to_owned()), ..AuditFilter::default() },
+    ] {
+        let (none, cursor) = tx.audit_list(&filter, &PageRequest::first(10)).await.unwrap();
+        assert!(none.rows.is_empty() && cursor.is_some(), "it offers to go on");
+        let (found, end) = tx.audit_list(&filter, &PageRequest { limit: 10, cursor }).await.unwrap();
+        assert_eq!((found.rows[0].subject.as_str(), found.rows.len(), end), ("needle", 1, None));
+    }
+}
+
+async fn rows_are_neither_changed_nor_removed_but_by_pruning(db: TestDb) {
+    let mut tx = db.begin_write().await.unwrap();
+    for second in 0..4 {
+        tx.audit_insert(&[row("anna", "trigger.update", "a")], at(second)).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    for statement in ["UPDATE audit SET actor = 'bert'", "DELETE FROM audit"] {
+        let refused = db.try_execute(statement).await.unwrap_err();
+        assert!(refused.to_string().contains("the audit trail is append-only"), "{statement}: {refused}");
+    }
+    let mut tx = db.begin_write().await.unwrap();
+    assert_eq!(tx.audit_prune(at(3), 2, at(9)).await.unwrap(), 2);
+    assert_eq!(tx.audit_prune(at(3), 2, at(9)).await.unwrap(), 1);
+    assert_eq!(tx.audit_prune(at(3), 2, at(9)).await.unwrap(), 0);
+    tx.commit().await.unwrap();
+    db.try_execute("DELETE FROM audit").await.unwrap_err();
+    let (left, _) =
+        db.begin_read().await.unwrap().audit_list(&AuditFilter::default(), &PageRequest::first(9)).await.unwrap();
+    assert_eq!((left.rows.len(), left.rows[0].at), (1, at(3)));
 }
 
 async fn a_setting_is_what_it_was_set_to_last(db: TestDb) {

@@ -48,6 +48,14 @@ impl TestDb {
         conn.close().await.unwrap();
     }
 
+    /// As [`Self::execute`], for what the database itself refuses.
+    pub(crate) async fn try_execute(&self, statement: &'static str) -> Result<(), sqlx::Error> {
+        match self.db.dialect() {
+            Dialect::Sqlite => sqlx::SqliteConnection::connect(&self.url).await?.execute(statement).await.map(drop),
+            Dialect::Postgres => sqlx::PgConnection::connect(&self.url).await?.execute(statement).await.map(drop),
+        }
+    }
+
     /// Runs a statement past the storage, such as one that breaks a row. The text is for either database.
     pub(crate) async fn execute(&self, statement: &'static str) {
         match self.db.dialect() {

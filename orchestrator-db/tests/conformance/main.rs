@@ -41,5 +41,6 @@ mod token;
 mod trigger;
 mod trigger_due;
 mod trigger_status;
+mod user;
 mod worker;
 mod world;

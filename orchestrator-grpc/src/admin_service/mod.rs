@@ -1,30 +1,37 @@
-//! Tokens, workers, the audit trail and the server's own state.
+//! Users, tokens, workers, the audit trail and the server's own state.
 
 mod job_history;
+mod sessions;
 mod show;
 mod status_report;
 mod tokens;
+mod users;
 mod workers;
 
 use orchestrator_db::AuditFilter;
+use orchestrator_proto::convert;
 use orchestrator_proto::v1;
 use orchestrator_proto::v1::admin_service_server::AdminService;
 use orchestrator_scheduler::Scheduler;
 use tonic::{Request, Response, Status};
 
+use crate::accounts::Accounts;
 use crate::auth::{Identity, identity};
 use crate::page::{page, searched};
 use crate::status;
+
+pub(crate) use users::document as user_document;
 
 /// The service.
 #[derive(Debug, Clone)]
 pub(crate) struct Admin {
     scheduler: Scheduler,
+    accounts: Accounts,
 }
 
 impl Admin {
-    pub(crate) fn new(scheduler: Scheduler) -> Self {
-        Self { scheduler }
+    pub(crate) fn new(scheduler: Scheduler, accounts: Accounts) -> Self {
+        Self { scheduler, accounts }
     }
 }
 
@@ -67,6 +74,9 @@ impl AdminService for Admin {
             actor: searched("actor", message.actor).map_err(status::decode)?,
             action: searched("action", message.action).map_err(status::decode)?,
             subject: searched("subject", message.subject).map_err(status::decode)?,
+            since: convert::optional_instant("since", message.since).map_err(status::decode)?,
+            until: convert::optional_instant("until", message.until).map_err(status::decode)?,
+            search: searched("search", message.search).map_err(status::decode)?,
         };
         let mut tx = self.scheduler.db().begin_read().await.map_err(status::db)?;
         let (entries, next) = tx.audit_list(&filter, &page).await.map_err(status::db)?;
@@ -136,5 +146,66 @@ impl AdminService for Admin {
         let actor = identity(&request)?.actor();
         workers::remove(&self.scheduler, &actor, &request.get_ref().name).await?;
         Ok(Response::new(v1::RemoveWorkerResponse {}))
+    }
+
+    async fn create_user(
+        &self,
+        request: Request<v1::CreateUserRequest>,
+    ) -> Result<Response<v1::CreateUserResponse>, Status> {
+        let actor = identity(&request)?.actor();
+        let user = users::create(&self.accounts, &actor, request.into_inner()).await?;
+        Ok(Response::new(v1::CreateUserResponse { user: Some(user) }))
+    }
+
+    async fn list_users(
+        &self,
+        _request: Request<v1::ListUsersRequest>,
+    ) -> Result<Response<v1::ListUsersResponse>, Status> {
+        let mut tx = self.scheduler.db().begin_read().await.map_err(status::db)?;
+        let listed = tx.user_list().await.map_err(status::db)?;
+        Ok(Response::new(v1::ListUsersResponse { users: listed.rows.iter().map(show::user).collect() }))
+    }
+
+    async fn update_user(
+        &self,
+        request: Request<v1::UpdateUserRequest>,
+    ) -> Result<Response<v1::UpdateUserResponse>, Status> {
+        let actor = identity(&request)?.actor();
+        let user = users::update(&self.accounts, &actor, request.into_inner()).await?;
+        Ok(Response::new(v1::UpdateUserResponse { user: Some(user) }))
+    }
+
+    async fn set_password(
+        &self,
+        request: Request<v1::SetPasswordRequest>,
+    ) -> Result<Response<v1::SetPasswordResponse>, Status> {
+        let caller = identity(&request)?.clone();
+        let user = users::set_password(&self.accounts, caller.user()?, &caller.actor(), request.into_inner()).await?;
+        Ok(Response::new(v1::SetPasswordResponse { user: Some(user) }))
+    }
+
+    async fn create_sign_in_link(
+        &self,
+        request: Request<v1::CreateSignInLinkRequest>,
+    ) -> Result<Response<v1::CreateSignInLinkResponse>, Status> {
+        let actor = identity(&request)?.actor();
+        Ok(Response::new(sessions::create_link(&self.accounts, &actor, &request.get_ref().user).await?))
+    }
+
+    async fn list_sessions(
+        &self,
+        request: Request<v1::ListSessionsRequest>,
+    ) -> Result<Response<v1::ListSessionsResponse>, Status> {
+        let caller = identity(&request)?;
+        Ok(Response::new(sessions::list(&self.accounts, caller.user()?, request.get_ref()).await?))
+    }
+
+    async fn end_sessions(
+        &self,
+        request: Request<v1::EndSessionsRequest>,
+    ) -> Result<Response<v1::EndSessionsResponse>, Status> {
+        let caller = identity(&request)?;
+        let ended = sessions::end(&self.accounts, caller.user()?, &caller.actor(), request.get_ref()).await?;
+        Ok(Response::new(v1::EndSessionsResponse { ended }))
     }
 }

@@ -1,7 +1,7 @@
 //! What storage holds, as messages carry it.
 
 use orchestrator_core::worker::Worker;
-use orchestrator_db::{AuditEntry, StoredToken};
+use orchestrator_db::{AuditEntry, BrowserSession, StoredToken, StoredUser};
 use orchestrator_proto::convert::timestamp;
 use orchestrator_proto::v1;
 
@@ -17,6 +17,40 @@ pub(super) fn token(token: &StoredToken) -> v1::Token {
         expires_at: token.expires_at.map(timestamp),
         revoked_at: token.revoked_at.map(timestamp),
         last_used_at: token.last_used_at.map(timestamp),
+    }
+}
+
+pub(super) fn user(user: &StoredUser) -> v1::User {
+    let name = |actor: &Option<orchestrator_core::text::ActorName>| {
+        actor.as_ref().map(ToString::to_string).unwrap_or_default()
+    };
+    v1::User {
+        id: user.id.to_string(),
+        name: user.name.as_str().to_owned(),
+        display_name: user.display_name.as_ref().map(ToString::to_string).unwrap_or_default(),
+        role: user.role.to_string(),
+        has_password: user.password.is_some(),
+        password_changed_at: user.password_changed_at.map(timestamp),
+        disabled_at: user.disabled_at.map(timestamp),
+        created_at: Some(timestamp(user.created_at)),
+        created_by: name(&user.created_by),
+        changed_at: Some(timestamp(user.changed_at)),
+        changed_by: name(&user.changed_by),
+        last_sign_in_at: user.last_sign_in_at.map(timestamp),
+    }
+}
+
+pub(super) fn session(session: BrowserSession, user: String, current: bool) -> v1::Session {
+    v1::Session {
+        id: session.id.to_string(),
+        user,
+        method: session.method,
+        created_at: Some(timestamp(session.created_at)),
+        last_seen_at: Some(timestamp(session.last_seen_at)),
+        expires_at: Some(timestamp(session.expires_at)),
+        address: session.address,
+        user_agent: session.user_agent,
+        current,
     }
 }
 

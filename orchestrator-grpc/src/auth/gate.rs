@@ -7,17 +7,18 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use http::HeaderMap;
-use orchestrator_core::clock::Clock;
-use orchestrator_db::{Db, Hint};
+use orchestrator_db::Hint;
 use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status};
 use tracing::Instrument as _;
 
 use super::headers::presented;
-use super::identity::Identity;
+use super::identity::{Identity, KnownBy};
 use super::last_used::LastUsed;
+use super::page;
 use super::tokens::Tokens;
+use crate::accounts::Accounts;
 use crate::authorize::{self, Rule};
 use crate::json;
 use crate::status::{Refusal, reason};
@@ -28,8 +29,7 @@ const RENEWAL: Duration = Duration::from_secs(1);
 /// Decides who gets through.
 #[derive(Debug)]
 pub(crate) struct Gate {
-    db: Db,
-    clock: Arc<dyn Clock>,
+    accounts: Accounts,
     tokens: Tokens,
     last_used: LastUsed,
 }
@@ -39,14 +39,16 @@ pub(crate) struct Gate {
 pub(crate) struct Admitted(pub(crate) String);
 
 impl Gate {
-    pub(crate) fn new(db: Db, clock: Arc<dyn Clock>) -> Self {
-        Self { tokens: Tokens::new(db.clone()), db, clock, last_used: LastUsed::default() }
+    pub(crate) fn new(accounts: Accounts) -> Self {
+        let tokens = Tokens::new(accounts.scheduler().db().clone());
+        Self { accounts, tokens, last_used: LastUsed::default() }
     }
 
     /// Keeps what is remembered about tokens true, and writes when they were used, until the server stops.
     pub(crate) async fn run(&self, changes: broadcast::Receiver<Hint>, stop: CancellationToken) {
+        let db = self.accounts.scheduler().db();
         tokio::join!(
-            self.last_used.run(&self.db, stop.clone()),
+            self.last_used.run(db, stop.clone()),
             stop.run_until_cancelled(self.listen(changes)),
             stop.run_until_cancelled(self.renew()),
         );
@@ -56,7 +58,7 @@ impl Gate {
     async fn renew(&self) {
         loop {
             tokio::time::sleep(RENEWAL).await;
-            if let Err(error) = self.tokens.renew(self.clock.now()).await {
+            if let Err(error) = self.tokens.renew(self.accounts.scheduler().now()).await {
                 // Each call then asks for itself, and is told.
                 tracing::debug!(%error, "tokens could not be read again");
             }
@@ -66,7 +68,10 @@ impl Gate {
     async fn listen(&self, mut changes: broadcast::Receiver<Hint>) {
         loop {
             match changes.recv().await {
-                Ok(Hint::Tokens) | Err(broadcast::error::RecvError::Lagged(_)) => self.tokens.forget_all(),
+                Ok(Hint::Tokens) | Err(broadcast::error::RecvError::Lagged(_)) => {
+                    self.tokens.forget_all();
+                    self.accounts.forget_sessions();
+                }
                 Ok(Hint::Job { id }) => self.tokens.forget_job(id),
                 Ok(Hint::Triggers | Hint::Jobs | Hint::Queue { .. } | Hint::Worker { .. } | Hint::Logs) => {}
                 Err(broadcast::error::RecvError::Closed) => return,
@@ -80,11 +85,15 @@ impl Gate {
         if rule == Rule::Anyone {
             return Ok(None);
         }
-        let now = self.clock.now();
+        let now = self.accounts.scheduler().now();
         let identity = self.tokens.identify(presented(headers)?, now).await?;
         authorize::permit(rule, &identity)?;
         match &identity {
-            Identity::User(user) => self.last_used.note(user.token_id, now),
+            Identity::User(user) => match user.by {
+                KnownBy::Token(token) => self.last_used.note(token, now),
+                // No token is a session's.
+                KnownBy::Session { .. } => {}
+            },
             Identity::Worker(worker) => self.last_used.note(worker.token_id, now),
             // A job's token is not in the table of tokens, and its worker's heartbeat stamps that of the worker.
             Identity::Job(_) => {}
@@ -131,7 +140,7 @@ pub(crate) fn is_grpc(headers: &HeaderMap) -> bool {
 
 /// The layer: lets a call through with its identity in the extensions, or answers it with a refusal.
 pub(crate) async fn admit(State(gate): State<Arc<Gate>>, mut request: Request, next: Next) -> Response {
-    let Some(way) = Way::of(&request) else { return next.run(request).await };
+    let Some(way) = Way::of(&request) else { return page::admit(&gate.accounts, request, next).await };
     let checked = gate.check(way.path(), request.headers()).await;
     let identity = match checked {
         Ok(identity) => identity,

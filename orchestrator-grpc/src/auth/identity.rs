@@ -1,10 +1,11 @@
 use orchestrator_core::actor::{Actor, ActorKind};
-use orchestrator_core::id::{JobId, TokenId, TriggerId};
+use orchestrator_core::id::{JobId, SignInId, TokenId, TriggerId, UserId};
 use orchestrator_core::identity::{IdentityKind, Role};
 use orchestrator_core::job::Job;
 use orchestrator_core::text::{ActorName, ProcessName, TriggerName, WorkerName};
 use tonic::{Code, Request, Status};
 
+use crate::accounts::SignedIn;
 use crate::status::{Refusal, reason};
 
 /// Who calls.
@@ -21,12 +22,51 @@ pub enum Identity {
 /// A user, as far as calls need one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct User {
-    /// The name of the token.
+    /// The name of the token, or of the person.
     pub name: ActorName,
     /// What it may do.
     pub role: Role,
-    /// The token.
-    pub token_id: TokenId,
+    /// What it was known by.
+    pub by: KnownBy,
+}
+
+/// What a user was known by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KnownBy {
+    /// A token, which is nobody's in particular.
+    Token(TokenId),
+    /// The session of a person's browser. Only pages have it.
+    Session {
+        /// The session.
+        id: SignInId,
+        /// The person.
+        user: UserId,
+    },
+}
+
+impl User {
+    /// The person, where it is one.
+    pub fn person(&self) -> Option<UserId> {
+        match self.by {
+            KnownBy::Session { user, .. } => Some(user),
+            KnownBy::Token(_) => None,
+        }
+    }
+
+    /// The session of the browser that calls, where it is one.
+    pub fn session(&self) -> Option<SignInId> {
+        match self.by {
+            KnownBy::Session { id, .. } => Some(id),
+            KnownBy::Token(_) => None,
+        }
+    }
+}
+
+impl From<&SignedIn> for Identity {
+    fn from(who: &SignedIn) -> Self {
+        let by = KnownBy::Session { id: who.session, user: who.user };
+        Self::User(User { name: ActorName::from_stored(who.name.as_str().to_owned()), role: who.role, by })
+    }
 }
 
 /// A worker agent; its name is the one its token is bound to.

@@ -4,12 +4,16 @@
 //! token as well, as `x-orchestrator-job-token`; a job token alone opens nothing. The gate is the one layer in front of
 //! every method, for gRPC and JSON alike: it finds the identity, asks the [table](crate::authorize), and puts the
 //! identity into the request's extensions.
+//!
+//! Pages are the third way in: what is neither gRPC nor `/rpc` may carry the cookie of a session, and gets the identity of
+//! its user. Nothing else ever looks at cookies.
 
 mod gate;
 mod headers;
 mod identity;
 mod last_used;
+mod page;
 mod tokens;
 
 pub(crate) use gate::{Admitted, Gate, admit, is_grpc, only_admitted, unknown_method};
-pub use identity::{Identity, JobIdentity, User, WorkerIdentity, identity};
+pub use identity::{Identity, JobIdentity, KnownBy, User, WorkerIdentity, identity};

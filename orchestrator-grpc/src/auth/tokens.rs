@@ -14,7 +14,7 @@ use orchestrator_db::{Db, DbError, StoredToken};
 use tonic::{Code, Status};
 
 use super::headers::Presented;
-use super::identity::{Identity, JobIdentity, User, WorkerIdentity};
+use super::identity::{Identity, JobIdentity, KnownBy, User, WorkerIdentity};
 use crate::status::{self, Refusal, reason};
 
 /// How long an answer of the database is believed: so long a revocation may take.
@@ -188,7 +188,7 @@ fn of_token(token: &StoredToken, now: Timestamp) -> Result<Identity, Closed> {
     }
     match (token.kind, token.role) {
         (IdentityKind::User, Some(role)) => {
-            Ok(Identity::User(User { name: token.name.clone(), role, token_id: token.id }))
+            Ok(Identity::User(User { name: token.name.clone(), role, by: KnownBy::Token(token.id) }))
         }
         (IdentityKind::Worker, _) => {
             let name = WorkerName::from_stored(token.name.as_str().to_owned());

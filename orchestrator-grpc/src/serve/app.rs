@@ -33,7 +33,7 @@ pub(super) fn app(
     let limits = MessageLimits { usual: options.max_message_bytes, bulk: options.max_bulk_message_bytes };
     let health = HealthService::new(services.scheduler.db().clone(), shutdown.soft.clone());
     let pages = services.pages.clone();
-    let (clock, zone) = (services.clock.clone(), services.scheduler.zone());
+    let (clock, zone, accounts) = (services.clock.clone(), services.scheduler.zone(), services.accounts.clone());
     let grpc = services
         .routes(limits, health.clone(), shutdown.soft.clone())?
         .into_axum_router()
@@ -46,7 +46,7 @@ pub(super) fn app(
     let stop = shutdown.soft.clone();
     let pages = pages.map(|pages| {
         let calls = InProcess::new(grpc.clone());
-        pages.make(Inside { calls, ticks: ticks.clone(), clock, zone, tls: options.tls.is_some() })
+        pages.make(Inside { calls, accounts, ticks: ticks.clone(), clock, zone, tls: options.tls.is_some() })
     });
     let app = axum::Router::new()
         .route("/healthz", get(health::healthz))

@@ -68,7 +68,7 @@ pub async fn serve(options: ServeOptions, services: Services, shutdown: Shutdown
     let address = listener.local_addr().map_err(|source| ServeError::Bind { address: options.listen, source })?;
 
     let tasks = TaskTracker::new();
-    let gate = Arc::new(Gate::new(services.scheduler.db().clone(), services.clock.clone()));
+    let gate = Arc::new(Gate::new(services.accounts.clone()));
     let changes = services.scheduler.changes();
     let (ticks, hints) = (Ticks::new(), services.scheduler.changes());
     let app = app::app(&options, address, services, &gate, &ticks, &shutdown)?;

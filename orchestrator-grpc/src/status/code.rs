@@ -79,6 +79,20 @@ pub mod reason {
     pub const JOB_TOKEN_ALONE: &str = "JOB_TOKEN_ALONE";
     /// The job token belongs to no job that this worker holds.
     pub const JOB_TOKEN_UNKNOWN: &str = "JOB_TOKEN_UNKNOWN";
+    /// Name or password is wrong, or the user may not sign in.
+    pub const SIGN_IN_REFUSED: &str = "SIGN_IN_REFUSED";
+    /// Too many failed sign-ins, for this name or from this address.
+    pub const SIGN_IN_TOO_OFTEN: &str = "SIGN_IN_TOO_OFTEN";
+    /// The link has been used, has expired, or was never one.
+    pub const SIGN_IN_LINK_OVER: &str = "SIGN_IN_LINK_OVER";
+    /// The old password is wrong.
+    pub const WRONG_PASSWORD: &str = "WRONG_PASSWORD";
+    /// The last administrator who may sign in stays one.
+    pub const LAST_ADMIN: &str = "LAST_ADMIN";
+    /// There is an administrator with a password already.
+    pub const FIRST_ADMIN_EXISTS: &str = "FIRST_ADMIN_EXISTS";
+    /// A change was asked for by a page of another site.
+    pub const CROSS_SITE: &str = "CROSS_SITE";
     /// The role may not do this.
     pub const ROLE_TOO_LOW: &str = "ROLE_TOO_LOW";
     /// The method is for another kind of caller.

@@ -60,8 +60,12 @@ async fn connections_beyond_the_limit_wait_for_a_place() {
 async fn listening_for_others_without_tls_must_be_asked_for() {
     use orchestrator_grpc::{ServeError, ServeOptions, Services, Shutdown, serve};
     let world = world().await;
-    let services =
-        Services { scheduler: world.scheduler.clone(), clock: std::sync::Arc::new(world.clock.clone()), pages: None };
+    let services = Services {
+        scheduler: world.scheduler.clone(),
+        clock: std::sync::Arc::new(world.clock.clone()),
+        accounts: world.accounts.clone(),
+        pages: None,
+    };
     let options = ServeOptions::new("0.0.0.0:0".parse().unwrap());
     let error = serve(options.clone(), services.clone(), Shutdown::new()).await.unwrap_err();
     assert!(matches!(error, ServeError::NotEncrypted { .. }));

@@ -16,6 +16,7 @@ mod pages;
 mod queues;
 mod robots;
 mod shutdown;
+mod sign_in;
 mod tls;
 mod tokens;
 mod world;

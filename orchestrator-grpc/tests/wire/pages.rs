@@ -7,7 +7,7 @@ use axum::routing::get;
 use orchestrator_core::id::TokenId;
 use orchestrator_core::identity::Role;
 use orchestrator_core::text::{ActorName, WorkerName};
-use orchestrator_grpc::auth::{Identity, User, WorkerIdentity};
+use orchestrator_grpc::auth::{Identity, KnownBy, User, WorkerIdentity};
 use orchestrator_grpc::{Inside, Pages, ServeOptions, Server, Services, Topic, serve};
 use orchestrator_proto::v1;
 use orchestrator_proto::v1::trigger_service_client::TriggerServiceClient;
@@ -25,8 +25,12 @@ async fn with_pages(world: &World) -> (Server, Inside) {
         *give.lock().unwrap() = Some(inside);
         Router::new().route("/", get(async || "a page")).fallback(async || "no such page")
     });
-    let services =
-        Services { scheduler: world.scheduler.clone(), clock: Arc::new(world.clock.clone()), pages: Some(pages) };
+    let services = Services {
+        scheduler: world.scheduler.clone(),
+        clock: Arc::new(world.clock.clone()),
+        accounts: world.accounts.clone(),
+        pages: Some(pages),
+    };
     let options = ServeOptions::new("127.0.0.1:0".parse().unwrap());
     let server = serve(options, services, world.shutdown.clone()).await.unwrap();
     let inside = got.lock().unwrap().take().unwrap();
@@ -34,7 +38,7 @@ async fn with_pages(world: &World) -> (Server, Inside) {
 }
 
 fn user(role: Role) -> Identity {
-    Identity::User(User { name: ActorName::parse("bente").unwrap(), role, token_id: TokenId::generate() })
+    Identity::User(User { name: ActorName::parse("bente").unwrap(), role, by: KnownBy::Token(TokenId::generate()) })
 }
 
 #[tokio::test]

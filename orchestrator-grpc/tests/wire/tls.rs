@@ -119,8 +119,12 @@ async fn files_that_do_not_work_are_named() {
         (unfit, "cannot be used together"),
     ] {
         let world = world().await;
-        let services =
-            Services { scheduler: world.scheduler.clone(), clock: Arc::new(world.clock.clone()), pages: None };
+        let services = Services {
+            scheduler: world.scheduler.clone(),
+            clock: Arc::new(world.clock.clone()),
+            accounts: world.accounts.clone(),
+            pages: None,
+        };
         let options = ServeOptions { tls: Some(files), ..ServeOptions::new("127.0.0.1:0".parse().unwrap()) };
         let error = serve(options, services, Shutdown::new()).await.unwrap_err();
         assert!(matches!(error, ServeError::Tls(_)) && error.to_string().contains(words), "{error}");

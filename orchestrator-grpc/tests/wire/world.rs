@@ -8,6 +8,7 @@ use orchestrator_core::identity::{IdentityKind, Role};
 use orchestrator_core::secret::{ApiToken, KeyRing, TokenKind};
 use orchestrator_core::text::{ActorName, Limits};
 use orchestrator_db::{Db, DbOptions, NewToken};
+use orchestrator_grpc::accounts::{AccountOptions, Accounts};
 use orchestrator_grpc::{ServeOptions, Server, Services, Shutdown, serve};
 use orchestrator_proto::v1;
 use orchestrator_proto::v1::job_service_client::JobServiceClient;
@@ -20,11 +21,14 @@ use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Status};
 use tonic_types::StatusExt as _;
 
+use crate::sign_in::pages;
+
 /// A server on loopback, with a database, a clock that tests turn, and tokens.
 pub(crate) struct World {
     pub(crate) address: SocketAddr,
     pub(crate) clock: ManualClock,
     pub(crate) scheduler: Scheduler,
+    pub(crate) accounts: Accounts,
     pub(crate) shutdown: Shutdown,
     pub(crate) server: Option<Server>,
     /// Where the database is, for what goes past the server.
@@ -101,9 +105,24 @@ async fn world_on(url: String, folder: Option<tempfile::TempDir>, change: impl F
     service::run(&scheduler, &TaskTracker::new(), &shutdown.soft);
     let mut options = ServeOptions::new("127.0.0.1:0".parse().unwrap());
     change(&mut options);
-    let services = Services { scheduler: scheduler.clone(), clock: Arc::new(clock.clone()), pages: None };
+    let accounts = Accounts::new(scheduler.clone(), AccountOptions::default());
+    let services = Services {
+        scheduler: scheduler.clone(),
+        clock: Arc::new(clock.clone()),
+        accounts: accounts.clone(),
+        pages: Some(pages()),
+    };
     let server = serve(options, services, shutdown.clone()).await.unwrap();
-    World { address: server.address(), clock, scheduler, shutdown, server: Some(server), url, _folder: folder }
+    World {
+        address: server.address(),
+        clock,
+        scheduler,
+        accounts,
+        shutdown,
+        server: Some(server),
+        url,
+        _folder: folder,
+    }
 }
 
 impl World {

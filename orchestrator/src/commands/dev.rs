@@ -121,8 +121,10 @@ async fn set_up(
     let worker = if dev.no_worker { None } else { Some(start_worker(serving, data, dev.slots, robots, agents).await?) };
     let samples =
         if dev.no_sample { None } else { Some(add_samples(&serving.scheduler, data, worker.is_some()).await?) };
+    let sign_in = sign_in_link(serving).await?;
     Ok(Greeting {
         url: serving.url(),
+        sign_in,
         token,
         data: data.to_owned(),
         ephemeral: dev.ephemeral,
@@ -131,6 +133,12 @@ async fn set_up(
         samples,
         took: began.elapsed(),
     })
+}
+
+/// A link to the pages for whoever started the sandbox.
+async fn sign_in_link(serving: &Serving) -> Result<String> {
+    let path = serving.accounts.sandbox_link().await.map_err(CliError::from)?;
+    Ok(format!("{}{path}", serving.url()))
 }
 
 fn greet(app: &App, greeting: &Greeting) -> Result {

@@ -1,5 +1,6 @@
 //! The commands: one noun a file, one verb a function.
 
+pub(crate) mod audit;
 pub(crate) mod browse;
 pub(crate) mod completion;
 pub(crate) mod constant;
@@ -18,6 +19,7 @@ pub(crate) mod queue;
 pub(crate) mod server;
 pub(crate) mod token;
 pub(crate) mod trigger;
+pub(crate) mod user;
 pub(crate) mod worker;
 
 mod glance;
@@ -45,6 +47,8 @@ async fn dispatch(command: Command, app: &App) -> Result {
         Command::Constant(command) => constant::run(command, app).await,
         Command::Credential(command) => credential::run(command, app).await,
         Command::Worker(command) => worker::run(command, app).await,
+        Command::User(command) => user::run(command, app).await,
+        Command::Audit(command) => audit::run(command, app).await,
         Command::Token(command) => token::run(command, app).await,
         Command::Key(command) => key::run(command, app).await,
         Command::Dev(command) => dev::run(command, app).await,

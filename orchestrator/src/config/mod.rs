@@ -55,6 +55,7 @@ impl Config {
     pub fn check(&self) -> Result<(), ConfigError> {
         self.server.check()?;
         self.database.url()?;
+        self.security.check()?;
         self.limits.check()?;
         self.log.check()
     }

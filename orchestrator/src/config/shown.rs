@@ -24,7 +24,7 @@ impl Config {
         ShownConfig {
             server: self.server.clone(),
             database: DatabaseSection { url: Some(url), ..self.database.clone() },
-            security: SecuritySection { key_file: Some(self.key_file()) },
+            security: SecuritySection { key_file: Some(self.key_file()), ..self.security.clone() },
             scheduling: self.scheduling.clone(),
             limits: self.limits,
             log: self.log.clone(),

@@ -82,6 +82,7 @@ fn values_that_do_not_fit_are_refused_with_what_to_do() {
         ("[database]\nurl = \"mysql://x\"", "database.url: expected sqlite:PATH"),
         ("[limits]\ndata = 1048577", "limits.data: 1048577 is not from 2000 to 1048576"),
         ("[limits]\nprocess_args = 1", "limits.process_args"),
+        ("[security]\nsession_idle_minutes = 0", "security.session_idle_minutes: 0 is not from 1 to"),
         ("[log]\nlevel = \"a=b=c\"", "log.level"),
     ] {
         let error = from_file(text).unwrap().check().unwrap_err().to_string();

@@ -39,6 +39,15 @@ macro_rules! replies {
 }
 
 replies!(
+    AuditEntry,
+    CreateSignInLinkResponse,
+    CreateUserResponse,
+    EndSessionsResponse,
+    ListAuditResponse,
+    ListSessionsResponse,
+    ListUsersResponse,
+    SetPasswordResponse,
+    UpdateUserResponse,
     ClaimElementsResponse,
     CreateElementResponse,
     BulkCreateResponse,

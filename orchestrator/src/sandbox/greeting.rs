@@ -13,6 +13,8 @@ use super::{LocalWorker, Samples};
 pub(crate) struct Greeting {
     /// The server's address.
     pub(crate) url: String,
+    /// The link that signs in to the pages once.
+    pub(crate) sign_in: String,
     /// The administrator's token, for `-o json` only.
     pub(crate) token: String,
     /// The folder with everything.
@@ -32,7 +34,7 @@ pub(crate) struct Greeting {
 impl Greeting {
     /// One line, for scripts.
     pub(crate) fn to_json(&self) -> Value {
-        json!({ "url": self.url, "token": self.token, "data": self.data })
+        json!({ "url": self.url, "token": self.token, "data": self.data, "sign_in": self.sign_in })
     }
 
     /// For people.
@@ -42,6 +44,7 @@ impl Greeting {
         let mut lines = vec![
             format!("orchestrator {}   sandbox, not for production. Data: {data} ({kept})", env!("CARGO_PKG_VERSION")),
             String::new(),
+            row("Web UI", &format!("{}/", self.url), &format!("sign in, once: {}", self.sign_in)),
             row("gRPC, JSON", &self.url, "e.g. POST /rpc/orchestrator.v1.JobService/List"),
             row("Database", "SQLite", &format!("{data}/orchestrator.db")),
             row("Worker", &self.worker_fact(), &self.worker_detail()),
@@ -103,6 +106,7 @@ mod tests {
     fn greeting() -> Greeting {
         Greeting {
             url: "http://127.0.0.1:8420".to_owned(),
+            sign_in: "http://127.0.0.1:8420/login?t=9f3c".to_owned(),
             token: "orc_user_secret".to_owned(),
             data: PathBuf::from("./orchestrator-dev"),
             ephemeral: false,
@@ -130,7 +134,8 @@ mod tests {
     fn scripts_get_address_token_and_folder() {
         assert_eq!(
             greeting().to_json(),
-            json!({ "url": "http://127.0.0.1:8420", "token": "orc_user_secret", "data": "./orchestrator-dev" })
+            json!({ "url": "http://127.0.0.1:8420", "token": "orc_user_secret", "data": "./orchestrator-dev",
+                "sign_in": "http://127.0.0.1:8420/login?t=9f3c" })
         );
     }
 }

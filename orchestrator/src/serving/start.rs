@@ -5,6 +5,7 @@ use std::sync::Arc;
 use orchestrator_core::clock::{Clock, SystemClock};
 use orchestrator_core::secret::KeyRing;
 use orchestrator_db::{Db, DbOptions};
+use orchestrator_grpc::accounts::Accounts;
 use orchestrator_grpc::{ServeOptions, Services, Shutdown, TlsFiles, serve};
 use orchestrator_scheduler::{DisciplinedClock, Scheduler, SchedulerClock, SchedulerOptions, service};
 use tokio_util::task::TaskTracker;
@@ -25,6 +26,8 @@ pub(crate) struct Serving {
     pub(crate) tls: bool,
     /// Decides; for what the program itself does on this server.
     pub(crate) scheduler: Scheduler,
+    /// Signs people in.
+    pub(crate) accounts: Accounts,
     /// Where the first administrator's token was written, when this start made it.
     pub(crate) new_admin_token: Option<PathBuf>,
 }
@@ -68,12 +71,15 @@ pub(crate) async fn begin(config: &Config, lifecycle: &Lifecycle) -> Result<Serv
     });
     // A child of its own: the server cuts its connections without ending the program.
     let shutdown = Shutdown { soft: lifecycle.soft(), hard: lifecycle.hard().child_token() };
-    let services = Services { scheduler: scheduler.clone(), clock, pages: Some(orchestrator_web::pages()) };
+    let accounts = Accounts::new(scheduler.clone(), config.security.account_options(config.server.tls().is_some()));
+    let pages = Some(orchestrator_web::pages());
+    let services = Services { scheduler: scheduler.clone(), clock, accounts: accounts.clone(), pages };
     let server = serve(serve_options(config), services, shutdown).await.map_err(ServingError::from)?;
     let serving = Serving {
         address: server.address(),
         tls: config.server.tls().is_some(),
         scheduler: scheduler.clone(),
+        accounts,
         new_admin_token: made.then(|| folder.join(first_token::ADMIN_TOKEN_FILE)),
     };
     lifecycle.spawn("server", async move { server.stopped().await });

@@ -32,7 +32,7 @@ async fn the_first_run_greets_and_a_sample_robot_has_run() {
         ] {
             assert!(greeting.contains(word), "no {word:?} in {greeting}");
         }
-        assert!(!greeting.contains("Web UI"), "there is none yet: {greeting}");
+        assert!(greeting.contains("Web UI") && greeting.contains("/login?t="), "{greeting}");
         // What it advises works as it is printed: it has written the context.
         let url = sandbox.url_in(&greeting);
         let listed = sandbox.cli(world, &["job", "list", "-o", "json", "--url", &url]).await.ok().json();

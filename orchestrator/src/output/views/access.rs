@@ -1,4 +1,4 @@
-//! Constants, credentials and tokens.
+//! Constants, credentials, tokens and users.
 
 use orchestrator_proto::v1 as pb;
 
@@ -12,11 +12,21 @@ const NO_TOKENS: &str = "No tokens. Create one: orchestrator token create user N
 
 listing!(ListConstantsResponse, constants, Constant, NO_CONSTANTS, next_cursor);
 listing!(ListCredentialsResponse, credentials, Credential, NO_CREDENTIALS, next_cursor);
+const NO_USERS: &str = "No users yet. Create one: orchestrator user create NAME --role admin";
+const NO_SESSIONS: &str = "Nobody is signed in to the pages.";
+
+listing!(ListUsersResponse, users, User, NO_USERS);
+listing!(ListSessionsResponse, sessions, Session, NO_SESSIONS);
+const NO_ENTRIES: &str = "Nothing of that was done.";
+
+listing!(ListAuditResponse, entries, AuditEntry, NO_ENTRIES, next_cursor);
 listing!(ListTokensResponse, tokens, Token, NO_TOKENS);
 listing!(GetKeysResponse, keys, StoredKey, "The server has no key.");
 single!(Constant, constant, "constant": GetConstantResponse, SetConstantResponse);
 single!(Credential, credential, "credential":
     GetCredentialResponse, RevealCredentialResponse, SetCredentialResponse);
+single!(User, user, "user":
+    CreateUserResponse, UpdateUserResponse, SetPasswordResponse, CreateSignInLinkResponse);
 single!(Token, token, "token": CreateTokenResponse, RevokeTokenResponse);
 
 impl Row for pb::Constant {
@@ -73,6 +83,63 @@ impl Row for pb::Token {
         Column::new("Revoked", |t, look| Cell::text(time(look, t.revoked_at.as_ref()))),
         Column::wide("By", |t, _| Cell::text(&t.created_by)),
         Column::new("ID", |t, look| Cell::id(look, &t.id)),
+    ];
+
+    fn handle(&self) -> &str {
+        &self.id
+    }
+}
+
+impl Row for pb::User {
+    const COLUMNS: &'static [Column<Self>] = &[
+        Column::new("Name", |u, _| Cell::text(&u.name)),
+        Column::new("Called", |u, _| Cell::text(&u.display_name)),
+        Column::new("Role", |u, _| Cell::text(&u.role)),
+        Column::new("Password", |u, look| match u.password_changed_at.as_ref() {
+            Some(at) => Cell::text(time(look, Some(at))),
+            None => Cell::text("none"),
+        }),
+        Column::new("Last sign-in", |u, look| Cell::text(time(look, u.last_sign_in_at.as_ref()))),
+        Column::new("Disabled", |u, look| Cell::text(time(look, u.disabled_at.as_ref()))),
+        Column::wide("Created", |u, look| Cell::text(time(look, u.created_at.as_ref()))),
+        Column::wide("By", |u, _| Cell::text(&u.created_by)),
+        Column::wide("Changed", |u, look| Cell::text(time(look, u.changed_at.as_ref()))),
+        Column::wide("By", |u, _| Cell::text(&u.changed_by)),
+        Column::wide("ID", |u, look| Cell::id(look, &u.id)),
+    ];
+
+    fn handle(&self) -> &str {
+        &self.name
+    }
+}
+
+impl Row for pb::Session {
+    const COLUMNS: &'static [Column<Self>] = &[
+        Column::new("User", |s, _| Cell::text(&s.user)),
+        Column::new("Since", |s, look| Cell::text(time(look, s.created_at.as_ref()))),
+        Column::new("Last seen", |s, look| Cell::text(time(look, s.last_seen_at.as_ref()))),
+        Column::new("Ends", |s, look| Cell::text(time(look, s.expires_at.as_ref()))),
+        Column::new("By", |s, _| Cell::text(&s.method)),
+        Column::new("From", |s, _| Cell::text(&s.address)),
+        Column::wide("Browser", |s, look| Cell::clipped(look, &s.user_agent)),
+        Column::new("ID", |s, _| Cell::text(&s.id)),
+    ];
+
+    fn handle(&self) -> &str {
+        &self.id
+    }
+}
+
+impl Row for pb::AuditEntry {
+    const COLUMNS: &'static [Column<Self>] = &[
+        Column::new("When", |e, look| Cell::text(time(look, e.at.as_ref()))),
+        Column::new("Who", |e, _| Cell::text(&e.actor)),
+        Column::wide("Kind", |e, _| Cell::text(&e.actor_kind)),
+        Column::new("Action", |e, _| Cell::text(&e.action)),
+        Column::new("Subject", |e, look| Cell::clipped(look, &e.subject)),
+        Column::new("Before", |e, look| Cell::clipped(look, &e.before)),
+        Column::new("After", |e, look| Cell::clipped(look, &e.after)),
+        Column::wide("ID", |e, look| Cell::id(look, &e.id)),
     ];
 
     fn handle(&self) -> &str {

@@ -195,6 +195,55 @@ fn constants_credentials_and_tokens() {
 }
 
 #[test]
+fn users_and_sessions() {
+    let user = pb::User {
+        id: "0199c1de-7a10-7000-8000-0000000000f1".to_owned(),
+        name: "ada".to_owned(),
+        display_name: "Ada Lovelace".to_owned(),
+        role: "ADMIN".to_owned(),
+        has_password: true,
+        password_changed_at: at("2026-11-20T11:00:00Z"),
+        created_at: at("2026-11-20T11:00:00Z"),
+        changed_at: at("2026-11-20T11:00:00Z"),
+        last_sign_in_at: at("2026-11-22T11:00:00Z"),
+        ..pb::User::default()
+    };
+    let gone = pb::User {
+        name: "bob\u{1b}[31m".to_owned(),
+        role: "VIEWER".to_owned(),
+        disabled_at: at("2026-11-22T10:00:00Z"),
+        ..pb::User::default()
+    };
+    insta::assert_snapshot!("user_list", list(&pb::ListUsersResponse { users: vec![user.clone(), gone] }));
+    insta::assert_snapshot!("user_json", json(&pb::CreateUserResponse { user: Some(user) }));
+    let session = pb::Session {
+        id: "0199c1de-7a10-7000-8000-0000000000f2".to_owned(),
+        user: "ada".to_owned(),
+        method: "PASSWORD".to_owned(),
+        created_at: at("2026-11-22T11:00:00Z"),
+        last_seen_at: at("2026-11-22T11:59:00Z"),
+        expires_at: at("2026-11-23T11:00:00Z"),
+        address: "192.0.2.1".to_owned(),
+        user_agent: "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0".to_owned(),
+        current: false,
+    };
+    let entry = pb::AuditEntry {
+        id: "0199c1de-7a10-7000-8000-0000000000f3".to_owned(),
+        at: at("2026-11-22T11:00:00Z"),
+        actor_kind: "USER".to_owned(),
+        actor: "ada".to_owned(),
+        action: "user.update".to_owned(),
+        subject_kind: "user".to_owned(),
+        subject: "bob".to_owned(),
+        before: "{\"role\":\"VIEWER\"}".to_owned(),
+        after: "{\"role\":\"ADMIN\"}".to_owned(),
+    };
+    let entries = pb::ListAuditResponse { entries: vec![entry], next_cursor: String::new() };
+    insta::assert_snapshot!("audit_list", list(&entries));
+    insta::assert_snapshot!("session_list", list(&pb::ListSessionsResponse { sessions: vec![session] }));
+}
+
+#[test]
 fn workers_and_status() {
     let worker = pb::Worker {
         name: "rpa-01".to_owned(),
