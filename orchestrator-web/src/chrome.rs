@@ -52,6 +52,8 @@ pub(crate) const TABS: &[Tab] = &[
     tab("Workers", "/workers", 'w'),
     tab("Jobs", "/jobs", 'j'),
     tab("Calendar", "/calendar", 'c'),
+    Tab { name: "Audit", path: "/audit", key: 'a', for_administrators: true },
+    tab("Settings", "/settings", 's'),
 ];
 
 /// Everything that the frame of a page needs.

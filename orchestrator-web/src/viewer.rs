@@ -7,6 +7,7 @@ use chrono_tz::Tz;
 use http::request::Parts;
 use http::{HeaderMap, header};
 use orchestrator_core::clock::Timestamp;
+use orchestrator_core::id::UserId;
 use orchestrator_core::identity::Role;
 use orchestrator_grpc::Channel;
 use orchestrator_grpc::auth::Identity;
@@ -38,6 +39,10 @@ pub(crate) struct Viewer {
     pub(crate) theme: Theme,
     /// What the page before has to say.
     pub(crate) flash: Option<Flash>,
+    /// This server as their browser knows it, such as `https://robots.example.org`.
+    pub(crate) origin: String,
+    /// What was asked for: path and query.
+    pub(crate) here: String,
     /// The page that they see: what was asked for, or the page that asked by script.
     pub(crate) shown: String,
     /// The request is meant to change something.
@@ -69,7 +74,9 @@ impl Viewer {
             zone: zone.unwrap_or_else(|| app.inside().zone),
             theme: cookie(&parts.headers, THEME_COOKIE).map_or(Theme::System, |name| Theme::named(&name)),
             flash: cookie(&parts.headers, Flash::COOKIE).and_then(|text| Flash::read(&text)),
-            shown: shown.unwrap_or(here),
+            origin: origin(parts, app.inside().accounts.options().secure_cookies),
+            shown: shown.unwrap_or_else(|| here.clone()),
+            here,
             changes: !parts.method.is_safe(),
             by_script: says("hx-request", "true"),
             wants_part: says("hx-request-type", "partial") && !says("hx-history-restore-request", "true"),
@@ -84,6 +91,14 @@ impl Viewer {
     pub(crate) fn role(&self) -> Option<Role> {
         match &self.identity {
             Some(Identity::User(user)) => Some(user.role),
+            _ => None,
+        }
+    }
+
+    /// The person, where it is one.
+    pub(crate) fn person(&self) -> Option<UserId> {
+        match &self.identity {
+            Some(Identity::User(user)) => user.person(),
             _ => None,
         }
     }
@@ -133,6 +148,13 @@ impl Viewer {
     pub(crate) fn span(&self, from: Option<prost_types::Timestamp>, to: Option<prost_types::Timestamp>) -> Span {
         Span::new(from, to, self.now)
     }
+}
+
+/// Scheme and host that were asked for.
+fn origin(parts: &Parts, secure: bool) -> String {
+    let host = parts.headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let host = parts.uri.authority().map(http::uri::Authority::as_str).or(host).unwrap_or("localhost");
+    format!("{}://{host}", if secure { "https" } else { "http" })
 }
 
 /// Path and query of an address.
