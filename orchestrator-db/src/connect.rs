@@ -10,12 +10,14 @@ use std::time::Duration;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Connection as _, PgConnection, PgPool, SqlitePool};
+use sqlx::{Connection as _, PgConnection, PgPool, Postgres, Sqlite, SqlitePool};
 use uuid::Uuid;
 
 use crate::dialect::Dialect;
 use crate::error::DbError;
-use crate::tx::{Tx, TxInner};
+use crate::line::Line;
+use crate::queue::Marks;
+use crate::tx::{Open, Tx, TxInner};
 
 pub(crate) static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
@@ -143,13 +145,15 @@ pub struct MigrationStatus {
 pub struct Db {
     pools: Pools,
     origin: Uuid,
+    /// Kept for PostgreSQL only: SQLite leaves no dead entries for claims to walk over.
+    marks: Option<Arc<Marks>>,
 }
 
 #[derive(Debug, Clone)]
 enum Pools {
     Sqlite {
         /// One connection: SQLite has one writer, and waiting in our own queue is fair.
-        write: SqlitePool,
+        write: Line<Sqlite>,
         read: SqlitePool,
         /// Held while the database is open.
         _lock: Arc<File>,
@@ -191,22 +195,16 @@ impl Db {
             .statement_cache_capacity(STATEMENTS);
         let lock = lock_file(connect.get_filename())?;
         own_file(connect.get_filename())?;
-        let write = sqlite_pool()
-            .min_connections(1)
-            .max_connections(1)
-            .idle_timeout(None)
-            .max_lifetime(None)
-            .acquire_timeout(Duration::from_secs(30))
-            .connect_with(connect.clone())
-            .await
-            .map_err(ConnectError::Unreachable)?;
+        let write = Line::new(connect.clone());
+        drop(write.take().await.map_err(ConnectError::Unreachable)?);
         let read = sqlite_pool()
             .max_connections(options.max_connections.max(2))
             .acquire_timeout(Duration::from_secs(30))
             .connect_with(connect)
             .await
             .map_err(ConnectError::Unreachable)?;
-        Ok(Self { pools: Pools::Sqlite { write, read, _lock: Arc::new(lock) }, origin: Uuid::new_v4() })
+        let pools = Pools::Sqlite { write, read, _lock: Arc::new(lock) };
+        Ok(Self { pools, origin: Uuid::new_v4(), marks: None })
     }
 
     async fn connect_postgres(options: &DbOptions) -> Result<Self, ConnectError> {
@@ -227,7 +225,8 @@ impl Db {
             .idle_timeout(None)
             .max_lifetime(None)
             .connect_lazy_with(connect);
-        let db = Self { pools: Pools::Postgres { pool: pool.clone(), hot }, origin: Uuid::new_v4() };
+        let marks = Some(Arc::new(Marks::default()));
+        let db = Self { pools: Pools::Postgres { pool: pool.clone(), hot }, origin: Uuid::new_v4(), marks };
         if !options.accept_weak_durability {
             for (setting, query) in [("fsync", "SHOW fsync"), ("synchronous_commit", "SHOW synchronous_commit")] {
                 let value: String =
@@ -248,30 +247,56 @@ impl Db {
         }
     }
 
+    fn tx(&self, inner: TxInner) -> Tx {
+        Tx::new(inner, self.origin, self.marks.clone())
+    }
+
+    /// Where this server's claims begin, where that matters.
+    pub(crate) fn marks(&self) -> Option<&Arc<Marks>> {
+        self.marks.as_ref()
+    }
+
     /// Begins a transaction that only reads.
     pub async fn begin_read(&self) -> Result<Tx, DbError> {
         let inner = match &self.pools {
-            Pools::Sqlite { read, .. } => read.begin_with("BEGIN DEFERRED").await.map(TxInner::Sqlite),
-            Pools::Postgres { pool, .. } => pool.begin_with("BEGIN READ ONLY").await.map(TxInner::Postgres),
+            Pools::Sqlite { read, .. } => sqlite(read.begin_with("BEGIN DEFERRED").await.map(Open::Pooled)),
+            Pools::Postgres { pool, .. } => postgres(pool.begin_with("BEGIN READ ONLY").await.map(Open::Pooled)),
         };
-        inner.map(|inner| Tx { inner, origin: self.origin }).map_err(DbError::in_op("begin_read"))
+        inner.map(|inner| self.tx(inner)).map_err(DbError::in_op("begin_read"))
     }
 
     /// Begins a transaction that writes. On SQLite it holds the write lock from the first moment.
     pub async fn begin_write(&self) -> Result<Tx, DbError> {
         let inner = match &self.pools {
-            Pools::Sqlite { write, .. } => write.begin_with("BEGIN IMMEDIATE").await.map(TxInner::Sqlite),
-            Pools::Postgres { pool, .. } => pool.begin_with("BEGIN").await.map(TxInner::Postgres),
+            Pools::Sqlite { write, .. } => sqlite(write.begin("BEGIN IMMEDIATE").await.map(Open::OnLine)),
+            Pools::Postgres { pool, .. } => postgres(pool.begin_with("BEGIN").await.map(Open::Pooled)),
         };
-        inner.map(|inner| Tx { inner, origin: self.origin }).map_err(DbError::in_op("begin_write"))
+        inner.map(|inner| self.tx(inner)).map_err(DbError::in_op("begin_write"))
+    }
+
+    /// A connection of its own for a lane; the lanes of SQLite share its single writer.
+    pub(crate) fn lane_line(&self) -> LaneLine {
+        match &self.pools {
+            Pools::Sqlite { write, .. } => LaneLine::Sqlite(write.clone()),
+            Pools::Postgres { pool, .. } => LaneLine::Postgres(Line::new((*pool.connect_options()).clone())),
+        }
+    }
+
+    /// Begins a transaction that writes, on a lane's connection.
+    pub(crate) async fn begin_on(&self, line: &LaneLine) -> Result<Tx, DbError> {
+        let inner = match line {
+            LaneLine::Sqlite(line) => sqlite(line.begin("BEGIN IMMEDIATE").await.map(Open::OnLine)),
+            LaneLine::Postgres(line) => postgres(line.begin("BEGIN").await.map(Open::OnLine)),
+        };
+        inner.map(|inner| self.tx(inner)).map_err(DbError::in_op("begin_lane"))
     }
 
     /// Begins a transaction that writes and must not wait behind lists and reports: those of the scheduler's verbs. On
     /// PostgreSQL it has a connection that was not used for anything else, with its statements prepared.
     pub async fn begin_hot(&self) -> Result<Tx, DbError> {
         let Pools::Postgres { hot, .. } = &self.pools else { return self.begin_write().await };
-        let inner = hot.begin_with("BEGIN").await.map(TxInner::Postgres);
-        inner.map(|inner| Tx { inner, origin: self.origin }).map_err(DbError::in_op("begin_hot"))
+        let inner = postgres(hot.begin_with("BEGIN").await.map(Open::Pooled));
+        inner.map(|inner| self.tx(inner)).map_err(DbError::in_op("begin_hot"))
     }
 
     /// Moves what was written from SQLite's log into its file, beside the writer: left to itself, every so many commits
@@ -285,7 +310,10 @@ impl Db {
     /// Runs the migrations that the database lacks.
     pub async fn migrate(&self) -> Result<(), ConnectError> {
         match &self.pools {
-            Pools::Sqlite { write, .. } => SQLITE_MIGRATIONS.run(write).await,
+            Pools::Sqlite { write, .. } => {
+                let mut connection = write.take().await.map_err(ConnectError::Unreachable)?;
+                SQLITE_MIGRATIONS.run(&mut *connection).await
+            }
             Pools::Postgres { pool, .. } => POSTGRES_MIGRATIONS.run(pool).await,
         }
         .map_err(|error| match error {
@@ -346,6 +374,31 @@ impl Db {
             }
         }
     }
+}
+
+/// Which connection a lane writes on.
+#[derive(Debug, Clone)]
+pub(crate) enum LaneLine {
+    Sqlite(Line<Sqlite>),
+    Postgres(Line<Postgres>),
+}
+
+impl LaneLine {
+    /// Gives the connection back, unless others write on it, too.
+    pub(crate) async fn close(&self) {
+        match self {
+            Self::Sqlite(_) => {}
+            Self::Postgres(line) => line.close().await,
+        }
+    }
+}
+
+fn sqlite(begun: Result<Open<Sqlite>, sqlx::Error>) -> Result<TxInner, sqlx::Error> {
+    begun.map(TxInner::Sqlite)
+}
+
+fn postgres(begun: Result<Open<Postgres>, sqlx::Error>) -> Result<TxInner, sqlx::Error> {
+    begun.map(TxInner::Postgres)
 }
 
 /// A pool whose connections come back without a transaction. SQLite undoes a transaction by itself when the disk is full;

@@ -1,7 +1,5 @@
 //! The two databases, and SQL that is written once for both. Nothing else in the workspace names them both.
 
-use sqlx::{Postgres, Sqlite};
-
 /// Which database a connection talks to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dialect {
@@ -181,8 +179,3 @@ pub(crate) use on_conn;
 pub(crate) use postgres_piece;
 pub(crate) use sql;
 pub(crate) use sqlite_piece;
-
-/// A transaction of one of the drivers.
-pub(crate) type SqliteTransaction = sqlx::Transaction<'static, Sqlite>;
-/// A transaction of one of the drivers.
-pub(crate) type PostgresTransaction = sqlx::Transaction<'static, Postgres>;

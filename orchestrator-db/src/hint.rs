@@ -1,6 +1,9 @@
 //! Word between servers on one PostgreSQL that something changed. A hint only: whoever misses one finds the change at
 //! the next look.
 
+use std::sync::Arc;
+
+use orchestrator_core::clock::Timestamp;
 use serde::{Deserialize, Serialize};
 use sqlx::postgres::PgListener;
 use uuid::Uuid;
@@ -8,6 +11,7 @@ use uuid::Uuid;
 use crate::connect::Db;
 use crate::dialect::Dialect;
 use crate::error::DbError;
+use crate::queue::Marks;
 use crate::tx::{Tx, TxInner};
 
 pub(crate) const CHANNEL: &str = "orchestrator";
@@ -24,6 +28,13 @@ pub enum Hint {
     Queue {
         /// The queue.
         name: String,
+    },
+    /// Elements of a queue may be claimed again, the oldest of them created at this instant: claims begin there again.
+    Reopened {
+        /// The queue.
+        name: String,
+        /// When the oldest was created.
+        oldest: Timestamp,
     },
     /// A worker has something to be told: a kill, a drain, the end of its session.
     Worker {
@@ -64,12 +75,18 @@ impl Tx {
     }
 
     /// What is sent to other servers; nothing where there are none, or nothing is to be told.
-    pub(crate) fn notification(&self, hints: &[Hint]) -> Option<String> {
-        if hints.is_empty() || self.dialect() == Dialect::Sqlite {
+    pub(crate) fn notification(&mut self, hints: &[Hint]) -> Option<String> {
+        if self.dialect() == Dialect::Sqlite {
+            return None;
+        }
+        let mut hints = hints.to_vec();
+        let reopened = self.mark_changes.take_untold();
+        hints.extend(reopened.into_iter().map(|(name, oldest)| Hint::Reopened { name, oldest }));
+        if hints.is_empty() {
             return None;
         }
         // A notification holds 8,000 bytes at most.
-        let mut notification = Notification { from: self.origin, hints: Some(hints.to_vec()) };
+        let mut notification = Notification { from: self.origin, hints: Some(hints) };
         let payload = serde_json::to_string(&notification).unwrap_or_default();
         if payload.len() <= 7_500 {
             return Some(payload);
@@ -82,8 +99,9 @@ impl Tx {
 /// Hears what other servers committed.
 #[derive(Debug)]
 pub struct Listener {
-    listener: PgListener,
+    channel: PgListener,
     origin: Uuid,
+    marks: Option<Arc<Marks>>,
 }
 
 /// What a listener heard.
@@ -98,8 +116,25 @@ pub enum Heard {
 impl Listener {
     /// Waits for the next notification of another server.
     pub async fn next(&mut self) -> Result<Heard, DbError> {
+        let heard = self.hear().await?;
+        if let Some(marks) = &self.marks {
+            match &heard {
+                Heard::Anything => marks.forget_all(),
+                Heard::Hints(hints) => {
+                    for hint in hints {
+                        if let Hint::Reopened { name, oldest } = hint {
+                            marks.pull_back(name, *oldest);
+                        }
+                    }
+                }
+            }
+        }
+        Ok(heard)
+    }
+
+    async fn hear(&mut self) -> Result<Heard, DbError> {
         loop {
-            let notification = self.listener.try_recv().await.map_err(DbError::in_op("listen"))?;
+            let notification = self.channel.try_recv().await.map_err(DbError::in_op("listen"))?;
             // `None` once after the connection was lost and made again.
             let Some(notification) = notification else { return Ok(Heard::Anything) };
             match serde_json::from_str::<Notification>(notification.payload()) {
@@ -121,6 +156,10 @@ impl Db {
         let Some(pool) = self.postgres() else { return Ok(None) };
         let mut listener = PgListener::connect_with(pool).await.map_err(DbError::in_op("listen"))?;
         listener.listen(CHANNEL).await.map_err(DbError::in_op("listen"))?;
-        Ok(Some(Listener { listener, origin: self.origin() }))
+        // What was said until now was not heard.
+        if let Some(marks) = self.marks() {
+            marks.forget_all();
+        }
+        Ok(Some(Listener { channel: listener, origin: self.origin(), marks: self.marks().cloned() }))
     }
 }

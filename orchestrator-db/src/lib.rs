@@ -18,11 +18,14 @@ mod hint;
 mod id_part;
 mod id_time;
 mod job;
+mod lanes;
+mod line;
 mod lists;
 mod log;
 mod output;
 mod page;
 mod queue;
+mod retention;
 mod rows;
 mod setting;
 #[cfg(test)]
@@ -46,12 +49,15 @@ pub use job::{
     Assign, CancelBy, Candidate, Grant, Holder, JobCounts, JobFilter, JobStart, LockedJob, NewJob, Rank, Renewed,
     StartedJob,
 };
+pub use lanes::{
+    Committed, CreateCall, CreateError, Created, ElementAnswer, ElementCall, LaneError, LaneOptions, Lanes,
+};
 pub use log::{LogFilter, LogPosition};
 pub use orchestrator_core::job::OutputChunk;
 pub use page::PageRequest;
 pub use queue::{
     ClaimRequest, ElementClaimError, ElementEdit, ElementFilter, NewElement, QueueCounts, QueueSettings, QueueSummary,
-    StatusBy, StatusChange, StatusError,
+    StatusBy, StatusChange, StatusError, StatusSet,
 };
 pub use token::{NewToken, StoredToken};
 pub use trigger::{

@@ -33,6 +33,7 @@ const ROOTS: &[&Statements] = &[
     &crate::log::STATEMENTS,
     &crate::output::STATEMENTS,
     &crate::queue::STATEMENTS,
+    &crate::retention::STATEMENTS,
     &crate::setting::STATEMENTS,
     &crate::token::STATEMENTS,
     &crate::trigger::STATEMENTS,

@@ -74,6 +74,7 @@ pub const TABLE: &[(&str, Methods)] = &[
             ("BulkCreate", OPERATOR),
             ("Claim", OPERATOR),
             ("SetStatus", OPERATOR),
+            ("SetStatuses", OPERATOR),
             ("List", VIEWER),
             ("ListOfJob", VIEWER),
             ("Get", VIEWER),

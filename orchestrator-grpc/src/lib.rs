@@ -21,6 +21,7 @@ mod in_process;
 mod job_service;
 mod json;
 mod log_service;
+pub mod metrics;
 mod page;
 mod pages;
 mod queue_service;

@@ -6,7 +6,7 @@ use orchestrator_core::credential::Credential;
 use orchestrator_core::job::Job;
 use orchestrator_core::text::{ConstantValue, ProcessArgs, ProcessName, WorkerName};
 use orchestrator_core::trigger::Hold;
-use orchestrator_db::{Hint, Tx};
+use orchestrator_db::Tx;
 use orchestrator_proto::convert::{self, DecodeError};
 use orchestrator_proto::v1;
 use orchestrator_proto::v1::robot_service_server::RobotService;
@@ -114,12 +114,9 @@ impl RobotService for Robots {
         at_most("logs", request.get_ref().logs.len(), MOST_OF_ROBOT).map_err(status::decode)?;
         let lines: Result<Vec<_>, DecodeError> = request.get_ref().logs.iter().map(new).collect();
         let lines = lines.map_err(status::decode)?;
-        in_transaction!(self.scheduler, |tx| {
-            tx.log_insert(&lines).await?;
-            Ok(((), Vec::new()))
-        })?;
-        // Followers on other servers look every second: a notification for every line would slow every commit.
-        self.scheduler.wake(&[Hint::Logs]);
+        if !lines.is_empty() {
+            self.scheduler.lanes().log(lines).await.map_err(status::lane)?;
+        }
         Ok(Response::new(v1::LogResponse {}))
     }
 
@@ -232,7 +229,7 @@ impl RobotService for Robots {
     ) -> Result<Response<v1::RobotClaimElementResponse>, Status> {
         let elements = self.elements(&request).await?;
         let claim = Claim::read_of_robot(request.into_inner()).map_err(status::decode)?;
-        let element = elements.claim(claim).await?.first().map(convert::element);
+        let element = elements.claim(claim).await?.elements.first().map(convert::element);
         Ok(Response::new(v1::RobotClaimElementResponse { element }))
     }
 

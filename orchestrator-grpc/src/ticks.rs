@@ -51,7 +51,7 @@ impl Topic {
         match hint {
             Hint::Triggers => &[Self::Triggers],
             Hint::Jobs | Hint::Job { .. } => &[Self::Jobs],
-            Hint::Queue { .. } => &[Self::Queues],
+            Hint::Queue { .. } | Hint::Reopened { .. } => &[Self::Queues],
             Hint::Worker { .. } => &[Self::Workers],
             Hint::Logs => &[Self::Logs],
             Hint::Tokens => &[Self::Access],

@@ -4,13 +4,14 @@ use chrono_tz::Tz;
 use orchestrator_core::clock::{Clock, Timestamp};
 use orchestrator_core::secret::KeyRing;
 use orchestrator_core::text::Limits;
-use orchestrator_db::{Db, DbError, Hint, Tx};
+use orchestrator_db::{Db, DbError, Hint, LaneOptions, Lanes, Tx};
 use tokio::sync::broadcast;
 
 use crate::beats::Beats;
 use crate::discipline::DisciplinedClock;
 use crate::duty::Duty;
 use crate::heartbeat::Renewals;
+use crate::prune::{OutputPruned, Retention};
 use crate::start::Starts;
 use crate::waiting::Waiting;
 use crate::wake::Wake;
@@ -24,7 +25,7 @@ pub enum SchedulerClock {
     Given(Arc<dyn Clock>),
 }
 
-impl SchedulerClock {
+impl Clock for SchedulerClock {
     fn now(&self) -> Timestamp {
         match self {
             Self::Disciplined(clock) => clock.now(),
@@ -46,6 +47,10 @@ pub struct SchedulerOptions {
     pub limits: Limits,
     /// The zone of scheduled triggers that name none.
     pub zone: Tz,
+    /// How calls about elements and logs share transactions.
+    pub lanes: LaneOptions,
+    /// How long things are kept.
+    pub retention: Retention,
 }
 
 /// The handle on which the verbs are called. Cheap to clone.
@@ -61,7 +66,10 @@ struct Inner {
     keys: KeyRing,
     limits: Limits,
     zone: Tz,
-    wake: Wake,
+    wake: Arc<Wake>,
+    lanes: Lanes,
+    retention: Retention,
+    output_pruned: OutputPruned,
     waiting: Waiting,
     beats: Beats,
     starts: Starts,
@@ -74,6 +82,10 @@ impl Scheduler {
     /// A scheduler on an open database. Its loops run once [`crate::service::run`] is called.
     pub fn new(options: SchedulerOptions) -> Self {
         let started_at = options.clock.now();
+        let wake = Arc::new(Wake::new());
+        let waker = wake.clone();
+        let committed = Arc::new(move |hints: &[Hint]| waker.wake(hints));
+        let lanes = Lanes::new(&options.db, Arc::new(options.clock.clone()), committed, options.lanes);
         Self {
             inner: Arc::new(Inner {
                 db: options.db,
@@ -81,7 +93,10 @@ impl Scheduler {
                 keys: options.keys,
                 limits: options.limits,
                 zone: options.zone,
-                wake: Wake::new(),
+                wake,
+                lanes,
+                retention: options.retention,
+                output_pruned: OutputPruned::default(),
                 waiting: Waiting::default(),
                 beats: Beats::default(),
                 starts: Starts::default(),
@@ -95,6 +110,11 @@ impl Scheduler {
     /// The database, for plain reads and writes that decide nothing.
     pub fn db(&self) -> &Db {
         &self.inner.db
+    }
+
+    /// Writes about elements and logs, which share transactions.
+    pub fn lanes(&self) -> &Lanes {
+        &self.inner.lanes
     }
 
     /// The current instant.
@@ -168,6 +188,15 @@ impl Scheduler {
         tx.commit().await?;
         self.wake(hints);
         Ok(())
+    }
+
+    /// How long things are kept.
+    pub(crate) fn retention(&self) -> &Retention {
+        &self.inner.retention
+    }
+
+    pub(crate) fn output_pruned(&self) -> &OutputPruned {
+        &self.inner.output_pruned
     }
 
     pub(crate) fn signals(&self) -> &Wake {

@@ -13,6 +13,7 @@ use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 
 use crate::engine::TickSummary;
+use crate::prune::{PruneSummary, Retention};
 use crate::scheduler::Scheduler;
 use crate::wake::Marks;
 
@@ -22,8 +23,14 @@ const POLL: Duration = Duration::from_secs(1);
 /// How often the server's clock is compared with the database's.
 const DISCIPLINE: Duration = Duration::from_secs(30);
 
-/// How often decisions are pruned and counts folded.
+/// How often decisions are pruned.
 const UPKEEP: Duration = Duration::from_mins(1);
+
+/// How often counts are folded: a busy server adds hundreds of rows a second to them.
+const FOLD: Duration = Duration::from_secs(5);
+
+/// How often what is older than it has to be kept is deleted.
+const PRUNE: Duration = Duration::from_mins(5);
 
 /// How long decisions not to run are kept.
 const DECISIONS_KEPT: chrono::Duration = chrono::Duration::days(30);
@@ -51,6 +58,8 @@ pub fn run(scheduler: &Scheduler, tasks: &TaskTracker, stop: &CancellationToken)
     if scheduler.db().dialect() == Dialect::Sqlite {
         spawn("checkpoint", |scheduler, stop| Box::pin(until_stopped(stop, checkpoint(scheduler))));
     }
+    spawn("fold", |scheduler, stop| Box::pin(until_stopped(stop, fold(scheduler))));
+    spawn("prune", |scheduler, stop| Box::pin(until_stopped(stop, prune(scheduler))));
     if scheduler.disciplined_clock().is_some() {
         spawn("clock", |scheduler, stop| Box::pin(until_stopped(stop, discipline(scheduler))));
     }
@@ -251,15 +260,52 @@ async fn upkeep(scheduler: Scheduler) {
     }
 }
 
+/// Keeps counts per queue a few rows each.
+async fn fold(scheduler: Scheduler) {
+    loop {
+        tokio::time::sleep(FOLD).await;
+        if let Err(error) = scheduler.fold_counts().await {
+            tracing::debug!(error = %Chain(&error), "folding counts failed");
+        }
+    }
+}
+
+/// Deletes what is older than it has to be kept.
+async fn prune(scheduler: Scheduler) {
+    if *scheduler.retention() == Retention::default() {
+        return;
+    }
+    loop {
+        tokio::time::sleep(PRUNE).await;
+        match scheduler.prune(scheduler.retention(), scheduler.now()).await {
+            Ok(summary) if summary != PruneSummary::default() => tracing::info!(?summary, "deleted what is too old"),
+            Ok(_) => {}
+            Err(error) => tracing::warn!(error = %Chain(&error), "deleting what is too old failed"),
+        }
+    }
+}
+
 impl Scheduler {
+    /// Folds the counts per queue: as many rows as there are, a batch a transaction.
+    pub async fn fold_counts(&self) -> Result<usize, DbError> {
+        let mut folded = 0;
+        loop {
+            let mut tx = self.db().begin_write().await?;
+            let batch = tx.queue_counts_fold(UPKEEP_BATCH).await?;
+            tx.commit().await?;
+            folded += batch;
+            if batch < UPKEEP_BATCH as usize {
+                return Ok(folded);
+            }
+        }
+    }
+
     /// One round of upkeep: old decisions go, counts per queue are folded.
     pub async fn upkeep(&self, now: Timestamp) -> Result<(), DbError> {
         let mut tx = self.db().begin_write().await?;
         tx.decision_prune(now - DECISIONS_KEPT, UPKEEP_BATCH).await?;
         tx.commit().await?;
-        let mut tx = self.db().begin_write().await?;
-        tx.queue_counts_fold(UPKEEP_BATCH).await?;
-        tx.commit().await
+        self.fold_counts().await.map(drop)
     }
 }
 

@@ -68,7 +68,7 @@ impl Wake {
                         state.marks.workers = true;
                         false
                     }
-                    Hint::Job { .. } | Hint::Logs | Hint::Tokens => false,
+                    Hint::Reopened { .. } | Hint::Job { .. } | Hint::Logs | Hint::Tokens => false,
                 };
             }
             state.marks.changed |= for_engine;

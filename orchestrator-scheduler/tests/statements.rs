@@ -68,7 +68,10 @@ impl Subscriber for Statements {
     fn event(&self, event: &Event<'_>) {
         let mut summary = Summary::default();
         event.record(&mut summary);
-        self.0.lock().unwrap().push(summary.0);
+        // The driver tells of the beginning and the end of a transaction on one of the databases only.
+        if !["BEGIN", "BEGIN IMMEDIATE", "COMMIT", "ROLLBACK"].contains(&summary.0.as_str()) {
+            self.0.lock().unwrap().push(summary.0);
+        }
     }
 }
 
@@ -106,6 +109,8 @@ impl World {
             keys: KeyRing::generate().unwrap(),
             limits: Limits::default(),
             zone: chrono_tz::UTC,
+            lanes: orchestrator_db::LaneOptions::default(),
+            retention: orchestrator_scheduler::Retention::default(),
         });
         let worker = WorkerName::parse("w").unwrap();
         let registration = Registration {

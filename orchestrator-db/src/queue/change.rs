@@ -110,6 +110,9 @@ impl Tx {
         for (before, after) in changes.iter().filter(|(before, after)| before.status != after.status) {
             deltas.add(&before.queue_name, before.status, -1);
             deltas.add(&after.queue_name, after.status, 1);
+            if after.status.is_ready() {
+                self.mark_changes.reopened(after.queue_name.as_str(), after.times.created_date);
+            }
         }
         self.counts_append(deltas).await
     }

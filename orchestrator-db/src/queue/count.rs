@@ -65,14 +65,14 @@ pub struct QueueSummary {
 
 /// What a verb changed, summed up a queue and status.
 #[derive(Debug, Default)]
-pub(super) struct Deltas(BTreeMap<(String, ElementStatus), i64>);
+pub(crate) struct Deltas(BTreeMap<(String, ElementStatus), i64>);
 
 impl Deltas {
     pub(super) fn add(&mut self, queue: &QueueName, status: ElementStatus, delta: i64) {
         self.add_text(queue.as_str(), status, delta);
     }
 
-    pub(super) fn add_text(&mut self, queue: &str, status: ElementStatus, delta: i64) {
+    pub(crate) fn add_text(&mut self, queue: &str, status: ElementStatus, delta: i64) {
         *self.0.entry((queue.to_owned(), status)).or_default() += delta;
     }
 
@@ -106,7 +106,7 @@ const READY_COUNT: Sql = sql!["SELECT COUNT(*) FROM (SELECT 1 FROM queues" [inde
 type Sum = (String, String, i64);
 
 impl Tx {
-    pub(super) async fn counts_append(&mut self, deltas: Deltas) -> Result<(), DbError> {
+    pub(crate) async fn counts_append(&mut self, deltas: Deltas) -> Result<(), DbError> {
         let rows = deltas.into_rows();
         if rows.is_empty() {
             return Ok(());

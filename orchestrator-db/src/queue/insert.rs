@@ -1,6 +1,9 @@
+use std::collections::HashSet;
+
 use orchestrator_core::clock::Timestamp;
 use orchestrator_core::id::ElementId;
-use orchestrator_core::queue::ElementStatus;
+use orchestrator_core::lease::LeaseToken;
+use orchestrator_core::queue::{ElementStatus, ElementTimes, QueueElement};
 use orchestrator_core::text::{CreatedBy, ElementData, QueueName, Reference};
 use sqlx::types::Json;
 use uuid::Uuid;
@@ -25,6 +28,31 @@ pub struct NewElement {
     pub created_by: Option<CreatedBy>,
 }
 
+impl NewElement {
+    /// The element as it is once it is stored.
+    pub(crate) fn as_stored(&self, created_date: Timestamp) -> QueueElement {
+        QueueElement {
+            id: self.id,
+            queue_name: self.queue_name.clone(),
+            status: ElementStatus::New,
+            data: self.data.clone(),
+            reference: self.reference.clone(),
+            times: ElementTimes { created_date, start_date: None, end_date: None },
+            message: None,
+            created_by: self.created_by.clone(),
+            job_id: None,
+            lease_token: LeaseToken::new(0),
+            lease_expires_at: None,
+            attempt: 0,
+        }
+    }
+
+    /// About how much memory it takes.
+    pub(crate) fn bytes(&self) -> usize {
+        300 + self.data.as_ref().map_or(0, |data| data.as_str().len())
+    }
+}
+
 macro_rules! insert_text {
     ($on_conflict:literal) => {
         sql!["INSERT INTO queues (id, queue_name, status, ready, attention, created_date, lease_token, attempt,
@@ -34,7 +62,7 @@ macro_rules! insert_text {
              [only postgres "id, queue_name, 'NEW', TRUE, FALSE, $2, 0, 0, reference, data, created_by
              FROM unnest($1::uuid[], $3::text[], $4::text[], $5::text[], $6::text[])
                  AS element (id, queue_name, reference, data, created_by)"]
-         $on_conflict " RETURNING queue_name"]
+         $on_conflict " RETURNING id, queue_name"]
     };
 }
 const ELEMENT_INSERT: Sql = insert_text!("");
@@ -49,17 +77,37 @@ impl Tx {
         repeat: bool,
         now: Timestamp,
     ) -> Result<usize, DbError> {
-        if elements.is_empty() {
-            return Ok(0);
-        }
         let text = if repeat { ELEMENT_INSERT_MISSING } else { ELEMENT_INSERT };
-        let queues: Vec<String> = match &mut self.inner {
+        let elements: Vec<&NewElement> = elements.iter().collect();
+        Ok(self.insert_elements(text, &elements, now).await?.len())
+    }
+
+    /// Creates the elements whose ids are not there yet, with one creation instant, and tells which.
+    pub(crate) async fn element_insert_missing(
+        &mut self,
+        elements: &[&NewElement],
+        now: Timestamp,
+    ) -> Result<HashSet<ElementId>, DbError> {
+        let rows = self.insert_elements(ELEMENT_INSERT_MISSING, elements, now).await?;
+        Ok(rows.into_iter().map(|(id, _)| ElementId::from_uuid(id)).collect())
+    }
+
+    async fn insert_elements(
+        &mut self,
+        text: Sql,
+        elements: &[&NewElement],
+        now: Timestamp,
+    ) -> Result<Vec<(Uuid, String)>, DbError> {
+        if elements.is_empty() {
+            return Ok(Vec::new());
+        }
+        let rows: Vec<(Uuid, String)> = match &mut self.inner {
             TxInner::Sqlite(transaction) => {
-                sqlx::query_scalar(text.sqlite).bind(as_json(elements)).bind(now).fetch_all(&mut **transaction).await
+                sqlx::query_as(text.sqlite).bind(as_json(elements)).bind(now).fetch_all(&mut **transaction).await
             }
             TxInner::Postgres(transaction) => {
                 let columns = Columns::of(elements);
-                sqlx::query_scalar(text.postgres)
+                sqlx::query_as(text.postgres)
                     .bind(columns.ids)
                     .bind(now)
                     .bind(columns.queues)
@@ -72,17 +120,18 @@ impl Tx {
         }
         .map_err(DbError::in_op("element_insert"))?;
         let mut deltas = Deltas::default();
-        for queue in &queues {
+        for (_, queue) in &rows {
             deltas.add_text(queue, ElementStatus::New, 1);
+            self.mark_changes.created(queue, now);
         }
         self.counts_append(deltas).await?;
-        Ok(queues.len())
+        Ok(rows)
     }
 }
 
 type JsonRow<'a> = (String, &'a str, Option<&'a str>, Option<&'a str>, Option<&'a str>);
 
-fn as_json(elements: &[NewElement]) -> Json<Vec<JsonRow<'_>>> {
+fn as_json<'a>(elements: &[&'a NewElement]) -> Json<Vec<JsonRow<'a>>> {
     let rows = elements.iter().map(|element| {
         (
             element.id.as_uuid().simple().to_string(),
@@ -106,7 +155,7 @@ struct Columns<'a> {
 }
 
 impl<'a> Columns<'a> {
-    fn of(elements: &'a [NewElement]) -> Self {
+    fn of(elements: &[&'a NewElement]) -> Self {
         Self {
             ids: elements.iter().map(|element| element.id.as_uuid()).collect(),
             queues: elements.iter().map(|element| element.queue_name.as_str()).collect(),

@@ -15,7 +15,7 @@ const LIVE_JOBS: Sql = sql!["SELECT id FROM jobs
 impl Tx {
     /// Which of these jobs live, locked against their end until this transaction is over: nothing may be given to a job
     /// whose end has already released what it held.
-    pub(super) async fn live_jobs(&mut self, jobs: impl Iterator<Item = JobId>) -> Result<HashSet<JobId>, DbError> {
+    pub(crate) async fn live_jobs(&mut self, jobs: impl Iterator<Item = JobId>) -> Result<HashSet<JobId>, DbError> {
         let ids: BTreeSet<Uuid> = jobs.map(JobId::as_uuid).collect();
         if ids.is_empty() {
             return Ok(HashSet::new());

@@ -11,18 +11,22 @@ mod find;
 mod insert;
 mod list;
 mod live;
+mod marks;
 mod release;
 mod row;
 mod settings;
 mod status;
 
+pub(crate) use claim::{AtOnce, element_claim_at_once};
 pub use claim::{ClaimRequest, ElementClaimError};
+pub(crate) use count::Deltas;
 pub use count::{QueueCounts, QueueSummary};
 pub use edit::ElementEdit;
 pub use insert::NewElement;
 pub use list::ElementFilter;
+pub(crate) use marks::{MarkChanges, Marks};
 pub use settings::QueueSettings;
-pub use status::{StatusBy, StatusChange, StatusError};
+pub use status::{StatusBy, StatusChange, StatusError, StatusSet};
 
 #[cfg(test)]
 crate::statements::statements![; change, claim, count, edit, find, insert, list, live, release, settings];

@@ -33,6 +33,7 @@ mod credential;
 mod job;
 mod job_life;
 mod job_rescue;
+mod lanes;
 mod log;
 mod output;
 mod overview;

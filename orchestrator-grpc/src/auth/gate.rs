@@ -7,6 +7,7 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use http::HeaderMap;
+use orchestrator_core::identity::Role;
 use orchestrator_db::Hint;
 use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
@@ -73,10 +74,23 @@ impl Gate {
                     self.accounts.forget_sessions();
                 }
                 Ok(Hint::Job { id }) => self.tokens.forget_job(id),
-                Ok(Hint::Triggers | Hint::Jobs | Hint::Queue { .. } | Hint::Worker { .. } | Hint::Logs) => {}
+                Ok(
+                    Hint::Triggers
+                    | Hint::Jobs
+                    | Hint::Queue { .. }
+                    | Hint::Reopened { .. }
+                    | Hint::Worker { .. }
+                    | Hint::Logs,
+                ) => {}
                 Err(broadcast::error::RecvError::Closed) => return,
             }
         }
+    }
+
+    /// Whether a user's token is presented, for what is no method of a service.
+    pub(crate) async fn user(&self, headers: &HeaderMap) -> Result<(), Status> {
+        let identity = self.tokens.identify(presented(headers)?, self.clock.now()).await?;
+        authorize::permit(Rule::User(Role::Viewer), &identity)
     }
 
     /// Who calls this method, if they may. `None` for methods that are open to anyone.

@@ -1,10 +1,11 @@
 use orchestrator_core::id::ElementId;
-use orchestrator_core::queue::{ElementStatus, QueueElement};
+use orchestrator_core::queue::QueueElement;
 use orchestrator_core::text::{Limits, Message};
-use orchestrator_db::{ElementEdit, StatusChange};
+use orchestrator_db::{ClaimRequest, ElementAnswer, ElementCall, ElementEdit, StatusChange, StatusError, StatusSet};
 use orchestrator_proto::convert::{self, DecodeError};
 use orchestrator_proto::v1;
 use tonic::Status;
+use tonic_types::StatusExt as _;
 
 use super::{Elements, hints_of};
 use crate::audit;
@@ -12,32 +13,61 @@ use crate::page::at_most;
 use crate::status;
 use crate::transaction::in_transaction;
 
+/// The most changes of status of one call.
+const MOST_CHANGED: usize = 1000;
+
 /// The most elements of one retry.
 const MOST_RETRIED: usize = 1000;
 
 impl Elements<'_> {
     /// Sets an element's status.
     pub(crate) async fn set_status(&self, message: &v1::SetElementStatusRequest) -> Result<QueueElement, Status> {
+        let change = self.change(message).await?;
+        let id = change.id;
+        let answer = self.call(vec![change], None).await?;
+        let set = answer.changed.into_iter().next().unwrap_or(Err(StatusError::NotFound(id)));
+        Ok(set.map_err(status::element)?.element)
+    }
+
+    /// Sets the statuses of several elements, each on its own.
+    pub(crate) async fn set_statuses(
+        &self,
+        messages: &[v1::SetElementStatusRequest],
+    ) -> Result<Vec<v1::StatusResult>, Status> {
+        let changes = self.changes("changes", messages).await?;
+        let ids: Vec<ElementId> = changes.iter().map(|change| change.id).collect();
+        let answer = self.call(changes, None).await?;
+        Ok(results(&ids, answer.changed))
+    }
+
+    /// Reads several changes of status. All must be readable, and exist.
+    pub(super) async fn changes(
+        &self,
+        field: &'static str,
+        messages: &[v1::SetElementStatusRequest],
+    ) -> Result<Vec<StatusChange>, Status> {
+        at_most(field, messages.len(), MOST_CHANGED).map_err(status::decode)?;
+        let mut changes = Vec::with_capacity(messages.len());
+        for message in messages {
+            changes.push(self.change(message).await?);
+        }
+        Ok(changes)
+    }
+
+    async fn change(&self, message: &v1::SetElementStatusRequest) -> Result<StatusChange, Status> {
         let new = convert::new_status(message).map_err(status::decode)?;
         let id = self.id("element", &message.element).await?;
-        let change = StatusChange { id, status: new.status, message: new.message, by: self.by, token: new.token };
-        in_transaction!(self.scheduler, |tx| {
-            let before = match self.audited {
-                Some(_) => Some(tx.element_get(id).await?),
-                None => None,
-            };
-            let results = tx.element_set_status(std::slice::from_ref(&change), self.scheduler.now()).await?;
-            let missing = || Err(orchestrator_db::StatusError::NotFound(id));
-            let after = results.into_iter().next().unwrap_or_else(missing).map_err(status::element)?;
-            self.audit(tx, |actor| {
-                let documents = (before.as_ref().map(audit::element), Some(audit::element(&after)));
-                vec![audit::row(actor, "element.set_status", audit::ELEMENT, &id, documents)]
-            })
-            .await?;
-            let renewed = before.is_none_or(|before| before.status != ElementStatus::New);
-            let hints = hints_of(Some(&after).filter(|_| renewed));
-            Ok((after, hints))
-        })
+        Ok(StatusChange { id, status: new.status, message: new.message, by: self.by, token: new.token })
+    }
+
+    /// Sets statuses and claims, together with what others ask for at this moment.
+    pub(super) async fn call(
+        &self,
+        changes: Vec<StatusChange>,
+        claim: Option<ClaimRequest>,
+    ) -> Result<ElementAnswer, Status> {
+        let call = ElementCall { changes, claim, actor: self.audited.clone() };
+        self.scheduler.lanes().elements(call).await.map_err(status::lane)
     }
 
     /// Changes what an element carries.
@@ -88,6 +118,28 @@ impl Elements<'_> {
             Ok((retried.len(), hints_of(&retried)))
         })
     }
+}
+
+/// What became of several changes, for their caller.
+pub(super) fn results(ids: &[ElementId], changed: Vec<Result<StatusSet, StatusError>>) -> Vec<v1::StatusResult> {
+    let result = |(id, changed): (&ElementId, Result<StatusSet, StatusError>)| match changed {
+        Ok(set) => v1::StatusResult {
+            element: id.to_string(),
+            status: set.element.status.to_string(),
+            ..v1::StatusResult::default()
+        },
+        Err(error) => {
+            let refusal = status::element(error);
+            let reason = refusal.get_details_error_info().map(|info| info.reason);
+            v1::StatusResult {
+                element: id.to_string(),
+                status: String::new(),
+                error_code: reason.unwrap_or_default(),
+                error_message: refusal.message().to_owned(),
+            }
+        }
+    };
+    ids.iter().zip(changed).map(result).collect()
 }
 
 /// An absent field stays, an empty one is cleared.

@@ -1,18 +1,16 @@
 use std::time::Duration;
 
-use orchestrator_core::id::RequestId;
+use orchestrator_core::id::{ElementId, RequestId};
 use orchestrator_core::queue::QueueElement;
 use orchestrator_core::text::{QueueName, Reference};
 use orchestrator_db::ClaimRequest;
 use orchestrator_proto::convert::{self, DecodeError};
 use orchestrator_proto::v1;
-use serde_json::json;
 use tonic::Status;
 
 use super::Elements;
-use crate::audit;
+use super::change::results;
 use crate::status;
-use crate::transaction::in_transaction;
 
 /// The longest lease that a claim may ask for.
 const LONGEST_LEASE: Duration = Duration::from_hours(24 * 366);
@@ -27,6 +25,14 @@ pub(crate) struct Claim {
     peek: bool,
     request: RequestId,
     repeat: bool,
+    complete: Vec<v1::SetElementStatusRequest>,
+}
+
+/// What was taken, and what became of the changes that rode along.
+#[derive(Debug)]
+pub(crate) struct Claimed {
+    pub(crate) elements: Vec<QueueElement>,
+    pub(crate) completed: Vec<v1::StatusResult>,
 }
 
 impl Claim {
@@ -40,12 +46,13 @@ impl Claim {
             peek: message.peek,
             request,
             repeat,
+            complete: message.complete,
         })
     }
 
     pub(crate) fn read_of_robot(message: v1::RobotClaimElementRequest) -> Result<Self, DecodeError> {
         let v1::RobotClaimElementRequest { queue_name, reference, peek, call } = message;
-        Self::read(v1::ClaimElementsRequest { queue_name, reference, count: 1, lease: None, peek, call })
+        Self::read(v1::ClaimElementsRequest { queue_name, reference, count: 1, peek, call, ..Default::default() })
     }
 }
 
@@ -58,13 +65,13 @@ fn lease(given: Duration) -> Result<Duration, DecodeError> {
 }
 
 impl Elements<'_> {
-    /// Takes the oldest new elements, or only looks at them.
-    pub(crate) async fn claim(&self, claim: Claim) -> Result<Vec<QueueElement>, Status> {
+    /// Takes the oldest new elements, or only looks at them, after setting the statuses that ride along.
+    pub(crate) async fn claim(&self, claim: Claim) -> Result<Claimed, Status> {
         if claim.peek {
-            let mut tx = self.begin_read().await?;
-            let peeked = tx.element_peek(&claim.queue, claim.reference.as_ref(), claim.count).await;
-            return peeked.map_err(status::db);
+            return self.peek(&claim).await;
         }
+        let changes = self.changes("complete", &claim.complete).await?;
+        let ids: Vec<ElementId> = changes.iter().map(|change| change.id).collect();
         let request = ClaimRequest {
             queue: claim.queue,
             reference: claim.reference,
@@ -73,20 +80,19 @@ impl Elements<'_> {
             request: claim.request,
             repeat: claim.repeat,
             lease: claim.lease,
-            mark: None,
         };
-        in_transaction!(self.scheduler, |tx| {
-            let answers = tx.element_claim(std::slice::from_ref(&request), self.scheduler.now()).await?;
-            let taken = answers.into_iter().next().unwrap_or_else(|| Ok(Vec::new())).map_err(status::element_claim)?;
-            if !taken.is_empty() && !request.repeat {
-                self.audit(tx, |actor| {
-                    let ids: Vec<_> = taken.iter().map(|element| element.id).collect();
-                    let after = json!({ "elements": ids });
-                    vec![audit::row(actor, "element.claim", "queue", &request.queue, (None, Some(after)))]
-                })
-                .await?;
-            }
-            Ok((taken, Vec::new()))
-        })
+        let answer = self.call(changes, Some(request)).await?;
+        let elements = answer.claimed.map_err(status::element_claim)?;
+        Ok(Claimed { elements, completed: results(&ids, answer.changed) })
+    }
+
+    async fn peek(&self, claim: &Claim) -> Result<Claimed, Status> {
+        if !claim.complete.is_empty() {
+            let (value, field) = (claim.complete.len() as i128, "complete");
+            return Err(status::decode(DecodeError::OutOfRange { field, value, least: 0, most: 0 }));
+        }
+        let mut tx = self.begin_read().await?;
+        let elements = tx.element_peek(&claim.queue, claim.reference.as_ref(), claim.count).await;
+        Ok(Claimed { elements: elements.map_err(status::db)?, completed: Vec::new() })
     }
 }

@@ -1,6 +1,6 @@
 use orchestrator_core::queue::QueueElement;
 use orchestrator_core::text::{Limits, QueueName};
-use orchestrator_db::{DbError, Hint, NewElement, Tx};
+use orchestrator_db::{CreateCall, CreateError, Created, DbError, Hint, NewElement, Tx};
 use orchestrator_proto::convert::{self, DecodeError};
 use orchestrator_proto::v1;
 use prost::Message as _;
@@ -16,6 +16,8 @@ use crate::transaction::{Failure, in_transaction};
 
 /// The most elements of one streamed call.
 const MOST: usize = 100_000;
+/// The most elements of a call that shares its transaction with others, which wait for all of it.
+const MOST_SHARED: usize = 100;
 /// The most bytes of one streamed call.
 const MOST_BYTES: usize = 256 << 20;
 /// The most elements of one call of a robot.
@@ -103,6 +105,11 @@ impl Elements<'_> {
     /// Creates elements, all or none, and wakes the triggers of their queue. How many there are now: a repeated call
     /// creates only those that are not there yet.
     pub(crate) async fn create(&self, new: NewElements) -> Result<i64, Status> {
+        if (1..=MOST_SHARED).contains(&new.elements.len()) {
+            let created_count = i64::try_from(new.elements.len()).unwrap_or(i64::MAX);
+            self.create_shared(new).await?;
+            return Ok(created_count);
+        }
         in_transaction!(self.scheduler, |tx| {
             self.store(tx, &new).await?;
             Ok(((), vec![new.hint()]))
@@ -117,11 +124,14 @@ impl Elements<'_> {
         let new =
             NewElements::read(&message.queue_name, &[element], message.repeat, limits, 1).map_err(status::decode)?;
         let missing = || status::decode(DecodeError::Missing { field: "element" });
-        let id = new.elements.first().ok_or_else(missing)?.id;
-        in_transaction!(self.scheduler, |tx| {
-            self.store(tx, &new).await?;
-            Ok((tx.element_get(id).await?, vec![new.hint()]))
-        })
+        self.create_shared(new).await?.one.ok_or_else(missing)
+    }
+
+    /// Creates a few elements, together with what others create at this moment.
+    async fn create_shared(&self, new: NewElements) -> Result<Created, Status> {
+        let call = CreateCall { elements: new.elements, repeat: new.repeat, actor: self.audited.clone() };
+        let created = self.scheduler.lanes().create(call).await.map_err(status::lane)?;
+        created.map_err(status::create)
     }
 
     async fn store(&self, tx: &mut Tx, new: &NewElements) -> Result<(), Failure> {
@@ -144,13 +154,7 @@ impl Elements<'_> {
 
 fn refuse(error: DbError) -> Failure {
     match error {
-        DbError::Conflict { .. } => Refusal::new(
-            Code::AlreadyExists,
-            reason::CONFLICT,
-            "an element with one of these ids exists; to repeat a call whose answer was lost, set repeat",
-        )
-        .status()
-        .into(),
+        DbError::Conflict { .. } => status::create(CreateError::Exists).into(),
         other => other.into(),
     }
 }

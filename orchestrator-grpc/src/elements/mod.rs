@@ -16,7 +16,7 @@ use tonic::Status;
 use crate::auth::{JobIdentity, User};
 use crate::status;
 
-pub(crate) use claim::Claim;
+pub(crate) use claim::{Claim, Claimed};
 pub(crate) use create::{MOST_OF_ROBOT, NewElements, receive};
 
 /// Elements, as one caller may treat them.

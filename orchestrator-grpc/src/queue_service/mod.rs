@@ -13,7 +13,7 @@ use tonic::{Request, Response, Status, Streaming};
 
 use crate::audit;
 use crate::auth::identity;
-use crate::elements::{Claim, Elements, receive};
+use crate::elements::{Claim, Claimed, Elements, receive};
 use crate::status;
 use crate::transaction::in_transaction;
 
@@ -68,8 +68,9 @@ impl QueueService for Queues {
     ) -> Result<Response<v1::ClaimElementsResponse>, Status> {
         let elements = self.elements(&request)?;
         let claim = Claim::read(request.into_inner()).map_err(status::decode)?;
-        let taken = elements.claim(claim).await?;
-        Ok(Response::new(v1::ClaimElementsResponse { elements: taken.iter().map(convert::element).collect() }))
+        let Claimed { elements, completed } = elements.claim(claim).await?;
+        let elements = elements.iter().map(convert::element).collect();
+        Ok(Response::new(v1::ClaimElementsResponse { elements, completed }))
     }
 
     async fn set_status(
@@ -78,6 +79,14 @@ impl QueueService for Queues {
     ) -> Result<Response<v1::SetElementStatusResponse>, Status> {
         let after = self.elements(&request)?.set_status(request.get_ref()).await?;
         Ok(Response::new(v1::SetElementStatusResponse { element: Some(convert::element(&after)) }))
+    }
+
+    async fn set_statuses(
+        &self,
+        request: Request<v1::SetElementStatusesRequest>,
+    ) -> Result<Response<v1::SetElementStatusesResponse>, Status> {
+        let results = self.elements(&request)?.set_statuses(&request.get_ref().changes).await?;
+        Ok(Response::new(v1::SetElementStatusesResponse { results }))
     }
 
     async fn list(

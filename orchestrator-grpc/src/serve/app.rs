@@ -17,6 +17,7 @@ use crate::health::{self, HealthService};
 use crate::host::{self, AllowedHosts};
 use crate::in_process::InProcess;
 use crate::json::{self, JsonLimits, Transcoder};
+use crate::metrics;
 use crate::pages::Inside;
 use crate::services::{MessageLimits, Services};
 use crate::ticks::Ticks;
@@ -51,6 +52,7 @@ pub(super) fn app(
     let app = axum::Router::new()
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz).with_state(health))
+        .route("/metrics", get(metrics::show).with_state(gate.clone()))
         .route("/rpc/{service}/{method}", post(json::call).with_state(Arc::new(transcoder)))
         .merge(grpc);
     Ok(app

@@ -24,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::auth::Gate;
+use crate::metrics;
 use crate::services::Services;
 use crate::ticks::Ticks;
 
@@ -76,6 +77,7 @@ pub async fn serve(options: ServeOptions, services: Services, shutdown: Shutdown
     tasks.spawn(async move { ticks.run(hints, until).await });
     let stop = shutdown.soft.clone();
     tasks.spawn(async move { gate.run(changes, stop).await });
+    tasks.spawn(metrics::keep_up(shutdown.soft.clone()));
     let cut = shutdown.hard.child_token();
     let stages = Shutdown { soft: shutdown.soft.clone(), hard: cut.clone() };
     let acceptor = accept::Acceptor::new(&options, app, tls, stages, tasks.clone());

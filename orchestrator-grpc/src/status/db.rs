@@ -9,9 +9,15 @@ use tonic::{Code, Status};
 use super::{Refusal, reason};
 
 /// What a failed storage call tells its caller.
+#[expect(clippy::needless_pass_by_value, reason = "used as map_err(status::db)")]
 pub fn db(error: DbError) -> Status {
+    failed(&error)
+}
+
+/// The same for an error that several callers are told.
+pub(super) fn failed(error: &DbError) -> Status {
     if error.is_disk_full() {
-        tracing::error!(error = chain(&error), "the database's disk is full");
+        tracing::error!(error = chain(error), "the database's disk is full");
         return Refusal::new(
             Code::ResourceExhausted,
             reason::DATABASE_FULL,
@@ -20,7 +26,7 @@ pub fn db(error: DbError) -> Status {
         .status();
     }
     if error.is_transient() {
-        tracing::warn!(error = chain(&error), "the database is not available");
+        tracing::warn!(error = chain(error), "the database is not available");
         return Refusal::new(
             Code::Unavailable,
             reason::DATABASE_UNAVAILABLE,
@@ -31,24 +37,23 @@ pub fn db(error: DbError) -> Status {
     }
     let message = error.to_string();
     match error {
-        DbError::NotFound { what, key } => not_found(what, &key),
-        DbError::Ambiguous { what, key } => Refusal::new(Code::InvalidArgument, reason::AMBIGUOUS, message)
-            .with("what", &what)
-            .with("key", &key)
-            .status(),
+        DbError::NotFound { what, key } => not_found(what, key),
+        DbError::Ambiguous { what, key } => {
+            Refusal::new(Code::InvalidArgument, reason::AMBIGUOUS, message).with("what", what).with("key", key).status()
+        }
         DbError::InvalidCursor { .. } => {
             Refusal::new(Code::InvalidArgument, reason::INVALID_FIELD, message).in_field("page.cursor").status()
         }
         // The constraint's name is for developers; callers that can tell more map the conflict before it gets here.
-        DbError::Conflict { constraint } => conflict(&constraint),
+        DbError::Conflict { constraint } => conflict(constraint),
         DbError::NotUpdated { what, key } => {
             Refusal::new(Code::FailedPrecondition, reason::ILLEGAL_TRANSITION, message)
-                .with("what", &what)
-                .with("key", &key)
+                .with("what", what)
+                .with("key", key)
                 .status()
         }
-        DbError::Corrupt(source) => internal(&source),
-        source @ DbError::Driver { .. } => internal(&source),
+        DbError::Corrupt(source) => internal(source),
+        source @ DbError::Driver { .. } => internal(source),
     }
 }
 

@@ -7,6 +7,7 @@
 mod code;
 mod db;
 mod elements;
+mod lanes;
 mod names;
 mod refusal;
 mod request;
@@ -15,6 +16,7 @@ mod verbs;
 pub use code::reason;
 pub use db::{db, internal};
 pub(crate) use elements::{element, element_claim};
+pub(crate) use lanes::{create, lane};
 pub(crate) use names::{created, name_exists};
 pub use refusal::Refusal;
 pub use request::decode;

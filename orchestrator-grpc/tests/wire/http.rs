@@ -109,3 +109,28 @@ async fn a_connection_that_says_nothing_or_dribbles_is_closed() {
         assert!(read.is_ok(), "'{start}' is still open");
     }
 }
+
+#[tokio::test]
+async fn figures_are_shown_to_users_and_to_nobody_else() {
+    orchestrator_grpc::metrics::measure();
+    let world = world().await;
+    let ask = async |presents: &Presents| {
+        let token = presents.bearer.as_deref().map(|token| format!("authorization: Bearer {token}\r\n"));
+        let head = format!(
+            "GET /metrics HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{}\r\n",
+            token.unwrap_or_default()
+        );
+        exchange(&world, head.as_bytes()).await
+    };
+    let viewer = world.user(orchestrator_core::identity::Role::Viewer).await;
+    assert_eq!(ask(&Presents::default()).await.status, 401);
+    assert_eq!(ask(&Presents::bearer("orc_user_wrong")).await.status, 401);
+    assert_eq!(ask(&world.worker().await).await.status, 401);
+    let line = serde_json::json!({ "queueName": "q", "element": { "data": "x" } }).to_string();
+    let operator = world.user(orchestrator_core::identity::Role::Operator).await;
+    assert_eq!(post(&world, "/rpc/orchestrator.v1.QueueService/Create", &operator, &line).await.status, 200);
+    let shown = ask(&viewer).await;
+    assert_eq!(shown.status, 200);
+    assert!(shown.body.contains("orchestrator_lane_batch_size_bucket{lane=\"create\",le=\"1\"}"), "{}", shown.body);
+    assert!(shown.body.contains("orchestrator_lane_wait_seconds_count{lane=\"create\"}"), "{}", shown.body);
+}

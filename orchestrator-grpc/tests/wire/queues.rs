@@ -305,3 +305,40 @@ async fn a_queue_is_paused_resumed_and_deleted_with_a_trace() {
     let actions: Vec<&str> = entries.iter().map(|entry| entry.action.as_str()).collect();
     assert_eq!(actions, ["queue.delete", "queue.resume", "queue.pause", "element.claim"][..].to_vec());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_finished_rides_on_the_next_claim() {
+    let world = world().await;
+    let user = world.user(Role::Operator).await;
+    let mut queues = queues(&world).await;
+    for number in 0..5 {
+        queues.create(user.on(create(new("A", &number.to_string())))).await.unwrap();
+    }
+    let taken = queues.claim(user.on(claim(2))).await.unwrap().into_inner().elements;
+    let complete = |element: &v1::QueueElement, lease_token| v1::SetElementStatusRequest {
+        element: element.id.clone(),
+        status: "DONE".to_owned(),
+        lease_token: Some(lease_token),
+        ..Default::default()
+    };
+    let changes = vec![complete(&taken[0], taken[0].lease_token), complete(&taken[1], 99)];
+    let riding = v1::ClaimElementsRequest { complete: changes, ..claim(3) };
+    let answer = queues.claim(user.on(riding)).await.unwrap().into_inner();
+    assert_eq!(answer.elements.len(), 3);
+    let told: Vec<(&str, &str)> =
+        answer.completed.iter().map(|result| (result.status.as_str(), result.error_code.as_str())).collect();
+    assert_eq!(told, [("DONE", ""), ("", "LEASE_LOST")]);
+    assert_eq!(answer.completed[1].element, taken[1].id);
+
+    let changes = answer.elements.iter().map(|element| complete(element, element.lease_token)).collect();
+    let many = v1::SetElementStatusesRequest { changes };
+    let results = queues.set_statuses(user.on(many)).await.unwrap().into_inner().results;
+    assert!(results.len() == 3 && results.iter().all(|result| result.status == "DONE"), "{results:?}");
+    let queue = summary(&mut queues, &user).await;
+    assert_eq!((queue.done_count, queue.in_progress_count, queue.new_count), (4, 1, 0));
+
+    let peeking = v1::ClaimElementsRequest { peek: true, complete: vec![complete(&taken[1], 1)], ..claim(1) };
+    assert_eq!(field(&queues.claim(user.on(peeking)).await.unwrap_err()), "complete");
+    let too_many = v1::SetElementStatusesRequest { changes: vec![complete(&taken[1], 1); 1001] };
+    assert_eq!(field(&queues.set_statuses(user.on(too_many)).await.unwrap_err()), "changes");
+}

@@ -100,6 +100,8 @@ async fn world_on(url: String, folder: Option<tempfile::TempDir>, change: impl F
         keys: KeyRing::generate().unwrap(),
         limits: Limits::default(),
         zone: chrono_tz::Europe::Copenhagen,
+        lanes: orchestrator_db::LaneOptions::default(),
+        retention: orchestrator_scheduler::Retention::default(),
     });
     let shutdown = Shutdown::new();
     service::run(&scheduler, &TaskTracker::new(), &shutdown.soft);

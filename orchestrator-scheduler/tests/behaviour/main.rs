@@ -43,6 +43,7 @@ mod queue_triggers;
 mod random;
 mod registration;
 mod repeats;
+mod retention;
 mod retries;
 mod servers;
 mod shown_status;

@@ -8,6 +8,7 @@ mod limits;
 mod load;
 mod log;
 mod origin;
+mod retention;
 mod scheduling;
 mod security;
 mod server;
@@ -25,6 +26,7 @@ pub use flags::ConfigFlags;
 pub use limits::LimitsSection;
 pub use log::LogSection;
 pub use origin::Setting;
+pub use retention::RetentionSection;
 pub use scheduling::SchedulingSection;
 pub use security::SecuritySection;
 pub use server::ServerSection;
@@ -46,6 +48,8 @@ pub struct Config {
     pub scheduling: SchedulingSection,
     /// How large things may be.
     pub limits: LimitsSection,
+    /// How long things are kept.
+    pub retention: RetentionSection,
     /// What it tells about itself.
     pub log: LogSection,
 }
@@ -57,6 +61,7 @@ impl Config {
         self.database.url()?;
         self.security.check()?;
         self.limits.check()?;
+        self.retention.to_retention()?;
         self.log.check()
     }
 

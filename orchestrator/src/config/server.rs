@@ -23,6 +23,8 @@ pub struct ServerSection {
     /// The certificate's key, in PEM.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tls_key: Option<PathBuf>,
+    /// Let calls that arrive while a transaction is in flight share the next one.
+    pub lanes: bool,
 }
 
 impl Default for ServerSection {
@@ -33,6 +35,7 @@ impl Default for ServerSection {
             allowed_hosts: Vec::new(),
             tls_cert: None,
             tls_key: None,
+            lanes: true,
         }
     }
 }

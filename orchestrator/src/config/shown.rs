@@ -3,7 +3,10 @@
 use serde::Serialize;
 
 use super::database::without_password;
-use super::{Config, DatabaseSection, LimitsSection, LogSection, SchedulingSection, SecuritySection, ServerSection};
+use super::{
+    Config, DatabaseSection, LimitsSection, LogSection, RetentionSection, SchedulingSection, SecuritySection,
+    ServerSection,
+};
 
 /// A configuration without passwords, with what follows from the defaults filled in.
 #[derive(Debug, Serialize)]
@@ -13,6 +16,7 @@ pub struct ShownConfig {
     security: SecuritySection,
     scheduling: SchedulingSection,
     limits: LimitsSection,
+    retention: RetentionSection,
     log: LogSection,
 }
 
@@ -27,6 +31,7 @@ impl Config {
             security: SecuritySection { key_file: Some(self.key_file()), ..self.security.clone() },
             scheduling: self.scheduling.clone(),
             limits: self.limits,
+            retention: self.retention.clone(),
             log: self.log.clone(),
         }
     }

@@ -84,6 +84,8 @@ fn values_that_do_not_fit_are_refused_with_what_to_do() {
         ("[limits]\nprocess_args = 1", "limits.process_args"),
         ("[security]\nsession_idle_minutes = 0", "security.session_idle_minutes: 0 is not from 1 to"),
         ("[log]\nlevel = \"a=b=c\"", "log.level"),
+        ("[retention]\nlogs = \"long\"", "retention.logs: 'long' is no time"),
+        ("[retention]\naudit = \"5m\"", "retention.audit: '5m' is shorter than one hour"),
     ] {
         let error = from_file(text).unwrap().check().unwrap_err().to_string();
         assert!(error.contains(expected), "{expected}: {error}");

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use orchestrator_core::clock::{Clock, SystemClock};
 use orchestrator_core::secret::KeyRing;
-use orchestrator_db::{Db, DbOptions};
+use orchestrator_db::{Db, DbOptions, LaneOptions};
 use orchestrator_grpc::accounts::Accounts;
 use orchestrator_grpc::{ServeOptions, Services, Shutdown, TlsFiles, serve};
 use orchestrator_scheduler::{DisciplinedClock, Scheduler, SchedulerClock, SchedulerOptions, service};
@@ -62,12 +62,16 @@ pub(crate) async fn begin(config: &Config, lifecycle: &Lifecycle) -> Result<Serv
     clock.discipline(&db).await.map_err(ServingError::from)?;
     key_check::check(&db, &keys, &config.key_file(), clock.now()).await?;
     let made = first_token::ensure(&db, folder, clock.now()).await?;
+    // Before anything is made that is measured.
+    orchestrator_grpc::metrics::measure();
     let scheduler = Scheduler::new(SchedulerOptions {
         db,
         clock: SchedulerClock::Disciplined(clock.clone()),
         keys,
         limits: config.limits.to_limits(),
         zone: config.scheduling.time_zone,
+        lanes: LaneOptions { is_on: config.server.lanes, ..LaneOptions::default() },
+        retention: config.retention.to_retention()?,
     });
     // A child of its own: the server cuts its connections without ending the program.
     let shutdown = Shutdown { soft: lifecycle.soft(), hard: lifecycle.hard().child_token() };

@@ -172,6 +172,7 @@ from_the_book!(QueueService {
     create(CreateElementRequest) -> CreateElementResponse = "element create",
     claim(ClaimElementsRequest) -> ClaimElementsResponse = "claim",
     set_status(SetElementStatusRequest) -> SetElementStatusResponse = "set_status",
+    set_statuses(SetElementStatusesRequest) -> SetElementStatusesResponse = "set_statuses",
     list(ListElementsRequest) -> ListElementsResponse = "element list",
     list_of_job(ListElementsOfJobRequest) -> ListElementsOfJobResponse = "element list_of_job",
     get(GetElementRequest) -> GetElementResponse = "element get",

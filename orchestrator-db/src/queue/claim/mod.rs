@@ -1,5 +1,7 @@
+mod at_once;
+
 use std::collections::{BTreeMap, HashSet};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::DateTime;
 use orchestrator_core::clock::Timestamp;
@@ -10,11 +12,14 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::count::Deltas;
+use super::marks::Marks;
 use super::row::{ElementRow, element_columns};
 use crate::dialect::{Sql, on_conn, sql};
 use crate::error::{DbError, Readable};
 use crate::lists::{Ids, time_text};
 use crate::tx::Tx;
+
+pub(crate) use at_once::{AtOnce, element_claim_at_once};
 
 /// Someone wants elements of a queue.
 #[derive(Debug, Clone)]
@@ -33,14 +38,12 @@ pub struct ClaimRequest {
     pub repeat: bool,
     /// How long a claim without a job holds; for ever when absent. A job's claim holds until the job ends.
     pub lease: Option<Duration>,
-    /// Where to begin: nothing older is known to be new. A hint only: a claim that finds too little looks everywhere.
-    pub mark: Option<Timestamp>,
 }
 
 impl ClaimRequest {
     /// A request for one element, for nobody's job, without a lease.
     pub fn new(queue: QueueName, request: RequestId) -> Self {
-        Self { queue, reference: None, count: 1, job: None, request, repeat: false, lease: None, mark: None }
+        Self { queue, reference: None, count: 1, job: None, request, repeat: false, lease: None }
     }
 }
 
@@ -112,6 +115,17 @@ impl Tx {
     /// requests that want of the same share out what there is in their order. An empty answer: there is none.
     pub async fn element_claim(&mut self, requests: &[ClaimRequest], now: Timestamp) -> Result<Answers, DbError> {
         let live = self.live_jobs(requests.iter().filter_map(|request| request.job)).await?;
+        let requests: Vec<&ClaimRequest> = requests.iter().collect();
+        self.element_claim_for(&requests, &live, now).await
+    }
+
+    /// The same, for jobs of which it is known, and locked, that they live.
+    pub(crate) async fn element_claim_for(
+        &mut self,
+        requests: &[&ClaimRequest],
+        live: &HashSet<JobId>,
+        now: Timestamp,
+    ) -> Result<Answers, DbError> {
         let known = self.known_grants(requests).await?;
         let mut answers: Answers = Vec::with_capacity(requests.len());
         let mut wanted: BTreeMap<(&str, Option<&str>), Vec<Place>> = BTreeMap::new();
@@ -130,8 +144,7 @@ impl Tx {
         }
         let mut deltas = Deltas::default();
         for ((queue, reference), places) in wanted {
-            let mark = places.iter().map(|place| requests[place.request].mark).min().flatten();
-            let taken = self.claim_group(queue, reference, mark, &places, now, &mut answers).await?;
+            let taken = self.claim_group(queue, reference, &places, now, &mut answers).await?;
             deltas.add_text(queue, ElementStatus::New, -taken);
             deltas.add_text(queue, ElementStatus::InProgress, taken);
         }
@@ -139,34 +152,56 @@ impl Tx {
         Ok(answers)
     }
 
-    /// Takes for one queue and reference; without the mark for what was not found with it.
+    /// Takes for one queue and reference, in the order of creation.
     async fn claim_group(
         &mut self,
         queue: &str,
         reference: Option<&str>,
-        mark: Option<Timestamp>,
         places: &[Place],
         now: Timestamp,
         answers: &mut Answers,
     ) -> Result<i64, DbError> {
-        let mut taken = 0;
-        for mark in [mark, None].into_iter().skip(usize::from(mark.is_none())) {
-            let places = &places[taken..];
-            if places.is_empty() {
-                break;
-            }
-            let mut rows = self.claim_rows(queue, reference, mark, places, now).await?;
-            rows.sort_unstable_by_key(|row| (row.created_date, row.id));
-            taken += rows.len();
-            for (row, place) in rows.into_iter().zip(places) {
-                // One that cannot be read stays claimed: nobody would get past it otherwise.
-                let readable = Readable::collect(std::iter::once(QueueElement::try_from(row)));
-                if let Ok(answer) = &mut answers[place.request] {
-                    answer.extend(readable.rows);
-                }
+        let marks = self.marks.clone().filter(|_| reference.is_none());
+        let rows = match marks {
+            Some(marks) => self.claim_from_mark(&marks, queue, places, now).await?,
+            None => self.claim_rows(queue, reference, None, places, now).await?,
+        };
+        let taken = rows.len();
+        for (row, place) in rows.into_iter().zip(places) {
+            // One that cannot be read stays claimed: nobody would get past it otherwise.
+            let readable = Readable::collect(std::iter::once(QueueElement::try_from(row)));
+            if let Ok(answer) = &mut answers[place.request] {
+                answer.extend(readable.rows);
             }
         }
         Ok(i64::try_from(taken).unwrap_or(i64::MAX))
+    }
+
+    /// Takes from the queue's mark on, and everywhere for what was not found there.
+    async fn claim_from_mark(
+        &mut self,
+        marks: &Marks,
+        queue: &str,
+        places: &[Place],
+        now: Timestamp,
+    ) -> Result<Vec<ElementRow>, DbError> {
+        let start = marks.start(queue);
+        let mut rows = match start.mark {
+            Some(_) => self.claim_rows(queue, None, start.mark, places, now).await?,
+            None => Vec::new(),
+        };
+        let mut last = rows.last().map(|row| row.created_date);
+        if rows.len() < places.len() && (start.mark.is_none() || marks.may_sweep(queue)) {
+            let began = Instant::now();
+            let everywhere = self.claim_rows(queue, None, None, &places[rows.len()..], now).await?;
+            marks.swept(queue, began.elapsed());
+            last = last.max(everywhere.last().map(|row| row.created_date));
+            rows.extend(everywhere);
+        }
+        // One that got less than it wanted took all there was.
+        let last = last.filter(|_| rows.len() == places.len());
+        self.mark_changes.advance(start.advance(queue, last, now));
+        Ok(rows)
     }
 
     async fn claim_rows(
@@ -177,9 +212,12 @@ impl Tx {
         places: &[Place],
         now: Timestamp,
     ) -> Result<Vec<ElementRow>, DbError> {
+        if places.is_empty() {
+            return Ok(Vec::new());
+        }
         let text = if reference.is_some() { ELEMENT_CLAIM_BY_REFERENCE } else { ELEMENT_CLAIM };
         let shares = Json(places.iter().map(Place::share).collect::<Vec<_>>());
-        on_conn!(self, |conn, dialect| {
+        let rows: Result<Vec<ElementRow>, _> = on_conn!(self, |conn, dialect| {
             let query = sqlx::query_as(text.text(dialect))
                 .bind(queue)
                 .bind(mark.unwrap_or(DateTime::UNIX_EPOCH))
@@ -192,14 +230,16 @@ impl Tx {
             }
             .fetch_all(conn)
             .await
-        })
-        .map_err(DbError::in_op("element_claim"))
+        });
+        let mut rows = rows.map_err(DbError::in_op("element_claim"))?;
+        rows.sort_unstable_by_key(|row| (row.created_date, row.id));
+        Ok(rows)
     }
 
     /// What repeated calls were granted before: what of it is still held. A grant that is over is an empty answer.
     async fn known_grants(
         &mut self,
-        requests: &[ClaimRequest],
+        requests: &[&ClaimRequest],
     ) -> Result<BTreeMap<(RequestId, Option<JobId>), Vec<QueueElement>>, DbError> {
         let repeated: HashSet<Uuid> =
             requests.iter().filter(|request| request.repeat).map(|request| request.request.as_uuid()).collect();
@@ -259,5 +299,6 @@ crate::statements::statements![
     ELEMENT_CLAIM_BY_REFERENCE,
     ELEMENT_GRANTED,
     ELEMENT_PEEK,
-    ELEMENT_PEEK_BY_REFERENCE
+    ELEMENT_PEEK_BY_REFERENCE;
+    at_once
 ];

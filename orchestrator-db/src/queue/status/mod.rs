@@ -1,3 +1,5 @@
+use std::collections::HashSet;
+
 use orchestrator_core::clock::Timestamp;
 use orchestrator_core::id::{ElementId, JobId};
 use orchestrator_core::lease::LeaseToken;
@@ -30,6 +32,17 @@ pub struct StatusChange {
     pub by: StatusBy,
     /// The token of the caller's claim, where it has one: refused when it is stale.
     pub token: Option<LeaseToken>,
+}
+
+/// A status that was set, or was that already.
+#[derive(Debug, Clone)]
+pub struct StatusSet {
+    /// The status before.
+    pub before: ElementStatus,
+    /// The message before.
+    pub message_before: Option<Message>,
+    /// The element as it is now.
+    pub element: QueueElement,
 }
 
 /// Why a status was not set.
@@ -66,6 +79,21 @@ impl Tx {
         now: Timestamp,
     ) -> Result<Vec<Result<QueueElement, StatusError>>, DbError> {
         let live = self.live_jobs(changes.iter().filter_map(|change| change.by.job())).await?;
+        let changes: Vec<&StatusChange> = changes.iter().collect();
+        let results = self.element_set_status_of(&changes, &live, now).await?;
+        Ok(results.into_iter().map(|result| result.map(|set| set.element)).collect())
+    }
+
+    /// The same, for jobs of which it is known, and locked, that they live.
+    pub(crate) async fn element_set_status_of(
+        &mut self,
+        changes: &[&StatusChange],
+        live: &HashSet<JobId>,
+        now: Timestamp,
+    ) -> Result<Vec<Result<StatusSet, StatusError>>, DbError> {
+        if changes.is_empty() {
+            return Ok(Vec::new());
+        }
         let mut locked = self.elements_lock(changes.iter().map(|change| change.id)).await?;
         let before: Vec<QueueElement> = locked.values().flatten().map(|locked| locked.element.clone()).collect();
         let mut results = Vec::with_capacity(changes.len());
@@ -76,10 +104,11 @@ impl Tx {
             }
             results.push(if let Some(Ok(locked)) = locked.get_mut(&change.id) {
                 // A later change of the same call sees what this one did.
-                decide(locked, change, now).inspect(|after| {
+                decide(locked, change, now).map(|after| {
                     locked.job_lives &= after.job_id == locked.element.job_id;
                     locked.job_lives |= after.job_id.is_some_and(|job| live.contains(&job));
-                    locked.element = after.clone();
+                    let before = std::mem::replace(&mut locked.element, after.clone());
+                    StatusSet { before: before.status, message_before: before.message, element: after }
                 })
             } else {
                 let unreadable = locked.remove(&change.id).and_then(Result::err);
@@ -97,7 +126,7 @@ impl Tx {
 }
 
 impl StatusBy {
-    fn job(self) -> Option<JobId> {
+    pub(crate) fn job(self) -> Option<JobId> {
         match self {
             Self::Job(job) => Some(job),
             Self::Operator => None,

@@ -1,6 +1,5 @@
 use std::time::Duration;
 
-use orchestrator_core::id::RequestId;
 use orchestrator_core::lease::LeaseToken;
 use orchestrator_core::queue::ElementStatus;
 use orchestrator_core::text::Reference;
@@ -24,7 +23,6 @@ conformance! {
     every_grant_raises_the_token,
     a_job_that_has_ended_claims_nothing,
     a_claim_of_a_job_has_no_lease_of_its_own,
-    a_mark_that_is_too_late_hides_nothing,
     an_element_that_cannot_be_read_does_not_stop_the_others,
 }
 
@@ -160,15 +158,6 @@ async fn a_claim_of_a_job_has_no_lease_of_its_own(db: TestDb) {
     set_job(&db, job, "LOST").await;
     let leased = ClaimRequest { lease: Some(Duration::from_secs(5)), ..of_job(job) };
     assert_eq!(claim(&db, leased, at(1)).await[0].lease_expires_at, None);
-}
-
-async fn a_mark_that_is_too_late_hides_nothing(db: TestDb) {
-    let stored = some(&db, 4).await;
-    let marked = ClaimRequest { mark: Some(at(2)), count: 3, ..request() };
-    let taken = claim(&db, marked, at(9)).await;
-    assert_eq!(ids(&taken), [stored[2], stored[3], stored[0]]);
-    let repeated = ClaimRequest { mark: Some(at(100)), ..ClaimRequest::new(queue(), RequestId::generate()) };
-    assert_eq!(ids(&claim(&db, repeated, at(9)).await), stored[1..2]);
 }
 
 async fn an_element_that_cannot_be_read_does_not_stop_the_others(db: TestDb) {

@@ -5,6 +5,7 @@ mod concurrency;
 mod count;
 mod edit;
 mod list;
+mod marks;
 mod release;
 mod status;
 pub(crate) mod world;

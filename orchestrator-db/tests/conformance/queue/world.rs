@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::harness::TestDb;
 
-pub(super) const QUEUE: &str = "Invoices";
+pub(crate) const QUEUE: &str = "Invoices";
 
 /// The instant at which tests begin.
 pub(crate) fn t0() -> Timestamp {
@@ -22,24 +22,24 @@ pub(crate) fn at(seconds: i64) -> Timestamp {
     t0() + Duration::seconds(seconds)
 }
 
-pub(super) fn queue() -> QueueName {
+pub(crate) fn queue() -> QueueName {
     QueueName::parse(QUEUE).unwrap()
 }
 
-pub(super) fn element() -> NewElement {
+pub(crate) fn element() -> NewElement {
     NewElement { id: ElementId::generate(), queue_name: queue(), reference: None, data: None, created_by: None }
 }
 
-pub(super) fn with_reference(reference: &str) -> NewElement {
+pub(crate) fn with_reference(reference: &str) -> NewElement {
     NewElement { reference: Some(Reference::parse(reference, 100).unwrap()), ..element() }
 }
 
-pub(super) fn with_data(data: &str) -> NewElement {
+pub(crate) fn with_data(data: &str) -> NewElement {
     NewElement { data: Some(ElementData::parse(data, 2000).unwrap()), ..element() }
 }
 
 /// Stores elements at an instant.
-pub(super) async fn insert(db: &Db, elements: &[NewElement], now: Timestamp) -> Vec<ElementId> {
+pub(crate) async fn insert(db: &Db, elements: &[NewElement], now: Timestamp) -> Vec<ElementId> {
     let mut tx = db.begin_write().await.unwrap();
     assert_eq!(tx.element_insert(elements, false, now).await.unwrap(), elements.len());
     tx.commit().await.unwrap();
@@ -47,7 +47,7 @@ pub(super) async fn insert(db: &Db, elements: &[NewElement], now: Timestamp) -> 
 }
 
 /// So many elements, each created one second after the other.
-pub(super) async fn some(db: &Db, count: i64) -> Vec<ElementId> {
+pub(crate) async fn some(db: &Db, count: i64) -> Vec<ElementId> {
     let mut ids = Vec::new();
     for second in 0..count {
         ids.extend(insert(db, &[element()], at(second)).await);
@@ -55,43 +55,43 @@ pub(super) async fn some(db: &Db, count: i64) -> Vec<ElementId> {
     ids
 }
 
-pub(super) fn request() -> ClaimRequest {
+pub(crate) fn request() -> ClaimRequest {
     ClaimRequest::new(queue(), RequestId::generate())
 }
 
-pub(super) fn of_job(job: JobId) -> ClaimRequest {
+pub(crate) fn of_job(job: JobId) -> ClaimRequest {
     ClaimRequest { job: Some(job), ..request() }
 }
 
 /// One claim, in a transaction of its own.
-pub(super) async fn claim(db: &Db, request: ClaimRequest, now: Timestamp) -> Vec<QueueElement> {
+pub(crate) async fn claim(db: &Db, request: ClaimRequest, now: Timestamp) -> Vec<QueueElement> {
     let mut tx = db.begin_write().await.unwrap();
     let mut answers = tx.element_claim(&[request], now).await.unwrap();
     tx.commit().await.unwrap();
     answers.pop().unwrap().unwrap()
 }
 
-pub(super) fn ids(elements: &[QueueElement]) -> Vec<ElementId> {
+pub(crate) fn ids(elements: &[QueueElement]) -> Vec<ElementId> {
     elements.iter().map(|element| element.id).collect()
 }
 
-pub(super) async fn get(db: &Db, id: ElementId) -> QueueElement {
+pub(crate) async fn get(db: &Db, id: ElementId) -> QueueElement {
     db.begin_read().await.unwrap().element_get(id).await.unwrap()
 }
 
-pub(super) fn change(id: ElementId, status: ElementStatus, by: StatusBy) -> StatusChange {
+pub(crate) fn change(id: ElementId, status: ElementStatus, by: StatusBy) -> StatusChange {
     StatusChange { id, status, message: None, by, token: None }
 }
 
 /// One change of status, in a transaction of its own.
-pub(super) async fn set(db: &Db, change: StatusChange, now: Timestamp) -> Result<QueueElement, StatusError> {
+pub(crate) async fn set(db: &Db, change: StatusChange, now: Timestamp) -> Result<QueueElement, StatusError> {
     let mut tx = db.begin_write().await.unwrap();
     let mut results = tx.element_set_status(&[change], now).await.unwrap();
     tx.commit().await.unwrap();
     results.pop().unwrap()
 }
 
-pub(super) async fn counts(db: &Db) -> QueueCounts {
+pub(crate) async fn counts(db: &Db) -> QueueCounts {
     db.begin_read().await.unwrap().queue_get(&queue()).await.unwrap().counts
 }
 

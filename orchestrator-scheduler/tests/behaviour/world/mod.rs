@@ -50,6 +50,8 @@ fn scheduler(db: &Db, clock: &ManualClock) -> Scheduler {
         keys: KeyRing::generate().unwrap(),
         limits: Limits::default(),
         zone: chrono_tz::UTC,
+        lanes: orchestrator_db::LaneOptions::default(),
+        retention: orchestrator_scheduler::Retention::default(),
     })
 }
 

@@ -37,6 +37,7 @@ pub(super) async fn claim(app: &App, args: ClaimArgs) -> Result {
         lease: args.lease.map(duration_to_wire),
         peek: args.peek,
         call: Some(call),
+        complete: Vec::new(),
     };
     let reply = with_request_id(async |call| client.queues().claim(request(call)).await).await?;
     app.printer.list(&reply)

@@ -1,0 +1,102 @@
+//! The audit rows of a shared transaction. A row a call would double what every call writes, so what one actor did to one
+//! queue in one commit is one row that names all elements. Alone in its commit, a call has the row it would have had.
+
+use std::collections::BTreeMap;
+
+use orchestrator_core::actor::Actor;
+use orchestrator_core::id::ElementId;
+use orchestrator_core::queue::QueueElement;
+use orchestrator_core::text::QueueName;
+use serde_json::{Value, json};
+
+use crate::audit::AuditRow;
+use crate::queue::{ClaimRequest, StatusSet};
+
+/// What was done, by who did it and to which queue.
+#[derive(Debug, Default)]
+pub(super) struct Trail<'a> {
+    created: BTreeMap<Key<'a>, (&'a Actor, Vec<ElementId>)>,
+    claimed: BTreeMap<Key<'a>, (&'a Actor, Vec<ElementId>)>,
+    changed: BTreeMap<Key<'a>, (&'a Actor, Vec<Change>)>,
+}
+
+/// An actor's kind and name, and a queue.
+type Key<'a> = (&'static str, &'a str, String);
+
+#[derive(Debug)]
+struct Change {
+    id: ElementId,
+    before: Value,
+    after: Value,
+    status: &'static str,
+}
+
+fn key<'a>(actor: &'a Actor, queue: &QueueName) -> Key<'a> {
+    (actor.kind.as_str(), actor.name.as_str(), queue.as_str().to_owned())
+}
+
+impl<'a> Trail<'a> {
+    pub(super) fn created(&mut self, actor: &'a Actor, queue: &QueueName, id: ElementId) {
+        self.created.entry(key(actor, queue)).or_insert_with(|| (actor, Vec::new())).1.push(id);
+    }
+
+    /// A repeated claim is written down already.
+    pub(super) fn claimed(&mut self, actor: &'a Actor, claim: &ClaimRequest, elements: &[QueueElement]) {
+        if !claim.repeat && !elements.is_empty() {
+            let claimed = self.claimed.entry(key(actor, &claim.queue)).or_insert_with(|| (actor, Vec::new()));
+            claimed.1.extend(elements.iter().map(|element| element.id));
+        }
+    }
+
+    pub(super) fn changed<'s>(&mut self, actor: &'a Actor, changed: impl Iterator<Item = &'s StatusSet>) {
+        for StatusSet { before, message_before, element } in changed {
+            let change = Change {
+                id: element.id,
+                before: json!({ "status": before, "message": message_before }),
+                after: json!({ "queue": element.queue_name, "status": element.status, "message": element.message }),
+                status: element.status.as_str(),
+            };
+            self.changed.entry(key(actor, &element.queue_name)).or_insert_with(|| (actor, Vec::new())).1.push(change);
+        }
+    }
+
+    pub(super) fn into_rows(self) -> Vec<AuditRow> {
+        let created = self.created.into_iter().map(|((.., queue), (actor, ids))| match ids.as_slice() {
+            [id] => row(actor, "element.create", element(*id), None, json!({ "queue": queue, "count": 1 })),
+            ids => {
+                let after = json!({ "queue": queue, "count": ids.len(), "elements": ids });
+                row(actor, "element.create", ("element", queue), None, after)
+            }
+        });
+        let claimed = self.claimed.into_iter().map(|((.., queue), (actor, ids))| {
+            row(actor, "element.claim", ("queue", queue), None, json!({ "elements": ids }))
+        });
+        let changed = self.changed.into_iter().map(|((.., queue), (actor, mut changes))| {
+            if let [_] = changes.as_slice()
+                && let Some(Change { id, before, after, .. }) = changes.pop()
+            {
+                return row(actor, "element.set_status", element(id), Some(before), after);
+            }
+            let mut by_status: BTreeMap<&str, Vec<ElementId>> = BTreeMap::new();
+            for change in changes {
+                by_status.entry(change.status).or_default().push(change.id);
+            }
+            row(actor, "element.set_status", ("queue", queue), None, json!({ "elements": by_status }))
+        });
+        created.chain(claimed).chain(changed).collect()
+    }
+}
+
+fn element(id: ElementId) -> (&'static str, String) {
+    ("element", id.to_string())
+}
+
+fn row(
+    actor: &Actor,
+    action: &'static str,
+    (subject_kind, subject): (&'static str, String),
+    before: Option<Value>,
+    after: Value,
+) -> AuditRow {
+    AuditRow { actor: actor.clone(), action, subject_kind, subject, before, after: Some(after) }
+}

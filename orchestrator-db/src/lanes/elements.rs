@@ -1,0 +1,115 @@
+use orchestrator_core::actor::Actor;
+use orchestrator_core::clock::Timestamp;
+use orchestrator_core::queue::{ElementStatus, QueueElement};
+
+use super::audited::Trail;
+use super::waiting::Weight;
+use super::work::{Done, Work};
+use crate::connect::{Db, LaneLine};
+use crate::error::DbError;
+use crate::hint::Hint;
+use crate::queue::{
+    AtOnce, ClaimRequest, ElementClaimError, StatusBy, StatusChange, StatusError, StatusSet, element_claim_at_once,
+};
+use crate::tx::Tx;
+
+/// Statuses to set, and then elements to claim, for one caller.
+#[derive(Debug, Clone)]
+pub struct ElementCall {
+    /// The statuses. One that is refused leaves the others as they are.
+    pub changes: Vec<StatusChange>,
+    /// What to claim.
+    pub claim: Option<ClaimRequest>,
+    /// Who the audit names; work of robots is told by the elements themselves.
+    pub actor: Option<Actor>,
+}
+
+/// What became of an [`ElementCall`].
+#[derive(Debug)]
+pub struct ElementAnswer {
+    /// One a change, in order.
+    pub changed: Vec<Result<StatusSet, StatusError>>,
+    /// The elements that were claimed.
+    pub claimed: Result<Vec<QueueElement>, ElementClaimError>,
+}
+
+/// Sets statuses and claims for many calls with a few statements.
+pub(super) struct Elements;
+
+impl Work for Elements {
+    type Call = ElementCall;
+    type Answer = ElementAnswer;
+
+    fn key(call: &ElementCall) -> String {
+        match (&call.claim, call.changes.first().map(|change| change.by)) {
+            (Some(claim), _) => claim.queue.as_str().to_owned(),
+            (None, Some(StatusBy::Job(job))) => job.to_string(),
+            (None, _) => call.actor.as_ref().map(|actor| actor.name.as_str().to_owned()).unwrap_or_default(),
+        }
+    }
+
+    fn weight(call: &ElementCall) -> Weight {
+        let messages = call.changes.iter().filter_map(|change| change.message.as_ref());
+        Weight {
+            rows: call.changes.len() + call.claim.as_ref().map_or(0, |claim| claim.count as usize),
+            bytes: 300 + 100 * call.changes.len() + messages.map(|message| message.as_str().len()).sum::<usize>(),
+        }
+    }
+
+    async fn run(&self, tx: &mut Tx, calls: &[ElementCall], now: Timestamp) -> Result<Done<ElementAnswer>, DbError> {
+        let changes: Vec<&StatusChange> = calls.iter().flat_map(|call| &call.changes).collect();
+        let claims: Vec<&ClaimRequest> = calls.iter().filter_map(|call| call.claim.as_ref()).collect();
+        // Jobs are locked before elements, those of both at once.
+        let jobs = changes.iter().filter_map(|change| change.by.job());
+        let live = tx.live_jobs(jobs.chain(claims.iter().filter_map(|claim| claim.job))).await?;
+        let mut set = tx.element_set_status_of(&changes, &live, now).await?.into_iter();
+        let mut claimed = tx.element_claim_for(&claims, &live, now).await?.into_iter();
+        let mut trail = Trail::default();
+        let mut answers = Vec::with_capacity(calls.len());
+        for call in calls {
+            let set: Vec<_> = set.by_ref().take(call.changes.len()).collect();
+            let claimed = call.claim.as_ref().and_then(|_| claimed.next()).unwrap_or_else(|| Ok(Vec::new()));
+            if let Some(actor) = &call.actor {
+                trail.changed(actor, set.iter().flatten());
+                if let (Some(claim), Ok(elements)) = (&call.claim, &claimed) {
+                    trail.claimed(actor, claim, elements);
+                }
+            }
+            answers.push(ElementAnswer { changed: set, claimed });
+        }
+        tx.audit_insert(&trail.into_rows(), now).await?;
+        let hints = renewed(answers.iter().flat_map(|answer| answer.changed.iter().flatten()));
+        Ok(Done { answers, hints, here: Vec::new() })
+    }
+
+    async fn run_at_once(
+        &self,
+        db: &Db,
+        line: &LaneLine,
+        call: &ElementCall,
+        now: Timestamp,
+    ) -> Result<Option<ElementAnswer>, DbError> {
+        let (Some(claim), Some(marks), LaneLine::Postgres(line)) = (&call.claim, db.marks(), line) else {
+            return Ok(None);
+        };
+        if !call.changes.is_empty() || !claim.fits_at_once() {
+            return Ok(None);
+        }
+        let mut connection = line.take().await.map_err(DbError::in_op("lane"))?;
+        match element_claim_at_once(&mut connection, marks, claim, call.actor.as_ref(), now).await {
+            Ok(AtOnce::Done(elements)) => Ok(Some(ElementAnswer { changed: Vec::new(), claimed: Ok(elements) })),
+            Ok(AtOnce::Undone) => Ok(None),
+            Err(error) => {
+                connection.give_up();
+                Err(error)
+            }
+        }
+    }
+}
+
+/// Whoever waits for elements of a queue hears of those that are new again.
+fn renewed<'a>(changed: impl Iterator<Item = &'a StatusSet>) -> Vec<Hint> {
+    let new = changed.filter(|set| set.before != ElementStatus::New && set.element.status == ElementStatus::New);
+    let queues: std::collections::BTreeSet<&str> = new.map(|set| set.element.queue_name.as_str()).collect();
+    queues.into_iter().map(|name| Hint::Queue { name: name.to_owned() }).collect()
+}

@@ -1,0 +1,282 @@
+//! One lane: what waits while a transaction is in flight shares the next one.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use tokio::sync::oneshot;
+
+use super::options::{LaneContext, LaneOptions};
+use super::waiting::{Bounds, Waiting};
+use super::work::{Done, LaneError, Work};
+use crate::connect::LaneLine;
+use crate::error::DbError;
+use crate::tx::Tx;
+
+/// How often a transaction that lost against another one is run again before its calls are made one by one.
+const MOST_RERUNS: u32 = 8;
+
+/// A lane, cheap to clone.
+#[derive(Debug)]
+pub(super) struct Lane<W: Work> {
+    inner: Arc<Inner<W>>,
+}
+
+struct Inner<W: Work> {
+    name: &'static str,
+    work: W,
+    context: LaneContext,
+    options: LaneOptions,
+    line: LaneLine,
+    state: Mutex<State<W>>,
+    batch_size: metrics::Histogram,
+    wait_seconds: metrics::Histogram,
+    refused: metrics::Counter,
+    split: metrics::Counter,
+}
+
+struct State<W: Work> {
+    waiting: Waiting<Ticket<W>>,
+    /// A task is at work on what waits. None is while nothing does.
+    is_driven: bool,
+}
+
+/// A call and who waits for its answer.
+struct Ticket<W: Work> {
+    call: W::Call,
+    door: oneshot::Sender<Result<W::Answer, LaneError>>,
+    since: Instant,
+}
+
+/// Why calls that shared a transaction got no answer of it.
+enum Failure {
+    /// Nothing of it was done: one of them may be to blame, or none.
+    Together(DbError),
+    /// The same would happen to each of them, or what happened is unknown: the answer for all.
+    All(DbError),
+}
+
+impl<W: Work> std::fmt::Debug for Inner<W> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Lane").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl<W: Work> Lane<W> {
+    pub(super) fn new(name: &'static str, work: W, context: LaneContext, options: LaneOptions) -> Self {
+        let LaneOptions { most_calls, most_bytes, most_rows, .. } = options;
+        let waiting = Waiting::new(Bounds { calls: most_calls, bytes: most_bytes, rows: most_rows });
+        let inner = Inner {
+            name,
+            work,
+            line: context.db.lane_line(),
+            context,
+            options,
+            state: Mutex::new(State { waiting, is_driven: false }),
+            batch_size: metrics::histogram!("orchestrator_lane_batch_size", "lane" => name),
+            wait_seconds: metrics::histogram!("orchestrator_lane_wait_seconds", "lane" => name),
+            refused: metrics::counter!("orchestrator_lane_refused_total", "lane" => name),
+            split: metrics::counter!("orchestrator_lane_split_total", "lane" => name),
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// Makes a call, and answers once what it did is durable. A caller that goes away before its transaction began is
+    /// dropped; later its call is carried out all the same.
+    pub(super) async fn call(&self, call: W::Call) -> Result<W::Answer, LaneError> {
+        if !self.inner.options.is_on {
+            return self.inner.alone(&call).await.map_err(|failure| Arc::new(failure.into_error()).into());
+        }
+        let (door, answer) = oneshot::channel();
+        let (key, weight) = (W::key(&call), W::weight(&call));
+        let ticket = Ticket { call, door, since: Instant::now() };
+        let is_driven = {
+            let mut state = self.inner.state();
+            state.waiting.push(&key, weight, ticket).map_err(|_| self.inner.full())?;
+            std::mem::replace(&mut state.is_driven, true)
+        };
+        if !is_driven {
+            self.inner.context.tasks.spawn(drive(self.inner.clone()));
+        }
+        answer.await.map_err(|_| LaneError::Gone { lane: self.inner.name })?
+    }
+
+    pub(super) fn waiting(&self) -> usize {
+        self.inner.state().waiting.len()
+    }
+
+    /// Gives the connection back.
+    pub(super) async fn close(&self) {
+        self.inner.line.close().await;
+    }
+}
+
+/// Serves what waits until nothing does.
+async fn drive<W: Work>(inner: Arc<Inner<W>>) {
+    let mut driving = Driving { inner: &inner, is_over: false };
+    loop {
+        let tickets = {
+            let mut state = inner.state();
+            let tickets = state.waiting.take(|ticket| ticket.door.is_closed());
+            if tickets.is_empty() {
+                state.is_driven = false;
+                driving.is_over = true;
+                return;
+            }
+            tickets
+        };
+        inner.serve(tickets).await;
+    }
+}
+
+/// Whoever waits when the task breaks down is told so, and the next call begins anew.
+struct Driving<'a, W: Work> {
+    inner: &'a Inner<W>,
+    is_over: bool,
+}
+
+impl<W: Work> Drop for Driving<'_, W> {
+    fn drop(&mut self) {
+        if !self.is_over {
+            let mut state = self.inner.state();
+            state.is_driven = false;
+            let lost = state.waiting.take_all();
+            drop(state);
+            tracing::error!(lane = self.inner.name, calls = lost.len(), "a lane broke down");
+        }
+    }
+}
+
+impl<W: Work> Inner<W> {
+    fn state(&self) -> MutexGuard<'_, State<W>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn full(&self) -> LaneError {
+        self.refused.increment(1);
+        LaneError::Full { lane: self.name, waiting: self.options.most_calls }
+    }
+
+    async fn serve(&self, tickets: Vec<Ticket<W>>) {
+        #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
+        self.batch_size.record(tickets.len() as f64);
+        if let Some(first) = tickets.first() {
+            self.wait_seconds.record(first.since.elapsed());
+        }
+        let (calls, doors): (Vec<_>, Vec<_>) = tickets.into_iter().map(|ticket| (ticket.call, ticket.door)).unzip();
+        match self.together(&calls).await {
+            Ok(answers) => {
+                for (door, answer) in doors.into_iter().zip(answers) {
+                    // Whoever is gone repeats the call, or its grant expires.
+                    let _ = door.send(Ok(answer));
+                }
+            }
+            Err(Failure::All(error)) => tell_all(doors, error),
+            Err(Failure::Together(error)) if calls.len() == 1 => tell_all(doors, error),
+            Err(Failure::Together(error)) => {
+                self.split.increment(1);
+                tracing::debug!(lane = self.name, calls = calls.len(), %error, "a shared transaction failed; one by one");
+                self.one_by_one(calls, doors).await;
+            }
+        }
+    }
+
+    async fn one_by_one(&self, calls: Vec<W::Call>, doors: Vec<oneshot::Sender<Result<W::Answer, LaneError>>>) {
+        let mut left = calls.into_iter().zip(doors);
+        while let Some((call, door)) = left.next() {
+            if door.is_closed() {
+                continue;
+            }
+            match self.alone(&call).await {
+                Ok(answer) => drop(door.send(Ok(answer))),
+                Err(Failure::Together(error)) => tell_all([door], error),
+                // The database went away: the others are told at once, not after a wait each.
+                Err(Failure::All(error)) => {
+                    let doors = std::iter::once(door).chain(left.by_ref().map(|(_, door)| door));
+                    tell_all(doors.collect::<Vec<_>>(), error);
+                }
+            }
+        }
+    }
+
+    async fn alone(&self, call: &W::Call) -> Result<W::Answer, Failure> {
+        let mut answers = self.together(std::slice::from_ref(call)).await?;
+        answers.pop().ok_or_else(|| Failure::All(DbError::not_found("answer", self.name)))
+    }
+
+    /// Runs the calls in one transaction; again when it lost against another one.
+    async fn together(&self, calls: &[W::Call]) -> Result<Vec<W::Answer>, Failure> {
+        let mut reruns = 0;
+        loop {
+            match self.once(calls).await {
+                Err(Failure::Together(error)) if error.is_contention() && reruns < MOST_RERUNS => reruns += 1,
+                result => return result,
+            }
+        }
+    }
+
+    async fn once(&self, calls: &[W::Call]) -> Result<Vec<W::Answer>, Failure> {
+        if let [call] = calls
+            && self.options.is_on
+            && let Some(answer) = self.at_once(call).await?
+        {
+            return Ok(vec![answer]);
+        }
+        let mut tx = self.begin().await.map_err(Failure::All)?;
+        let now = self.context.clock.now();
+        let done = async {
+            let done = self.work.run(&mut tx, calls, now).await?;
+            tx.notify(&done.hints).await?;
+            Ok(done)
+        };
+        let Done { answers, mut hints, here } = match done.await {
+            Ok(done) => done,
+            Err(error) => {
+                // A failed rollback leaves a connection that is made anew.
+                let _ = tx.rollback().await;
+                return Err(Failure::of(error));
+            }
+        };
+        // Nothing is rerun after a commit whose answer got lost: it may have been heard.
+        tx.commit().await.map_err(Failure::of)?;
+        hints.extend(here);
+        (self.context.committed)(&hints);
+        Ok(answers)
+    }
+
+    async fn at_once(&self, call: &W::Call) -> Result<Option<W::Answer>, Failure> {
+        let context = &self.context;
+        let answer = self.work.run_at_once(&context.db, &self.line, call, context.clock.now()).await;
+        let answer = answer.map_err(Failure::All)?;
+        if answer.is_some() {
+            (context.committed)(&[]);
+        }
+        Ok(answer)
+    }
+
+    async fn begin(&self) -> Result<Tx, DbError> {
+        if self.options.is_on {
+            self.context.db.begin_on(&self.line).await
+        } else {
+            self.context.db.begin_write().await
+        }
+    }
+}
+
+impl Failure {
+    fn of(error: DbError) -> Self {
+        if error.is_transient() && !error.is_contention() { Self::All(error) } else { Self::Together(error) }
+    }
+
+    fn into_error(self) -> DbError {
+        match self {
+            Self::Together(error) | Self::All(error) => error,
+        }
+    }
+}
+
+fn tell_all<A>(doors: impl IntoIterator<Item = oneshot::Sender<Result<A, LaneError>>>, error: DbError) {
+    let error = Arc::new(error);
+    for door in doors {
+        let _ = door.send(Err(error.clone().into()));
+    }
+}

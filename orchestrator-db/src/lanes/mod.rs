@@ -1,0 +1,99 @@
+//! Group commit: calls that arrive while a transaction is in flight share the next one.
+//!
+//! There is one lane a kind of call, with a connection of its own on PostgreSQL; on SQLite all lanes share the one writer.
+//! No lane ever waits for company: an idle one runs a single call in a transaction of its own at once. Every caller is
+//! answered after the commit that made its answer true, and one call that fails never fails its neighbours: what failed
+//! together is run again one by one.
+
+mod audited;
+mod creates;
+mod elements;
+mod lane;
+mod logs;
+mod options;
+mod waiting;
+mod work;
+
+use std::fmt;
+use std::sync::Arc;
+
+use orchestrator_core::clock::Clock;
+use orchestrator_core::log::LogLine;
+use tokio_util::task::TaskTracker;
+
+pub use creates::{CreateCall, CreateError, Created};
+pub use elements::{ElementAnswer, ElementCall};
+pub use options::{Committed, LaneOptions};
+pub use work::LaneError;
+
+use crate::connect::Db;
+use creates::Creates;
+use elements::Elements;
+use lane::Lane;
+use logs::Logs;
+use options::LaneContext;
+
+/// The lanes of a server.
+pub struct Lanes {
+    claims: Lane<Elements>,
+    statuses: Lane<Elements>,
+    creates: Lane<Creates>,
+    logs: Lane<Logs>,
+    tasks: TaskTracker,
+}
+
+impl fmt::Debug for Lanes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lanes").finish_non_exhaustive()
+    }
+}
+
+impl Lanes {
+    /// Lanes on a database. `committed` is told what changed, after each commit.
+    pub fn new(db: &Db, clock: Arc<dyn Clock>, committed: Committed, options: LaneOptions) -> Self {
+        let tasks = TaskTracker::new();
+        let context = LaneContext { db: db.clone(), clock, committed, tasks: tasks.clone() };
+        Self {
+            claims: Lane::new("claim", Elements, context.clone(), options),
+            statuses: Lane::new("status", Elements, context.clone(), options),
+            creates: Lane::new("create", Creates, context.clone(), options),
+            logs: Lane::new("log", Logs, context, options),
+            tasks,
+        }
+    }
+
+    /// Sets statuses and then claims elements, in one transaction.
+    pub async fn elements(&self, call: ElementCall) -> Result<ElementAnswer, LaneError> {
+        if call.claim.is_some() { self.claims.call(call).await } else { self.statuses.call(call).await }
+    }
+
+    /// Creates elements, all of a call or none.
+    pub async fn create(&self, call: CreateCall) -> Result<Result<Created, CreateError>, LaneError> {
+        self.creates.call(call).await
+    }
+
+    /// Writes log lines. Those that are there already are skipped.
+    pub async fn log(&self, lines: Vec<LogLine>) -> Result<(), LaneError> {
+        self.logs.call(lines).await
+    }
+
+    /// How many calls wait for a transaction to begin.
+    pub fn waiting(&self) -> usize {
+        self.claims.waiting() + self.statuses.waiting() + self.creates.waiting() + self.logs.waiting()
+    }
+
+    /// Whether a transaction is in flight.
+    pub fn is_busy(&self) -> bool {
+        !self.tasks.is_empty()
+    }
+
+    /// Waits for what was begun, and gives the connections back.
+    pub async fn close(&self) {
+        self.tasks.close();
+        self.tasks.wait().await;
+        self.claims.close().await;
+        self.statuses.close().await;
+        self.creates.close().await;
+        self.logs.close().await;
+    }
+}

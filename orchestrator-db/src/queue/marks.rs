@@ -1,0 +1,283 @@
+//! Where claims begin to look: a low-water mark per queue, kept in this server's memory, on PostgreSQL only.
+//!
+//! Every claim leaves a dead entry at the head of the index of ready elements. While a report holds an old snapshot none of
+//! them can be cleaned away, and a claim that begins at the head walks over all of them. So claims begin at the mark: the
+//! oldest element of which it is not known that it was taken.
+//!
+//! A mark is a hint. It lags behind now by a margin, since others may commit a little late what they created a little
+//! earlier. Elements that are new again pull it back: here when their transaction commits, on other servers when they hear
+//! of it. And once a second, as well as when a claim finds too little, one looks without it; where that has become
+//! expensive, for a twentieth of the time at most. So nothing is passed over for good.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use chrono::TimeDelta;
+use orchestrator_core::clock::Timestamp;
+
+/// How far behind now a mark stays.
+const MARGIN: TimeDelta = TimeDelta::seconds(1);
+
+/// A transaction that took no longer than this before its commit cannot have created behind a mark.
+const PROMPT: Duration = Duration::from_millis(500);
+
+/// How often one claim looks everywhere.
+const SWEEP: Duration = Duration::from_secs(1);
+
+/// Looking everywhere is cheap up to here, and done whenever a claim finds too little.
+const CHEAP: Duration = Duration::from_millis(20);
+
+/// Above it, it may take one part in so many of the time.
+const SHARE: u32 = 20;
+
+/// The most queues of which marks are kept.
+const MOST_QUEUES: usize = 10_000;
+
+/// The marks of a server.
+#[derive(Debug, Default)]
+pub(crate) struct Marks {
+    queues: Mutex<HashMap<String, Mark>>,
+}
+
+#[derive(Debug)]
+struct Mark {
+    at: Option<Timestamp>,
+    /// Counts what pulled the mark back: what was seen before one of them is no reason to move it.
+    pulls: u64,
+    swept: Instant,
+    cost: Duration,
+}
+
+/// Where a claim begins.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Start {
+    pub(super) mark: Option<Timestamp>,
+    pulls: u64,
+}
+
+/// Where claims may begin once what this one took is durable.
+#[derive(Debug)]
+pub(crate) struct Advance {
+    queue: String,
+    to: Timestamp,
+    pulls: u64,
+}
+
+impl Marks {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Mark>> {
+        self.queues.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Where a claim of a queue begins: without a mark when it is time to look everywhere.
+    pub(super) fn start(&self, queue: &str) -> Start {
+        let mut queues = self.lock();
+        if queues.len() >= MOST_QUEUES && !queues.contains_key(queue) {
+            queues.clear();
+        }
+        let mark = queues.entry(queue.to_owned()).or_insert_with(Mark::new);
+        let is_time = mark.swept.elapsed() >= SWEEP.max(mark.cost * SHARE);
+        Start { mark: mark.at.filter(|_| !is_time), pulls: mark.pulls }
+    }
+
+    /// Whether a claim that found too little may look everywhere.
+    pub(super) fn may_sweep(&self, queue: &str) -> bool {
+        let queues = self.lock();
+        queues.get(queue).is_none_or(|mark| mark.cost <= CHEAP || mark.swept.elapsed() >= mark.cost * SHARE)
+    }
+
+    /// Notes that a claim looked everywhere, and how long that took.
+    pub(super) fn swept(&self, queue: &str, cost: Duration) {
+        if let Some(mark) = self.lock().get_mut(queue) {
+            (mark.swept, mark.cost) = (Instant::now(), cost);
+        }
+    }
+
+    /// Moves a mark on, unless it was pulled back since the claim began.
+    pub(crate) fn advance(&self, advance: &Advance) {
+        if let Some(mark) = self.lock().get_mut(&advance.queue)
+            && mark.pulls == advance.pulls
+        {
+            mark.at = mark.at.max(Some(advance.to));
+        }
+    }
+
+    /// An element of the queue, created at an instant, may be claimed again.
+    pub(crate) fn pull_back(&self, queue: &str, to: Timestamp) {
+        if let Some(mark) = self.lock().get_mut(queue) {
+            mark.pulls += 1;
+            mark.at = mark.at.map(|at| at.min(to));
+        }
+    }
+
+    /// Elements created at an instant were committed. Promptly done, they are behind a mark only where a clock was set back.
+    fn created(&self, queue: &str, at: Timestamp, is_prompt: bool) {
+        let is_behind = self.lock().get(queue).is_some_and(|mark| mark.at.is_some_and(|mark| at < mark));
+        if is_behind || !is_prompt {
+            self.pull_back(queue, at);
+        }
+    }
+
+    /// Anything may have happened.
+    pub(crate) fn forget_all(&self) {
+        for mark in self.lock().values_mut() {
+            mark.pulls += 1;
+            mark.at = None;
+        }
+    }
+}
+
+impl Mark {
+    fn new() -> Self {
+        Self { at: None, pulls: 0, swept: Instant::now(), cost: Duration::ZERO }
+    }
+}
+
+impl Start {
+    /// Where claims may begin after one that took up to an element created at `last`, or all there were.
+    pub(super) fn advance(self, queue: &str, last: Option<Timestamp>, now: Timestamp) -> Advance {
+        let newest = now - MARGIN;
+        Advance { queue: queue.to_owned(), to: last.map_or(newest, |last| last.min(newest)), pulls: self.pulls }
+    }
+}
+
+/// What a transaction does to the marks when it commits.
+#[derive(Debug)]
+pub(crate) struct MarkChanges {
+    began: Instant,
+    advances: Vec<Advance>,
+    /// Queues that have elements anew, with the creation of the oldest of them.
+    reopened: BTreeMap<String, Timestamp>,
+    created: BTreeMap<String, Timestamp>,
+    is_told: bool,
+}
+
+impl MarkChanges {
+    pub(crate) fn begin() -> Self {
+        Self {
+            began: Instant::now(),
+            advances: Vec::new(),
+            reopened: BTreeMap::new(),
+            created: BTreeMap::new(),
+            is_told: false,
+        }
+    }
+
+    pub(super) fn advance(&mut self, advance: Advance) {
+        self.advances.push(advance);
+    }
+
+    pub(super) fn reopened(&mut self, queue: &str, created_date: Timestamp) {
+        keep_oldest(&mut self.reopened, queue, created_date);
+    }
+
+    pub(super) fn created(&mut self, queue: &str, created_date: Timestamp) {
+        keep_oldest(&mut self.created, queue, created_date);
+    }
+
+    /// What other servers have to be told, once.
+    pub(crate) fn take_untold(&mut self) -> Vec<(String, Timestamp)> {
+        if std::mem::replace(&mut self.is_told, true) {
+            return Vec::new();
+        }
+        self.reopened.iter().map(|(queue, oldest)| (queue.clone(), *oldest)).collect()
+    }
+
+    /// Applies them after the commit; only what pulls marks back when it is not known whether that was heard.
+    pub(crate) fn apply(&self, marks: &Marks, is_committed: bool) {
+        for (queue, oldest) in &self.reopened {
+            marks.pull_back(queue, *oldest);
+        }
+        for (queue, oldest) in &self.created {
+            marks.created(queue, *oldest, self.began.elapsed() <= PROMPT);
+        }
+        if is_committed {
+            for advance in &self.advances {
+                marks.advance(advance);
+            }
+        }
+    }
+}
+
+fn keep_oldest(oldest: &mut BTreeMap<String, Timestamp>, queue: &str, created_date: Timestamp) {
+    match oldest.get_mut(queue) {
+        Some(known) => *known = (*known).min(created_date),
+        None => drop(oldest.insert(queue.to_owned(), created_date)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        DateTime::UNIX_EPOCH + TimeDelta::seconds(seconds)
+    }
+
+    /// A claim at `now` that took up to an element created at `last`.
+    fn claimed(marks: &Marks, last: Option<Timestamp>, now: Timestamp) {
+        let advance = marks.start("q").advance("q", last, now);
+        marks.advance(&advance);
+    }
+
+    #[test]
+    fn a_mark_follows_what_is_taken_and_stays_behind_now() {
+        let marks = Marks::default();
+        claimed(&marks, Some(at(10)), at(100));
+        assert_eq!(marks.start("q").mark, Some(at(10)));
+        claimed(&marks, None, at(100));
+        assert_eq!(marks.start("q").mark, Some(at(99)), "all that could be taken was");
+        claimed(&marks, Some(at(50)), at(100));
+        assert_eq!(marks.start("q").mark, Some(at(99)), "a mark does not go back by itself");
+        assert_eq!(marks.start("other").mark, None);
+    }
+
+    #[test]
+    fn what_is_new_again_pulls_the_mark_back_whichever_claim_is_in_flight() {
+        let marks = Marks::default();
+        claimed(&marks, Some(at(50)), at(100));
+        let in_flight = marks.start("q").advance("q", Some(at(60)), at(100));
+        marks.pull_back("q", at(7));
+        marks.advance(&in_flight);
+        assert_eq!(marks.start("q").mark, Some(at(7)));
+    }
+
+    #[test]
+    fn what_is_created_behind_the_mark_pulls_it_back_and_what_is_created_now_does_not() {
+        let marks = Marks::default();
+        claimed(&marks, Some(at(50)), at(100));
+        let in_flight = marks.start("q").advance("q", Some(at(60)), at(100));
+        marks.created("q", at(100), true);
+        marks.advance(&in_flight);
+        assert_eq!(marks.start("q").mark, Some(at(60)));
+        marks.created("q", at(40), true);
+        assert_eq!(marks.start("q").mark, Some(at(40)));
+        let in_flight = marks.start("q").advance("q", Some(at(99)), at(100));
+        marks.created("q", at(70), false);
+        marks.advance(&in_flight);
+        assert_eq!(marks.start("q").mark, Some(at(40)), "it took long: the claim in flight may not have seen it");
+    }
+
+    #[test]
+    fn one_claim_looks_everywhere_when_it_is_time() {
+        let marks = Marks::default();
+        claimed(&marks, Some(at(50)), at(100));
+        marks.lock().get_mut("q").unwrap().swept = Instant::now().checked_sub(SWEEP).unwrap();
+        assert_eq!(marks.start("q").mark, None);
+        marks.swept("q", Duration::from_millis(1));
+        assert_eq!(marks.start("q").mark, Some(at(50)));
+    }
+
+    #[test]
+    fn looking_everywhere_takes_a_twentieth_of_the_time_at_most() {
+        let marks = Marks::default();
+        claimed(&marks, Some(at(50)), at(100));
+        assert!(marks.may_sweep("q"));
+        marks.swept("q", Duration::from_secs(2));
+        assert!(!marks.may_sweep("q"));
+        marks.lock().get_mut("q").unwrap().swept = Instant::now().checked_sub(Duration::from_secs(3)).unwrap();
+        assert_eq!(marks.start("q").mark, Some(at(50)), "not yet: the last look took two seconds");
+    }
+}

@@ -1,0 +1,4 @@
+mod claims;
+mod creates;
+mod failures;
+mod world;

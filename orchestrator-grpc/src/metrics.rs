@@ -1,0 +1,66 @@
+//! What the server measures about itself, as Prometheus reads it: `GET /metrics`, with the token of any user.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::response::{IntoResponse as _, Response};
+use http::{HeaderMap, StatusCode, header};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use tokio_util::sync::CancellationToken;
+
+use crate::auth::Gate;
+
+/// How often samples are folded into the histograms, so that nobody asking does not fill the memory.
+const UPKEEP: Duration = Duration::from_secs(5);
+
+const BATCH_SIZES: [f64; 11] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0];
+const SECONDS: [f64; 12] = [0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.5];
+
+/// The recorder is one for the whole program.
+static HANDLE: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
+
+/// Begins to measure. Call it before anything that is measured is made; later calls change nothing.
+pub fn measure() {
+    HANDLE.get_or_init(|| {
+        let builder = PrometheusBuilder::new();
+        let builder = builder.set_buckets_for_metric(Matcher::Suffix("_size".to_owned()), &BATCH_SIZES).ok()?;
+        let builder = builder.set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS).ok()?;
+        let recorder = builder.build_recorder();
+        let handle = recorder.handle();
+        metrics::set_global_recorder(recorder).ok()?;
+        Some(handle)
+    });
+}
+
+fn handle() -> Option<&'static PrometheusHandle> {
+    HANDLE.get().and_then(Option::as_ref)
+}
+
+/// Folds samples until the server stops.
+pub(crate) async fn keep_up(stop: CancellationToken) {
+    let Some(handle) = handle() else { return };
+    while let Some(()) = stop.run_until_cancelled(tokio::time::sleep(UPKEEP)).await {
+        handle.run_upkeep();
+    }
+}
+
+/// The answer: figures name queues of nobody and secrets of nobody, but are not for strangers.
+pub(crate) async fn show(State(gate): State<Arc<Gate>>, headers: HeaderMap) -> Response {
+    match gate.user(&headers).await {
+        Ok(()) => {}
+        Err(status) => {
+            let code = if status.code() == tonic::Code::Unavailable {
+                StatusCode::SERVICE_UNAVAILABLE
+            } else {
+                StatusCode::UNAUTHORIZED
+            };
+            let challenge = [(header::WWW_AUTHENTICATE, "Bearer")];
+            return (code, challenge, format!("{}\n", status.message())).into_response();
+        }
+    }
+    let Some(handle) = handle() else {
+        return (StatusCode::NOT_FOUND, "this server measures nothing\n").into_response();
+    };
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], handle.render()).into_response()
+}
