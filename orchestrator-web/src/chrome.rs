@@ -49,8 +49,11 @@ const fn tab(name: &'static str, path: &'static str, key: char) -> Tab {
 pub(crate) const TABS: &[Tab] = &[
     tab("Overview", "/", 'o'),
     tab("Triggers", "/triggers", 't'),
+    tab("Queues", "/queues", 'q'),
     tab("Workers", "/workers", 'w'),
     tab("Jobs", "/jobs", 'j'),
+    tab("Logs", "/logs", 'l'),
+    tab("Constants", "/constants", 'n'),
     tab("Calendar", "/calendar", 'c'),
     Tab { name: "Audit", path: "/audit", key: 'a', for_administrators: true },
     tab("Settings", "/settings", 's'),

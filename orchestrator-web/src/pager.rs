@@ -14,9 +14,14 @@ pub(crate) struct Pager {
 impl Pager {
     /// `link` is the list with its filters and without a cursor.
     pub(crate) fn new(link: &Link, cursor: &str, next_cursor: &str) -> Self {
+        Self::named("cursor", link, cursor, next_cursor)
+    }
+
+    /// The same where the address has cursors of several lists: this one's has a name of its own.
+    pub(crate) fn named(name: &str, link: &Link, cursor: &str, next_cursor: &str) -> Self {
         Self {
             first: (!cursor.is_empty()).then(|| link.clone().into_string()),
-            next: (!next_cursor.is_empty()).then(|| link.clone().with("cursor", next_cursor).into_string()),
+            next: (!next_cursor.is_empty()).then(|| link.clone().with(name, next_cursor).into_string()),
         }
     }
 

@@ -63,6 +63,15 @@ impl Viewer {
         Ok((StatusCode::UNPROCESSABLE_ENTITY, Html(template.render()?)).into_response())
     }
 
+    /// The same for a form that may stand in a dialog: then the dialog alone.
+    pub(crate) fn refused_form<'page, Whole: Template, Part: Template>(
+        &self,
+        page: &'page Whole,
+        part: impl FnOnce(&'page Whole) -> Part,
+    ) -> Result<Response, PageError> {
+        if self.by_script { self.refused(&part(page)) } else { self.refused(page) }
+    }
+
     /// Says that a change was made. On a page with script that is a word at its edge, and the page hears of the change
     /// by a tick; otherwise the browser goes to `back`, which says it.
     pub(crate) fn done(&self, message: &str, back: &str) -> Result<Response, PageError> {

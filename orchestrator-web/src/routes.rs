@@ -3,7 +3,7 @@
 //! What a call may do is decided again by the service it calls; the rule here keeps people from pages that they could
 //! only fail on.
 
-use axum::extract::{Request, State};
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::handler::Handler;
 use axum::middleware::Next;
 use axum::response::Response;
@@ -50,6 +50,16 @@ where
     Route { method: Method::POST, path, rule, handler: post(handler) }
 }
 
+/// A form that carries a file of at most so many bytes.
+fn take<H, T>(path: &'static str, rule: Rule, most_bytes: usize, handler: H) -> Route
+where
+    H: Handler<T, App>,
+    T: 'static,
+{
+    let handler = post(handler).layer(DefaultBodyLimit::max(most_bytes));
+    Route { method: Method::POST, path, rule, handler }
+}
+
 /// The table.
 pub fn table() -> Vec<Route> {
     vec![
@@ -71,6 +81,19 @@ pub fn table() -> Vec<Route> {
         send("/triggers/{trigger}/disable", OPERATOR, pages::triggers::change::disable),
         open("/triggers/{trigger}/run", OPERATOR, pages::triggers::run::ask),
         send("/triggers/{trigger}/run", OPERATOR, pages::triggers::run::run),
+        open("/queues", VIEWER, pages::queues::list::show),
+        open("/queues/{queue}", VIEWER, pages::queues::elements::show),
+        open("/queues/{queue}/export", VIEWER, pages::queues::export::download),
+        open("/queues/{queue}/new", OPERATOR, pages::queues::element::ask),
+        send("/queues/{queue}/new", OPERATOR, pages::queues::element::create),
+        open("/queues/{queue}/import", OPERATOR, pages::queues::import::ask),
+        take("/queues/{queue}/import", OPERATOR, pages::queues::import::MOST_BYTES, pages::queues::import::upload),
+        send("/queues/{queue}/bulk", OPERATOR, pages::queues::bulk::act),
+        open("/queues/{queue}/settings", ADMIN, pages::queues::settings::ask),
+        send("/queues/{queue}/settings", ADMIN, pages::queues::settings::change),
+        open("/elements/{element}", VIEWER, pages::queues::element::show),
+        send("/elements/{element}", OPERATOR, pages::queues::element::change),
+        send("/elements/{element}/delete", OPERATOR, pages::queues::element::delete),
         open("/workers", VIEWER, pages::workers::show),
         open("/workers/enroll", ADMIN, pages::workers::enroll::ask),
         send("/workers/enroll", ADMIN, pages::workers::enroll::enroll),
@@ -117,6 +140,20 @@ pub fn table() -> Vec<Route> {
         open("/login/first", Rule::Anyone, pages::sign_in::first::ask),
         send("/login/first", Rule::Anyone, pages::sign_in::first::create),
         send("/logout", Rule::Anyone, pages::sign_in::sign_out),
+        open("/logs", VIEWER, pages::logs::show),
+        open("/logs/download", VIEWER, pages::logs::download),
+        open("/constants", VIEWER, pages::access::list::show),
+        open("/constants/constant", ADMIN, pages::access::constant::ask_new),
+        send("/constants/constant", ADMIN, pages::access::constant::create),
+        open("/constants/constant/{name}", ADMIN, pages::access::constant::ask),
+        send("/constants/constant/{name}", ADMIN, pages::access::constant::change),
+        send("/constants/constant/{name}/delete", ADMIN, pages::access::constant::delete),
+        open("/constants/credential", ADMIN, pages::access::credential::ask_new),
+        send("/constants/credential", ADMIN, pages::access::credential::create),
+        open("/constants/credential/{name}", ADMIN, pages::access::credential::ask),
+        send("/constants/credential/{name}", ADMIN, pages::access::credential::change),
+        send("/constants/credential/{name}/reveal", ADMIN, pages::access::credential::reveal),
+        send("/constants/credential/{name}/delete", ADMIN, pages::access::credential::delete),
     ]
 }
 

@@ -12,6 +12,8 @@ use orchestrator_core::identity::Role;
 use orchestrator_grpc::Channel;
 use orchestrator_grpc::auth::Identity;
 use orchestrator_proto::v1::admin_service_client::AdminServiceClient;
+use orchestrator_proto::v1::constant_service_client::ConstantServiceClient;
+use orchestrator_proto::v1::credential_service_client::CredentialServiceClient;
 use orchestrator_proto::v1::job_service_client::JobServiceClient;
 use orchestrator_proto::v1::log_service_client::LogServiceClient;
 use orchestrator_proto::v1::queue_service_client::QueueServiceClient;
@@ -133,6 +135,14 @@ impl Viewer {
 
     pub(crate) fn logs(&self) -> Result<LogServiceClient<Channel>, PageError> {
         Ok(LogServiceClient::new(self.channel()?))
+    }
+
+    pub(crate) fn constants(&self) -> Result<ConstantServiceClient<Channel>, PageError> {
+        Ok(ConstantServiceClient::new(self.channel()?))
+    }
+
+    pub(crate) fn credentials(&self) -> Result<CredentialServiceClient<Channel>, PageError> {
+        Ok(CredentialServiceClient::new(self.channel()?))
     }
 
     pub(crate) fn admin(&self) -> Result<AdminServiceClient<Channel>, PageError> {

@@ -2,6 +2,7 @@
 //! become values of the domain.
 
 pub mod convert;
+pub mod rows;
 
 /// Messages, clients and servers as generated.
 #[expect(clippy::pedantic, clippy::allow_attributes, reason = "generated code")]

@@ -4,10 +4,10 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
+use orchestrator_proto::rows::{self, Rows};
 use orchestrator_proto::v1 as pb;
 use prost::Message as _;
 
-use super::rows::{self, Rows};
 use crate::app::App;
 use crate::call::repeatable;
 use crate::error::{CliError, Result};

@@ -7,7 +7,6 @@ mod claim;
 mod export;
 mod import;
 mod list;
-mod rows;
 
 use clap::Subcommand;
 use orchestrator_core::queue::ElementStatus;
@@ -16,7 +15,7 @@ use crate::app::App;
 use crate::arguments::element_status;
 use crate::error::Result;
 
-pub(crate) use rows::RowError;
+pub(crate) use orchestrator_proto::rows::RowError;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ElementCommand {

@@ -1,25 +1,27 @@
-//! Rows of a file that become elements. Every row is checked before anything is sent.
+//! Rows of a file that become queue elements: CSV with a header, or a JSON object a line, with the fields `reference`,
+//! `data` and `created_by`. Every row is checked before anything is sent, so that a file with a fault adds nothing.
 
 use std::fmt;
 use std::io::Read;
 
 use orchestrator_core::id::ElementId;
 use orchestrator_core::text::{CreatedBy, ElementData, Limits, Reference, TextError};
-use orchestrator_proto::v1 as pb;
 use serde::Serialize;
 use serde_json::{Map, Value};
+
+use crate::v1 as pb;
 
 const FIELDS: &str = "reference, data, created_by";
 
 /// A row that cannot become an element.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct RowError {
+pub struct RowError {
     /// The line in the file, from 1.
-    pub(crate) line: u64,
+    pub line: u64,
     /// The field, where the fault is in one.
-    pub(crate) field: Option<String>,
+    pub field: Option<String>,
     /// What is wrong.
-    pub(crate) problem: String,
+    pub problem: String,
 }
 
 impl fmt::Display for RowError {
@@ -33,13 +35,16 @@ impl fmt::Display for RowError {
 
 /// What a file holds.
 #[derive(Debug, Default)]
-pub(super) struct Rows {
-    pub(super) elements: Vec<pb::NewElement>,
-    pub(super) errors: Vec<RowError>,
+pub struct Rows {
+    /// The rows that can become elements, each with an id of its own.
+    pub elements: Vec<pb::NewElement>,
+    /// The rows that cannot, in the order of the file.
+    pub errors: Vec<RowError>,
 }
 
 impl Rows {
-    pub(super) fn count(&self) -> usize {
+    /// All rows, good and bad.
+    pub fn count(&self) -> usize {
         self.elements.len() + self.errors.len()
     }
 
@@ -52,7 +57,7 @@ impl Rows {
 }
 
 /// Comma-separated values with a header line that names the fields.
-pub(super) fn of_csv(source: impl Read) -> Rows {
+pub fn of_csv(source: impl Read) -> Rows {
     let mut rows = Rows::default();
     let mut reader = csv::ReaderBuilder::new().flexible(false).from_reader(source);
     let columns = match reader.byte_headers().map_err(|error| csv_error(&error)).and_then(columns) {
@@ -144,7 +149,7 @@ fn csv_error(error: &csv::Error) -> RowError {
 }
 
 /// One JSON object a line; blank lines are skipped.
-pub(super) fn of_json_lines(text: &str) -> Rows {
+pub fn of_json_lines(text: &str) -> Rows {
     let mut rows = Rows::default();
     for (line, content) in (1..).zip(text.trim_start_matches('\u{feff}').lines()) {
         if !content.trim().is_empty() {

@@ -1,0 +1,19 @@
+//! Queues and their elements.
+
+pub(crate) mod bulk;
+pub(crate) mod element;
+pub(crate) mod elements;
+pub(crate) mod export;
+pub(crate) mod import;
+pub(crate) mod list;
+pub(crate) mod settings;
+
+use crate::link::encoded;
+
+/// Where queues live.
+const PATH: &str = "/queues";
+
+/// The path of a queue's elements.
+fn queue_path(queue: &str) -> String {
+    format!("{PATH}/{}", encoded(queue))
+}
