@@ -14,9 +14,6 @@ use crate::tx::Tx;
 
 const LOG_PRUNE: Sql = sql!["DELETE FROM logs WHERE id" [in_open]
     "SELECT id FROM logs WHERE log_time < $1 ORDER BY log_time, id LIMIT $2" [skip_locked] [in_close]];
-// Ids of the audit are made by servers, in order of time.
-const AUDIT_PRUNE: Sql = sql!["DELETE FROM audit WHERE id" [in_open]
-    "SELECT id FROM audit WHERE id < $1 AND at < $2 ORDER BY id LIMIT $3" [skip_locked] [in_close]];
 const JOBS_ENDED_BEFORE: Sql =
     sql!["SELECT id FROM jobs WHERE end_time < $1 AND end_time >= $2 ORDER BY end_time LIMIT $3"];
 const OUTPUT_DELETE: Sql = sql!["DELETE FROM job_output WHERE job_id" [in_ids "$1"]];
@@ -32,11 +29,6 @@ impl Tx {
     /// Deletes log lines written before; how many.
     pub async fn log_prune(&mut self, before: Timestamp, limit: u32) -> Result<u64, DbError> {
         execute!(self, "log_prune", LOG_PRUNE, [before, i64::from(limit)])
-    }
-
-    /// Deletes audit rows written before; how many.
-    pub async fn audit_prune(&mut self, before: Timestamp, limit: u32) -> Result<u64, DbError> {
-        execute!(self, "audit_prune", AUDIT_PRUNE, [first_id_at(before), before, i64::from(limit)])
     }
 
     /// Deletes what jobs printed that ended from one instant to another, of so many jobs at most. Where to go on, when there
@@ -93,19 +85,5 @@ impl Tx {
     }
 }
 
-/// The smallest id of its instant.
-fn first_id_at(at: Timestamp) -> Uuid {
-    let millis = u64::try_from(at.timestamp_millis()).unwrap_or_default();
-    uuid::Builder::from_unix_timestamp_millis(millis, &[0; 10]).into_uuid()
-}
-
 #[cfg(test)]
-crate::statements::statements![
-    LOG_PRUNE,
-    AUDIT_PRUNE,
-    JOBS_ENDED_BEFORE,
-    OUTPUT_DELETE,
-    JOB_DELETE,
-    JOB_ENDS,
-    ELEMENT_PRUNE
-];
+crate::statements::statements![LOG_PRUNE, JOBS_ENDED_BEFORE, OUTPUT_DELETE, JOB_DELETE, JOB_ENDS, ELEMENT_PRUNE];

@@ -3,6 +3,7 @@
 use orchestrator_core::actor::Actor;
 use orchestrator_core::constant::Constant;
 use orchestrator_core::credential::Credential;
+use orchestrator_core::id::TokenId;
 use orchestrator_core::job::Job;
 use orchestrator_core::text::{ConstantValue, ProcessArgs, ProcessName, WorkerName};
 use orchestrator_core::trigger::Hold;
@@ -14,7 +15,7 @@ use orchestrator_scheduler::Scheduler;
 use serde_json::Value;
 use tonic::{Code, Request, Response, Status};
 
-use crate::auth::{Identity, JobIdentity, User, identity};
+use crate::auth::{Identity, JobIdentity, KnownBy, User, identity};
 use crate::elements::{Claim, Elements, MOST_OF_ROBOT, NewElements};
 use crate::page::at_most;
 use crate::status::{Refusal, reason};
@@ -42,6 +43,19 @@ fn documents(job: &JobIdentity, before: Option<Value>, after: Option<Value>) -> 
     (before, Some(document))
 }
 
+/// A development job belongs to a token: a person's browser has none to give to a program.
+fn token_of(user: &User) -> Result<TokenId, Status> {
+    match user.by {
+        KnownBy::Token(token) => Ok(token),
+        KnownBy::Session { .. } => Err(Refusal::new(
+            Code::Unauthenticated,
+            reason::TOKEN_MISSING,
+            "a development job is begun with a user token; a browser's session is for pages only",
+        )
+        .status()),
+    }
+}
+
 impl Robots {
     pub(crate) fn new(scheduler: Scheduler) -> Self {
         Self { scheduler }
@@ -58,7 +72,7 @@ impl Robots {
     }
 
     async fn development_job(&self, user: &User) -> Result<JobIdentity, Status> {
-        let found = self.scheduler.development_job(user.token_id).await.map_err(status::db)?;
+        let found = self.scheduler.development_job(token_of(user)?).await.map_err(status::db)?;
         let job = found.ok_or_else(|| {
             let message = "this token has no development job: call GetContext first, with the name of the process; a \
                            development job ends after an hour without a call, or when it is begun again or killed";
@@ -74,7 +88,7 @@ impl Robots {
         let args = args.map(|args| ProcessArgs::parse(args, limit)).transpose();
         let args = args.map_err(|error| status::decode(error.into()))?;
         let actor = Identity::User(user.clone()).actor();
-        self.scheduler.begin_development(&actor, user.token_id, name, args).await.map_err(status::db)
+        self.scheduler.begin_development(&actor, token_of(user)?, name, args).await.map_err(status::db)
     }
 
     async fn elements<T: Sync>(&self, request: &Request<T>) -> Result<Elements<'_>, Status> {

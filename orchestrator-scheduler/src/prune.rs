@@ -98,7 +98,7 @@ impl Scheduler {
             let batch = match kind {
                 Kind::Logs => tx.log_prune(before, BATCH).await?,
                 Kind::Jobs => tx.job_prune(before, BATCH).await?,
-                Kind::Audit => tx.audit_prune(before, BATCH).await?,
+                Kind::Audit => tx.audit_prune(before, BATCH, now).await?,
             };
             note(&mut tx, kind.name(), batch, before, now).await?;
             tx.commit().await?;

@@ -98,6 +98,7 @@ impl Tick {
 pub(crate) struct Select {
     pub(crate) name: &'static str,
     pub(crate) label: &'static str,
+    pub(crate) hint: &'static str,
     pub(crate) choices: Vec<(String, String, bool)>,
     pub(crate) error: Option<String>,
 }
@@ -113,7 +114,12 @@ impl Select {
     ) -> Self {
         let chosen = fields.text(name);
         let choices = choices.iter().map(|(value, word)| ((*value).to_owned(), (*word).to_owned(), *value == chosen));
-        Self { name, label, choices: choices.collect(), error: faults.of(name) }
+        Self { name, label, hint: "", choices: choices.collect(), error: faults.of(name) }
+    }
+
+    #[must_use]
+    pub(crate) fn hint(self, hint: &'static str) -> Self {
+        Self { hint, ..self }
     }
 }
 

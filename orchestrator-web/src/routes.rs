@@ -62,9 +62,19 @@ where
 
 /// The table.
 pub fn table() -> Vec<Route> {
+    [start(), triggers(), queues(), machines(), records(), settings(), account()].into_iter().flatten().collect()
+}
+
+fn start() -> Vec<Route> {
     vec![
         open("/", VIEWER, pages::overview::show),
         open("/events", VIEWER, events::stream),
+        open("/calendar", VIEWER, pages::calendar::show),
+    ]
+}
+
+fn triggers() -> Vec<Route> {
+    vec![
         open("/triggers", VIEWER, pages::triggers::list::show),
         open("/triggers/preview", VIEWER, pages::triggers::preview::show),
         send("/triggers/bulk", OPERATOR, pages::triggers::bulk::change),
@@ -81,6 +91,11 @@ pub fn table() -> Vec<Route> {
         send("/triggers/{trigger}/disable", OPERATOR, pages::triggers::change::disable),
         open("/triggers/{trigger}/run", OPERATOR, pages::triggers::run::ask),
         send("/triggers/{trigger}/run", OPERATOR, pages::triggers::run::run),
+    ]
+}
+
+fn queues() -> Vec<Route> {
+    vec![
         open("/queues", VIEWER, pages::queues::list::show),
         open("/queues/{queue}", VIEWER, pages::queues::elements::show),
         open("/queues/{queue}/export", VIEWER, pages::queues::export::download),
@@ -94,6 +109,11 @@ pub fn table() -> Vec<Route> {
         open("/elements/{element}", VIEWER, pages::queues::element::show),
         send("/elements/{element}", OPERATOR, pages::queues::element::change),
         send("/elements/{element}/delete", OPERATOR, pages::queues::element::delete),
+    ]
+}
+
+fn machines() -> Vec<Route> {
+    vec![
         open("/workers", VIEWER, pages::workers::show),
         open("/workers/enroll", ADMIN, pages::workers::enroll::ask),
         send("/workers/enroll", ADMIN, pages::workers::enroll::enroll),
@@ -101,7 +121,6 @@ pub fn table() -> Vec<Route> {
         send("/workers/{worker}/resume", OPERATOR, pages::workers::resume),
         open("/workers/{worker}/remove", ADMIN, pages::workers::ask_remove),
         send("/workers/{worker}/remove", ADMIN, pages::workers::remove),
-        open("/calendar", VIEWER, pages::calendar::show),
         open("/jobs", VIEWER, pages::jobs::list::show),
         open("/jobs/{job}", VIEWER, pages::jobs::show::show),
         open("/jobs/{job}/output", VIEWER, pages::jobs::output::more),
@@ -110,8 +129,32 @@ pub fn table() -> Vec<Route> {
         open("/jobs/{job}/dismiss", OPERATOR, pages::jobs::change::ask_dismiss),
         send("/jobs/{job}/dismiss", OPERATOR, pages::jobs::change::dismiss),
         send("/jobs/{job}/retry", OPERATOR, pages::jobs::change::retry),
+    ]
+}
+
+fn records() -> Vec<Route> {
+    vec![
         open("/audit", ADMIN, pages::audit::list::show),
         open("/audit/export", ADMIN, pages::audit::export::show),
+        open("/logs", VIEWER, pages::logs::show),
+        open("/logs/download", VIEWER, pages::logs::download),
+        open("/constants", VIEWER, pages::access::list::show),
+        open("/constants/constant", ADMIN, pages::access::constant::ask_new),
+        send("/constants/constant", ADMIN, pages::access::constant::create),
+        open("/constants/constant/{name}", ADMIN, pages::access::constant::ask),
+        send("/constants/constant/{name}", ADMIN, pages::access::constant::change),
+        send("/constants/constant/{name}/delete", ADMIN, pages::access::constant::delete),
+        open("/constants/credential", ADMIN, pages::access::credential::ask_new),
+        send("/constants/credential", ADMIN, pages::access::credential::create),
+        open("/constants/credential/{name}", ADMIN, pages::access::credential::ask),
+        send("/constants/credential/{name}", ADMIN, pages::access::credential::change),
+        send("/constants/credential/{name}/reveal", ADMIN, pages::access::credential::reveal),
+        send("/constants/credential/{name}/delete", ADMIN, pages::access::credential::delete),
+    ]
+}
+
+fn settings() -> Vec<Route> {
+    vec![
         open("/settings", VIEWER, pages::settings::about::show),
         open("/settings/sessions", ADMIN, pages::settings::sessions::show),
         send("/settings/sessions/{session}/end", ADMIN, pages::settings::sessions::end),
@@ -130,6 +173,11 @@ pub fn table() -> Vec<Route> {
         send("/settings/users/{user}/link", ADMIN, pages::settings::user_change::make_link),
         send("/settings/users/{user}/password", ADMIN, pages::settings::user_change::set_password),
         send("/settings/users/{user}/sign-out", ADMIN, pages::settings::user_change::sign_out),
+    ]
+}
+
+fn account() -> Vec<Route> {
+    vec![
         open("/profile", VIEWER, pages::profile::show),
         send("/profile/password", VIEWER, pages::profile::set_password),
         send("/profile/sessions/{session}/end", VIEWER, pages::profile::end_session),
@@ -140,20 +188,6 @@ pub fn table() -> Vec<Route> {
         open("/login/first", Rule::Anyone, pages::sign_in::first::ask),
         send("/login/first", Rule::Anyone, pages::sign_in::first::create),
         send("/logout", Rule::Anyone, pages::sign_in::sign_out),
-        open("/logs", VIEWER, pages::logs::show),
-        open("/logs/download", VIEWER, pages::logs::download),
-        open("/constants", VIEWER, pages::access::list::show),
-        open("/constants/constant", ADMIN, pages::access::constant::ask_new),
-        send("/constants/constant", ADMIN, pages::access::constant::create),
-        open("/constants/constant/{name}", ADMIN, pages::access::constant::ask),
-        send("/constants/constant/{name}", ADMIN, pages::access::constant::change),
-        send("/constants/constant/{name}/delete", ADMIN, pages::access::constant::delete),
-        open("/constants/credential", ADMIN, pages::access::credential::ask_new),
-        send("/constants/credential", ADMIN, pages::access::credential::create),
-        open("/constants/credential/{name}", ADMIN, pages::access::credential::ask),
-        send("/constants/credential/{name}", ADMIN, pages::access::credential::change),
-        send("/constants/credential/{name}/reveal", ADMIN, pages::access::credential::reveal),
-        send("/constants/credential/{name}/delete", ADMIN, pages::access::credential::delete),
     ]
 }
 

@@ -43,8 +43,6 @@ pub(crate) struct Viewer {
     pub(crate) flash: Option<Flash>,
     /// This server as their browser knows it, such as `https://robots.example.org`.
     pub(crate) origin: String,
-    /// What was asked for: path and query.
-    pub(crate) here: String,
     /// The page that they see: what was asked for, or the page that asked by script.
     pub(crate) shown: String,
     /// The request is meant to change something.
@@ -77,12 +75,15 @@ impl Viewer {
             theme: cookie(&parts.headers, THEME_COOKIE).map_or(Theme::System, |name| Theme::named(&name)),
             flash: cookie(&parts.headers, Flash::COOKIE).and_then(|text| Flash::read(&text)),
             origin: origin(parts, app.inside().accounts.options().secure_cookies),
-            shown: shown.unwrap_or_else(|| here.clone()),
-            here,
+            shown: shown.unwrap_or(here),
             changes: !parts.method.is_safe(),
             by_script: says("hx-request", "true"),
             wants_part: says("hx-request-type", "partial") && !says("hx-history-restore-request", "true"),
         }
+    }
+
+    pub(crate) fn app(&self) -> &App {
+        &self.app
     }
 
     /// The name they signed in with; empty for someone who has not.

@@ -44,6 +44,7 @@ impl Jobs<'_> {
             process_name: filter.process_name.unwrap_or_default(),
             statuses: filter.statuses,
             worker_name: filter.worker_name.unwrap_or_default(),
+            ..pb::ListJobsRequest::default()
         };
         all_pages!(self.client, "/orchestrator.v1.JobService/List", request, pb::ListJobsResponse, jobs, most)
     }
@@ -81,7 +82,7 @@ impl Jobs<'_> {
     /// What the robot has written up to now.
     pub async fn output(&self, job: &str) -> Result<Output, Error> {
         let mut output = Output::default();
-        let mut request = pb::ReadOutputRequest { job: job.to_owned(), after_seq: 0, limit: 100 };
+        let mut request = pb::ReadOutputRequest { job: job.to_owned(), after_seq: 0, limit: 100, last: false };
         loop {
             let path = "/orchestrator.v1.JobService/ReadOutput";
             let answer: pb::ReadOutputResponse = self.client.call(path, request.clone()).await?;

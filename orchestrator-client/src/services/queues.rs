@@ -116,6 +116,7 @@ impl Queues<'_> {
             lease: claim.lease.map(to_duration),
             peek: false,
             call: Some(new_call()),
+            complete: Vec::new(),
         };
         let path = "/orchestrator.v1.QueueService/Claim";
         let answer: pb::ClaimElementsResponse =

@@ -84,7 +84,7 @@ impl Triggers<'_> {
         if trigger.id.is_empty() {
             trigger.id = TriggerId::generate().to_string();
         }
-        let request = pb::CreateTriggerRequest { trigger: Some(trigger), repeat: false };
+        let request = pb::CreateTriggerRequest { trigger: Some(trigger), repeat: false, paused: false };
         let path = "/orchestrator.v1.TriggerService/Create";
         let answer: pb::CreateTriggerResponse =
             self.client.call_marked(path, request, |request| request.repeat = true).await?;

@@ -52,7 +52,6 @@ const INDEXES: &[(&str, &str)] = &[
     ("job::lock::JOB_STARTED_OF", "jobs_active_by_trigger"),
     ("worker::session::WORKER_RELEASE_RESERVATIONS", "jobs_reserved"),
     ("retention::LOG_PRUNE", "logs_time"),
-    ("retention::AUDIT_PRUNE", "audit_pkey|sqlite_autoindex_audit_1"),
     ("retention::JOBS_ENDED_BEFORE", "jobs_ended"),
     ("retention::ELEMENT_PRUNE", "queues_order"),
     ("log::OF_JOB[0]", "logs_job"),

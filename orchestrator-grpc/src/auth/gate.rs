@@ -89,7 +89,7 @@ impl Gate {
 
     /// Whether a user's token is presented, for what is no method of a service.
     pub(crate) async fn user(&self, headers: &HeaderMap) -> Result<(), Status> {
-        let identity = self.tokens.identify(presented(headers)?, self.clock.now()).await?;
+        let identity = self.tokens.identify(presented(headers)?, self.accounts.scheduler().now()).await?;
         authorize::permit(Rule::User(Role::Viewer), &identity)
     }
 

@@ -18,7 +18,7 @@ fn scheduled(name: &str, cron: &str, worker: &[&str]) -> v1::Trigger {
 
 async fn create(world: &World, trigger: v1::Trigger) -> v1::Trigger {
     let admin = world.user(Role::Admin).await;
-    let create = v1::CreateTriggerRequest { trigger: Some(trigger), repeat: false };
+    let create = v1::CreateTriggerRequest { trigger: Some(trigger), ..Default::default() };
     world.triggers().await.create(admin.on(create)).await.unwrap().into_inner().trigger.unwrap()
 }
 

@@ -133,12 +133,16 @@ pub(crate) fn instant(viewer: &Viewer, field: &str, text: &str) -> Result<Option
     }
     let shapes = ["%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M"];
     let local = shapes.iter().find_map(|shape| NaiveDateTime::parse_from_str(text, shape).ok());
-    let Some(local) = local else { return Err(format!("{field}: “{text}” is no date and time such as 2026-11-25T06:00")) };
+    let Some(local) = local else {
+        return Err(format!("{field}: “{text}” is no date and time such as 2026-11-25T06:00"));
+    };
     match viewer.zone.from_local_datetime(&local) {
         LocalResult::Single(at) | LocalResult::Ambiguous(at, _) => {
             Ok(Some(prost_types::Timestamp { seconds: at.timestamp(), nanos: 0 }))
         }
-        LocalResult::None => Err(format!("{field}: {text} does not exist in {}: the clock was put forward", viewer.zone)),
+        LocalResult::None => {
+            Err(format!("{field}: {text} does not exist in {}: the clock was put forward", viewer.zone))
+        }
     }
 }
 
@@ -166,30 +170,33 @@ pub(crate) async fn show(viewer: Viewer, Query(query): Query) -> Result<Response
 pub(crate) async fn download(viewer: Viewer, Query(query): Query) -> Result<Response, PageError> {
     let mut filter = Filter::read(&query);
     filter.cursor = String::new();
-    let mut request = filter
-        .request(&viewer, A_READ)
-        .map_err(|fault| PageError::Refused(tonic::Status::invalid_argument(fault)))?;
+    let mut request =
+        filter.request(&viewer, A_READ).map_err(|fault| PageError::Refused(tonic::Status::invalid_argument(fault)))?;
     let mut logs = viewer.logs()?;
     // The first page before the head of the answer, so that a refusal is still one.
     let first = logs.list(request.clone()).await?.into_inner();
     let lines = lines_of(first.logs);
     request.page = Some(v1::Page { limit: A_READ, cursor: first.next_cursor.clone() });
-    let more = futures_util::stream::unfold((logs, request, A_READ as usize), |(mut logs, mut request, read)| async move {
-        let cursor = request.page.as_ref().map_or("", |page| page.cursor.as_str());
-        if cursor.is_empty() || read >= MOST_LINES {
-            return None;
-        }
-        let answer = match logs.list(request.clone()).await {
-            Ok(answer) => answer.into_inner(),
-            // The file ends in the middle: the browser must see that it did.
-            Err(status) => {
-                request.page = None;
-                return Some((Err(std::io::Error::other(status.message().to_owned())), (logs, request, MOST_LINES)));
+    let more =
+        futures_util::stream::unfold((logs, request, A_READ as usize), |(mut logs, mut request, read)| async move {
+            let cursor = request.page.as_ref().map_or("", |page| page.cursor.as_str());
+            if cursor.is_empty() || read >= MOST_LINES {
+                return None;
             }
-        };
-        request.page = Some(v1::Page { limit: A_READ, cursor: answer.next_cursor });
-        Some((Ok(lines_of(answer.logs)), (logs, request, read + A_READ as usize)))
-    });
+            let answer = match logs.list(request.clone()).await {
+                Ok(answer) => answer.into_inner(),
+                // The file ends in the middle: the browser must see that it did.
+                Err(status) => {
+                    request.page = None;
+                    return Some((
+                        Err(std::io::Error::other(status.message().to_owned())),
+                        (logs, request, MOST_LINES),
+                    ));
+                }
+            };
+            request.page = Some(v1::Page { limit: A_READ, cursor: answer.next_cursor });
+            Some((Ok(lines_of(answer.logs)), (logs, request, read + A_READ as usize)))
+        });
     let all = futures_util::StreamExt::chain(futures_util::stream::once(async { Ok(lines) }), more);
     let mut response = Response::new(Body::from_stream(all));
     let headers = response.headers_mut();

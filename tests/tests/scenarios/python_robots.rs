@@ -233,7 +233,7 @@ async fn robots_of_each_style_run_in_the_sandbox() {
         let arguments = json!({ "months": ["maj"], "proof": world.stage().path("proof.json") }).to_string();
         for robot in ["linear_four", "queue_five", "framework_six"] {
             let trigger = NewTrigger::single(robot, &world.copy_of_robot(robot, robot)).args(&arguments);
-            let request = pb::CreateTriggerRequest { trigger: Some(trigger.message()), repeat: false };
+            let request = pb::CreateTriggerRequest { trigger: Some(trigger.message()), repeat: false, paused: false };
             api.triggers().create(request).await?;
         }
         eventually("the three robots are done", PATIENCE, async || {

@@ -55,7 +55,8 @@ impl Page {
             title,
             action: existing.as_ref().map_or_else(|| format!("{PATH}/constant"), |one| one.link.clone()),
             existing,
-            name: Input::new("name", "Name", fields, faults).hint("At most 100 characters. Robots ask for it by this name."),
+            name: Input::new("name", "Name", fields, faults)
+                .hint("At most 100 characters. Robots ask for it by this name."),
             value: Input::new("value", "Value", fields, faults),
             seen: fields.text("seen").to_owned(),
             general: faults.general.clone(),
@@ -100,7 +101,7 @@ pub(crate) async fn create(viewer: Viewer, Form(form): Form) -> Result<Response,
         Err(status) => {
             let mut faults = Faults::default();
             faults.refuse(&status.into(), FIELDS);
-            viewer.refused_form(&Page::new(&viewer, None, &form, &faults), |page| page.as_dialog())
+            viewer.refused_form(&Page::new(&viewer, None, &form, &faults), Page::as_dialog)
         }
     }
 }
@@ -125,7 +126,7 @@ pub(crate) async fn change(viewer: Viewer, Path(name): Path<String>, Form(form):
             shown_in_line(&constant.value)
         ));
         form.set("seen", &version(&constant));
-        return viewer.refused_form(&Page::new(&viewer, Some(&constant), &form, &faults), |page| page.as_dialog());
+        return viewer.refused_form(&Page::new(&viewer, Some(&constant), &form, &faults), Page::as_dialog);
     }
     let request = v1::SetConstantRequest {
         name: constant.name.clone(),
@@ -136,7 +137,7 @@ pub(crate) async fn change(viewer: Viewer, Path(name): Path<String>, Form(form):
         Ok(_) => viewer.done(&format!("Constant “{}” was changed.", constant.name), PATH),
         Err(status) => {
             faults.refuse(&status.into(), FIELDS);
-            viewer.refused_form(&Page::new(&viewer, Some(&constant), &form, &faults), |page| page.as_dialog())
+            viewer.refused_form(&Page::new(&viewer, Some(&constant), &form, &faults), Page::as_dialog)
         }
     }
 }

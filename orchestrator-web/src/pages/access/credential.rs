@@ -72,7 +72,8 @@ impl Page {
             title,
             action: existing.as_ref().map_or_else(|| format!("{PATH}/credential"), |one| one.link.clone()),
             existing,
-            name: Input::new("name", "Name", fields, faults).hint("At most 100 characters. Robots ask for it by this name."),
+            name: Input::new("name", "Name", fields, faults)
+                .hint("At most 100 characters. Robots ask for it by this name."),
             username: Input::new("username", "Username", fields, faults),
             password,
             general: faults.general.clone(),
@@ -122,7 +123,7 @@ async fn save(viewer: &Viewer, existing: Option<&v1::Credential>, mut form: Fiel
     let name = form.trimmed("name").to_owned();
     if form.text("password").is_empty() {
         faults.add("password", "type a password");
-        return viewer.refused_form(&Page::new(viewer, existing, &form, &faults), |page| page.as_dialog());
+        return viewer.refused_form(&Page::new(viewer, existing, &form, &faults), Page::as_dialog);
     }
     let request = v1::SetCredentialRequest {
         name: name.clone(),
@@ -135,7 +136,7 @@ async fn save(viewer: &Viewer, existing: Option<&v1::Credential>, mut form: Fiel
         Ok(_) => viewer.done(&format!("Credential “{name}” was created."), PATH),
         Err(status) => {
             faults.refuse(&status.into(), FIELDS);
-            viewer.refused_form(&Page::new(viewer, existing, &form, &faults), |page| page.as_dialog())
+            viewer.refused_form(&Page::new(viewer, existing, &form, &faults), Page::as_dialog)
         }
     }
 }

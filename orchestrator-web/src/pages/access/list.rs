@@ -63,9 +63,14 @@ pub(crate) async fn show(viewer: Viewer, Query(query): Query) -> Result<Response
         chrome: viewer.chrome(PATH, "Constants and Credentials"),
         here,
         constants_pager: Pager::named("constants", &beside_constants, &constants_from, &constants.next_cursor),
-        credentials_pager: Pager::named("credentials", &beside_credentials, &credentials_from, &credentials.next_cursor),
-        constants: constants.constants.into_iter().map(|one| constant(one, &viewer)).collect(),
-        credentials: credentials.credentials.into_iter().map(|one| credential(one, &viewer)).collect(),
+        credentials_pager: Pager::named(
+            "credentials",
+            &beside_credentials,
+            &credentials_from,
+            &credentials.next_cursor,
+        ),
+        constants: constants.constants.iter().map(|one| constant(one, &viewer)).collect(),
+        credentials: credentials.credentials.iter().map(|one| credential(one, &viewer)).collect(),
     };
     viewer.live(&page, &page.as_list(), &page.here)
 }
@@ -74,7 +79,7 @@ fn cursor(query: &Fields, name: &str) -> String {
     query.text(name).to_owned()
 }
 
-fn constant(constant: v1::Constant, viewer: &Viewer) -> Constant {
+fn constant(constant: &v1::Constant, viewer: &Viewer) -> Constant {
     Constant {
         id: encoded(&constant.name),
         name: shown_in_line(&constant.name),
@@ -85,7 +90,7 @@ fn constant(constant: v1::Constant, viewer: &Viewer) -> Constant {
     }
 }
 
-fn credential(credential: v1::Credential, viewer: &Viewer) -> Credential {
+fn credential(credential: &v1::Credential, viewer: &Viewer) -> Credential {
     Credential {
         id: encoded(&credential.name),
         name: shown_in_line(&credential.name),

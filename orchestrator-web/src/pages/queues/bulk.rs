@@ -69,11 +69,10 @@ fn refused(why: &str) -> PageError {
 
 fn counted(count: u64, verb: &str, faults: &[Status]) -> String {
     let elements = if count == 1 { "1 element was".to_owned() } else { format!("{count} elements were") };
-    let mut message = format!("{elements} {verb}.");
-    if let Some(first) = faults.first() {
-        message.push_str(&format!(" {} could not be: {}", faults.len(), sentence(first.message())));
+    match faults.first() {
+        None => format!("{elements} {verb}."),
+        Some(first) => format!("{elements} {verb}. {} could not be: {}", faults.len(), sentence(first.message())),
     }
-    message
 }
 
 #[cfg(test)]

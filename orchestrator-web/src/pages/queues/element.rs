@@ -118,7 +118,9 @@ fn version(element: &v1::QueueElement) -> String {
         text(&element.message),
         element.lease_token
     );
-    <sha2::Sha256 as sha2::Digest>::digest(all.as_bytes())[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+    let digest: [u8; 32] = <sha2::Sha256 as sha2::Digest>::digest(all.as_bytes()).into();
+    let (half, _) = digest.split_at(16);
+    half.try_into().map_or_else(|_| String::new(), |bytes| format!("{:032x}", u128::from_be_bytes(bytes)))
 }
 
 fn of(element: &v1::QueueElement) -> Fields {
@@ -220,8 +222,10 @@ impl NewPage {
             chrome: viewer.chrome(PATH, format!("New element in {}", shown_in_line(queue))),
             queue: shown_in_line(queue),
             path: queue_path(queue),
-            reference: Input::new("reference", "Reference", fields, faults).hint("At most 100 characters; may be empty."),
-            data: Input::new("data", "Data", fields, faults).hint("What the robot works with, often JSON. At most 2000 characters."),
+            reference: Input::new("reference", "Reference", fields, faults)
+                .hint("At most 100 characters; may be empty."),
+            data: Input::new("data", "Data", fields, faults)
+                .hint("What the robot works with, often JSON. At most 2000 characters."),
             general: faults.general.clone(),
         }
     }
@@ -248,7 +252,7 @@ pub(crate) async fn create(viewer: Viewer, Path(queue): Path<String>, Form(form)
         Err(status) => {
             let mut faults = Faults::default();
             faults.refuse(&status.into(), FIELDS);
-            viewer.refused_form(&NewPage::new(&viewer, &queue, &form, &faults), |page| page.as_dialog())
+            viewer.refused_form(&NewPage::new(&viewer, &queue, &form, &faults), NewPage::as_dialog)
         }
     }
 }

@@ -125,7 +125,11 @@ impl Filter {
 }
 
 /// `GET /queues/{queue}`
-pub(crate) async fn show(viewer: Viewer, Path(queue): Path<String>, Query(query): Query) -> Result<Response, PageError> {
+pub(crate) async fn show(
+    viewer: Viewer,
+    Path(queue): Path<String>,
+    Query(query): Query,
+) -> Result<Response, PageError> {
     let filter = Filter::read(&query);
     let (answer, fault) = match filter.request(&viewer, &queue, PAGE) {
         Ok(request) => (viewer.queues()?.list(request).await?.into_inner(), None),

@@ -38,19 +38,20 @@ pub(crate) async fn download(
     let mut head = if is_csv { format!("{}\r\n", COLUMNS.join(",")) } else { String::new() };
     head.push_str(&written(&first.elements, is_csv));
     let next = Some(first.next_cursor).filter(|cursor| !cursor.is_empty());
-    let more = futures_util::stream::unfold((queues, request, next), move |(mut queues, mut request, next)| async move {
-        request.page = Some(v1::Page { limit: A_READ, cursor: next? });
-        match queues.list(request.clone()).await {
-            Ok(answer) => {
-                let answer = answer.into_inner();
-                let text = written(&answer.elements, is_csv);
-                let next = Some(answer.next_cursor).filter(|cursor| !cursor.is_empty());
-                Some((Ok(Bytes::from(text)), (queues, request, next)))
+    let more =
+        futures_util::stream::unfold((queues, request, next), move |(mut queues, mut request, next)| async move {
+            request.page = Some(v1::Page { limit: A_READ, cursor: next? });
+            match queues.list(request.clone()).await {
+                Ok(answer) => {
+                    let answer = answer.into_inner();
+                    let text = written(&answer.elements, is_csv);
+                    let next = Some(answer.next_cursor).filter(|cursor| !cursor.is_empty());
+                    Some((Ok(Bytes::from(text)), (queues, request, next)))
+                }
+                // The file ends in its middle, and the browser must see that it did.
+                Err(status) => Some((Err(std::io::Error::other(status.message().to_owned())), (queues, request, None))),
             }
-            // The file ends in its middle, and the browser must see that it did.
-            Err(status) => Some((Err(std::io::Error::other(status.message().to_owned())), (queues, request, None))),
-        }
-    });
+        });
     let all = futures_util::stream::once(async { Ok(Bytes::from(head)) }).chain(more);
     let mut response = Response::new(Body::from_stream(all));
     let (kind, name) = if is_csv { ("text/csv; charset=utf-8", "csv") } else { ("application/x-ndjson", "jsonl") };

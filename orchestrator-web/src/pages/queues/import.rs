@@ -57,11 +57,7 @@ pub(crate) async fn ask(viewer: Viewer, Path(queue): Path<String>) -> Result<Res
 }
 
 /// `POST /queues/{queue}/import`
-pub(crate) async fn upload(
-    viewer: Viewer,
-    Path(queue): Path<String>,
-    form: Multipart,
-) -> Result<Response, PageError> {
+pub(crate) async fn upload(viewer: Viewer, Path(queue): Path<String>, form: Multipart) -> Result<Response, PageError> {
     let page = Page::new(&viewer, &queue);
     let (name, bytes) = match file(form).await {
         Ok(file) => file,
@@ -72,19 +68,22 @@ pub(crate) async fn upload(
         Err(why) => return viewer.refused(&page.refuse(why)),
     };
     if !found.errors.is_empty() {
-        let refusal = format!("{} of {} rows cannot become elements. Nothing was added.", found.errors.len(), found.count());
+        let refusal =
+            format!("{} of {} rows cannot become elements. Nothing was added.", found.errors.len(), found.count());
         let faults = found.errors.iter().take(SHOWN).map(|fault| shown_in_line(&fault.to_string())).collect();
         let more_faults = found.errors.len().saturating_sub(SHOWN);
         return viewer.refused(&Page { faults, more_faults, ..page.refuse(refusal) });
     }
     if found.elements.is_empty() || found.elements.len() > MOST_ELEMENTS {
         let count = found.elements.len();
-        return viewer.refused(&page.refuse(format!("The file has {count} rows; 1 to {MOST_ELEMENTS} can be added at once.")));
+        return viewer
+            .refused(&page.refuse(format!("The file has {count} rows; 1 to {MOST_ELEMENTS} can be added at once.")));
     }
-    match viewer.queues()?.bulk_create(futures_util::stream::iter(messages(&queue, found.elements))).await {
+    match viewer.queues()?.bulk_create(futures_util::stream::iter(messages(&queue, &found.elements))).await {
         Ok(answer) => {
             let count = answer.into_inner().created_count;
-            let message = if count == 1 { "1 element was added.".to_owned() } else { format!("{count} elements were added.") };
+            let message =
+                if count == 1 { "1 element was added.".to_owned() } else { format!("{count} elements were added.") };
             Ok(viewer.moved_with(&queue_path(&queue), &message))
         }
         Err(status) => {
@@ -97,7 +96,10 @@ pub(crate) async fn upload(
 /// The file of a form, with its name.
 async fn file(mut form: Multipart) -> Result<(String, Vec<u8>), String> {
     let broke = |error: &dyn std::fmt::Display| {
-        format!("The upload broke off, or is larger than {} MiB: {error}. Larger files: orchestrator queue element import.", MOST_BYTES >> 20)
+        format!(
+            "The upload broke off, or is larger than {} MiB: {error}. Larger files: orchestrator queue element import.",
+            MOST_BYTES >> 20
+        )
     };
     loop {
         let field = form.next_field().await.map_err(|error| broke(&error))?;
@@ -126,7 +128,7 @@ fn read(name: &str, bytes: &[u8]) -> Result<Rows, String> {
     }
 }
 
-fn messages(queue: &str, elements: Vec<v1::NewElement>) -> Vec<v1::BulkCreateRequest> {
+fn messages(queue: &str, elements: &[v1::NewElement]) -> Vec<v1::BulkCreateRequest> {
     let message = |elements: &[v1::NewElement]| v1::BulkCreateRequest {
         queue_name: queue.to_owned(),
         elements: elements.to_vec(),
@@ -149,7 +151,7 @@ mod tests {
 
     #[test]
     fn large_files_go_in_several_messages_of_one_call() {
-        let sent = messages("q", vec![v1::NewElement::default(); A_MESSAGE + 1]);
+        let sent = messages("q", &vec![v1::NewElement::default(); A_MESSAGE + 1]);
         assert_eq!(sent.iter().map(|message| message.elements.len()).collect::<Vec<_>>(), [A_MESSAGE, 1]);
     }
 }

@@ -30,7 +30,7 @@ struct Row {
 }
 
 impl Row {
-    fn new(queue: v1::Queue) -> Self {
+    fn new(queue: &v1::Queue) -> Self {
         let link = queue_path(&queue.queue_name);
         let counted = [
             ("New", "NEW", queue.new_count),
@@ -44,7 +44,9 @@ impl Row {
             name: shown_in_line(&queue.queue_name),
             counts: counted
                 .iter()
-                .map(|(word, status, count)| (*word, *count, Link::to(link.clone()).with("status", status).into_string()))
+                .map(|(word, status, count)| {
+                    (*word, *count, Link::to(link.clone()).with("status", status).into_string())
+                })
                 .collect(),
             total: counted.iter().map(|(_, _, count)| count).sum(),
             max_attempts: queue.max_attempts,
@@ -56,7 +58,6 @@ impl Row {
 /// `GET /queues`
 pub(crate) async fn show(viewer: Viewer) -> Result<Response, PageError> {
     let answer = viewer.queues()?.list_queues(v1::ListQueuesRequest::default()).await?.into_inner();
-    let page =
-        Page { chrome: viewer.chrome(PATH, "Queues"), rows: answer.queues.into_iter().map(Row::new).collect() };
+    let page = Page { chrome: viewer.chrome(PATH, "Queues"), rows: answer.queues.iter().map(Row::new).collect() };
     viewer.live(&page, &page.as_list(), PATH)
 }

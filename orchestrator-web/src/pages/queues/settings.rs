@@ -52,14 +52,14 @@ pub(crate) async fn change(viewer: Viewer, Path(queue): Path<String>, Form(form)
     let mut faults = Faults::default();
     let Ok(max_attempts) = form.trimmed("max_attempts").parse() else {
         faults.add("max_attempts", format!("“{}” is no number from 1 to 100", form.text("max_attempts")));
-        return viewer.refused_form(&Page::new(&viewer, &queue, &form, &faults), |page| page.as_dialog());
+        return viewer.refused_form(&Page::new(&viewer, &queue, &form, &faults), Page::as_dialog);
     };
     let request = v1::UpdateQueueSettingsRequest { queue_name: queue.clone(), max_attempts };
     match viewer.queues()?.update_settings(request).await {
         Ok(_) => viewer.done(&format!("Queue “{queue}” was changed."), &queue_path(&queue)),
         Err(status) => {
             faults.refuse(&status.into(), &["max_attempts"]);
-            viewer.refused_form(&Page::new(&viewer, &queue, &form, &faults), |page| page.as_dialog())
+            viewer.refused_form(&Page::new(&viewer, &queue, &form, &faults), Page::as_dialog)
         }
     }
 }

@@ -82,7 +82,6 @@ pub(crate) async fn show(viewer: Viewer, Query(query): Query) -> Result<Response
 #[template(path = "settings/token_revoke.html", blocks = ["dialog"])]
 struct Revoke {
     chrome: Chrome,
-    part: &'static str,
     name: String,
     prefix: String,
     action: String,
@@ -96,7 +95,6 @@ pub(crate) async fn ask_revoke(viewer: Viewer, Path(id): Path<String>) -> Result
     let token = token.ok_or_else(|| PageError::not_found("there is no such token"))?;
     let page = Revoke {
         chrome: viewer.chrome(PATH, "Revoke a token"),
-        part: "tokens",
         name: shown_in_line(&token.name),
         prefix: shown_in_line(&token.prefix),
         action: format!("{HERE}/{}/revoke", encoded(&id)),

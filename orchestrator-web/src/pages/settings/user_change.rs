@@ -23,7 +23,6 @@ const FIELDS: [&str; 3] = ["display_name", "role", "password"];
 #[template(path = "settings/user.html")]
 struct Page {
     chrome: Chrome,
-    part: &'static str,
     link: String,
     name: String,
     is_disabled: bool,
@@ -65,7 +64,6 @@ impl Page {
         let version = typed.map_or_else(|| version(&user), |typed| typed.text("version").to_owned());
         Ok(Self {
             chrome: viewer.chrome(PATH, format!("User {}", shown_in_line(&user.name))),
-            part: "users",
             link: format!("/settings/users/{}", encoded(&user.id)),
             name: shown_in_line(&user.name),
             is_disabled: user.disabled_at.is_some(),

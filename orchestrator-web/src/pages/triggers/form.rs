@@ -241,7 +241,7 @@ pub(crate) async fn create(
     let mut faults = Faults::default();
     let trigger = draft::read(&fields, shape, viewer.zone, &mut faults);
     if faults.is_empty() {
-        let request = v1::CreateTriggerRequest { trigger: Some(trigger), repeat: false };
+        let request = v1::CreateTriggerRequest { trigger: Some(trigger), repeat: false, paused: false };
         match viewer.triggers()?.create(request).await {
             Ok(answer) => {
                 let made = answer.into_inner().trigger.unwrap_or_default();
