@@ -168,7 +168,7 @@ fn check(plans: &Plans) {
             wrong.push(format!("{name} reads a whole table:\n{plan}\n"));
         }
     }
-    for (name, index) in INDEXES {
+    for &(name, index) in INDEXES {
         let plan = plans.get(name).unwrap_or_else(|| panic!("there is no {name}"));
         if !index.split('|').any(|index| has_word(plan, index)) {
             wrong.push(format!("{name} does not take {index}:\n{plan}\n"));

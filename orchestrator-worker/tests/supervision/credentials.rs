@@ -25,7 +25,8 @@ struct Server {
 impl Server {
     async fn new() -> Self {
         let world = World::new().await;
-        let key = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned(), "localhost".to_owned()]).unwrap();
+        let key = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned(), "localhost".to_owned()])
+            .expect("a certificate");
         let certificate = world.write("certificate.pem", &key.cert.pem());
         let key = world.write("key.pem", &key.signing_key.serialize_pem());
         repository(&world);

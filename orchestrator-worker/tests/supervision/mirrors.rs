@@ -102,9 +102,9 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry")) {
         if entry.file_type().expect("a kind").is_dir() {
-            found.extend(files(&entry.path()))
+            found.extend(files(&entry.path()));
         } else {
-            found.push(entry.path())
+            found.push(entry.path());
         }
     }
     found
@@ -200,24 +200,26 @@ async fn a_checkout_and_the_mirror_share_nothing() {
 
 fn cut(mirror: &Path) {
     for file in files(&mirror.join("objects")) {
-        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
-        std::fs::write(&file, "").unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).expect("a file of the mirror");
+        std::fs::write(&file, "").expect("a file of the mirror");
     }
 }
 
 fn flip_bits(mirror: &Path) {
     for file in files(&mirror.join("objects")) {
-        let mut bytes = std::fs::read(&file).unwrap();
+        let mut bytes = std::fs::read(&file).expect("a file of the mirror");
         let middle = bytes.len() / 2;
         bytes[middle] ^= 0x55;
-        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
-        std::fs::write(&file, bytes).unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).expect("a file of the mirror");
+        std::fs::write(&file, bytes).expect("a file of the mirror");
     }
 }
 
 fn overwrite(mirror: &Path, name: &str) {
     let names = if name == "refs/kept" { files(&mirror.join(name)) } else { vec![mirror.join(name)] };
-    names.iter().for_each(|file| std::fs::write(file, "nonsense\n").unwrap());
+    for file in names {
+        std::fs::write(file, "nonsense\n").expect("a file of the mirror");
+    }
 }
 
 #[rstest]
@@ -379,10 +381,10 @@ impl TwoMirrors {
         let mut made: Vec<PathBuf> = Vec::new();
         for name in ["one", "two"] {
             let copy = world.path(name);
-            git(&world.path(""), &["clone", "--quiet", &file_url(&origin), copy.to_str().unwrap()]);
+            git(&world.path(""), &["clone", "--quiet", &file_url(&origin), copy.to_str().expect("a checkout")]);
             let request = CheckoutRequest { job_id: JobId::generate(), ..request(&world, &file_url(&copy), None) };
             let checkouts = limited(&world, &clock, u64::MAX);
-            checkouts.check_out(&request, &CancellationToken::new()).await.unwrap();
+            checkouts.check_out(&request, &CancellationToken::new()).await.expect("a checkout");
             made.extend(mirrors(&world.path("mirrors")).into_iter().find(|mirror| !made.contains(mirror)));
             clock.advance(chrono::Duration::days(1));
         }
