@@ -33,11 +33,11 @@ fn may(kind: Kind, rule: Rule) -> Result<(), Code> {
         | (Kind::User(_) | Kind::Worker | Kind::Job, Rule::Authenticated)
         | (Kind::User(_), Rule::Oneself)
         | (Kind::Worker, Rule::Worker)
-        | (Kind::Job, Rule::Job | Rule::JobOrAdmin) => Ok(()),
+        | (Kind::Job, Rule::Job | Rule::JobOrAdmin)
+        | (Kind::User(Role::Admin), Rule::JobOrAdmin) => Ok(()),
         (Kind::User(has), Rule::User(needed)) if has >= needed => Ok(()),
         // As a development job.
         (Kind::User(has), Rule::Job) if has >= Role::Operator => Ok(()),
-        (Kind::User(Role::Admin), Rule::JobOrAdmin) => Ok(()),
         (Kind::Nobody, _) => Err(Code::Unauthenticated),
         _ => Err(Code::PermissionDenied),
     }
