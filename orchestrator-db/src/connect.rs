@@ -260,7 +260,7 @@ impl Db {
     pub async fn begin_read(&self) -> Result<Tx, DbError> {
         let inner = match &self.pools {
             Pools::Sqlite { read, .. } => sqlite(read.begin_with("BEGIN DEFERRED").await.map(Open::Pooled)),
-            Pools::Postgres { pool, .. } => postgres(pool.begin_with("BEGIN READ ONLY").await.map(Open::Pooled)),
+            Pools::Postgres { pool, .. } => postgres(begin(pool, "BEGIN READ ONLY").await.map(Open::Pooled)),
         };
         inner.map(|inner| self.tx(inner)).map_err(DbError::in_op("begin_read"))
     }
@@ -269,7 +269,7 @@ impl Db {
     pub async fn begin_write(&self) -> Result<Tx, DbError> {
         let inner = match &self.pools {
             Pools::Sqlite { write, .. } => sqlite(write.begin("BEGIN IMMEDIATE").await.map(Open::OnLine)),
-            Pools::Postgres { pool, .. } => postgres(pool.begin_with("BEGIN").await.map(Open::Pooled)),
+            Pools::Postgres { pool, .. } => postgres(begin(pool, "BEGIN").await.map(Open::Pooled)),
         };
         inner.map(|inner| self.tx(inner)).map_err(DbError::in_op("begin_write"))
     }
@@ -295,7 +295,7 @@ impl Db {
     /// PostgreSQL it has a connection that was not used for anything else, with its statements prepared.
     pub async fn begin_hot(&self) -> Result<Tx, DbError> {
         let Pools::Postgres { hot, .. } = &self.pools else { return self.begin_write().await };
-        let inner = postgres(hot.begin_with("BEGIN").await.map(Open::Pooled));
+        let inner = postgres(begin(hot, "BEGIN").await.map(Open::Pooled));
         inner.map(|inner| self.tx(inner)).map_err(DbError::in_op("begin_hot"))
     }
 
@@ -411,6 +411,30 @@ fn sqlite_pool() -> SqlitePoolOptions {
             Ok(!connection.is_in_transaction())
         })
     })
+}
+
+/// Begins on a connection of the pool. Connections that were used a moment ago are not tried out before, so after a restart of
+/// the database some are dead: nothing has happened on them, and the next one is taken.
+async fn begin(
+    pool: &PgPool,
+    statement: &'static str,
+) -> Result<sqlx::Transaction<'static, sqlx::Postgres>, sqlx::Error> {
+    let mut dead = 0;
+    loop {
+        match pool.begin_with(statement).await {
+            Err(error) if is_dead(&error) && dead < pool.options().get_max_connections() => dead += 1,
+            outcome => return outcome,
+        }
+    }
+}
+
+/// Whether the connection was closed from the other side.
+fn is_dead(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(error) => error.kind() != std::io::ErrorKind::ConnectionRefused,
+        sqlx::Error::Database(error) => matches!(error.code().as_deref(), Some("57P01" | "57P02")),
+        _ => false,
+    }
 }
 
 /// A pool whose connections plan each statement once. The statements are few, and none is better off with a plan for its

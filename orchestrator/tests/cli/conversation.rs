@@ -199,7 +199,7 @@ fn a_claim_of_nothing_is_an_empty_list() {
     let server = FakeServer::new();
     server.answers("claim", &pb::ClaimElementsResponse::default());
     let outcome = server.run(&["queue", "element", "claim", "demo", "--reference", "42", "-o", "json"]);
-    assert_eq!((outcome.exit_code, outcome.stdout.as_str()), (0, "{\n  \"elements\": []\n}\n"));
+    assert_eq!((outcome.exit_code, outcome.stdout.as_str()), (0, "{\n  \"elements\": [],\n  \"completed\": []\n}\n"));
     let calls: Vec<pb::ClaimElementsRequest> = server.calls("claim");
     assert_eq!((calls[0].reference(), calls[0].count), ("42", 1));
     assert!(!calls[0].call.as_ref().unwrap().request_id.is_empty());
