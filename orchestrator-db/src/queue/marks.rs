@@ -93,6 +93,15 @@ impl Marks {
         }
     }
 
+    /// One that looked everywhere took an element created at this instant: claims have to begin there, and may not have
+    /// for a while, where that is behind the mark. What was hidden beside it would otherwise be taken once a second.
+    pub(super) fn found(&self, queue: &str, created: Timestamp) {
+        let is_behind = self.lock().get(queue).is_some_and(|mark| mark.at.is_some_and(|mark| created < mark));
+        if is_behind {
+            self.pull_back(queue, created);
+        }
+    }
+
     /// Moves a mark on, unless it was pulled back since the claim began.
     pub(crate) fn advance(&self, advance: &Advance) {
         if let Some(mark) = self.lock().get_mut(&advance.queue)
@@ -112,8 +121,9 @@ impl Marks {
 
     /// Elements created at an instant were committed. Promptly done, they are behind a mark only where a clock was set back.
     fn created(&self, queue: &str, at: Timestamp, is_prompt: bool) {
-        let is_behind = self.lock().get(queue).is_some_and(|mark| mark.at.is_some_and(|mark| at < mark));
-        if is_behind || !is_prompt {
+        if is_prompt {
+            self.found(queue, at);
+        } else {
             self.pull_back(queue, at);
         }
     }
@@ -134,10 +144,10 @@ impl Mark {
 }
 
 impl Start {
-    /// Where claims may begin after one that took up to an element created at `last`, or all there were.
-    pub(super) fn advance(self, queue: &str, last: Option<Timestamp>, now: Timestamp) -> Advance {
-        let newest = now - MARGIN;
-        Advance { queue: queue.to_owned(), to: last.map_or(newest, |last| last.min(newest)), pulls: self.pulls }
+    /// Where claims may begin after one that took up to an element created at `last`. One that took nothing proves nothing:
+    /// the queue may be paused.
+    pub(super) fn advance(self, queue: &str, last: Timestamp, now: Timestamp) -> Advance {
+        Advance { queue: queue.to_owned(), to: last.min(now - MARGIN), pulls: self.pulls }
     }
 }
 
@@ -217,7 +227,7 @@ mod tests {
     }
 
     /// A claim at `now` that took up to an element created at `last`.
-    fn claimed(marks: &Marks, last: Option<Timestamp>, now: Timestamp) {
+    fn claimed(marks: &Marks, last: Timestamp, now: Timestamp) {
         let advance = marks.start("q").advance("q", last, now);
         marks.advance(&advance);
     }
@@ -225,11 +235,11 @@ mod tests {
     #[test]
     fn a_mark_follows_what_is_taken_and_stays_behind_now() {
         let marks = Marks::default();
-        claimed(&marks, Some(at(10)), at(100));
+        claimed(&marks, at(10), at(100));
         assert_eq!(marks.start("q").mark, Some(at(10)));
-        claimed(&marks, None, at(100));
-        assert_eq!(marks.start("q").mark, Some(at(99)), "all that could be taken was");
-        claimed(&marks, Some(at(50)), at(100));
+        claimed(&marks, at(100), at(100));
+        assert_eq!(marks.start("q").mark, Some(at(99)), "others may commit a little late");
+        claimed(&marks, at(50), at(100));
         assert_eq!(marks.start("q").mark, Some(at(99)), "a mark does not go back by itself");
         assert_eq!(marks.start("other").mark, None);
     }
@@ -237,8 +247,8 @@ mod tests {
     #[test]
     fn what_is_new_again_pulls_the_mark_back_whichever_claim_is_in_flight() {
         let marks = Marks::default();
-        claimed(&marks, Some(at(50)), at(100));
-        let in_flight = marks.start("q").advance("q", Some(at(60)), at(100));
+        claimed(&marks, at(50), at(100));
+        let in_flight = marks.start("q").advance("q", at(60), at(100));
         marks.pull_back("q", at(7));
         marks.advance(&in_flight);
         assert_eq!(marks.start("q").mark, Some(at(7)));
@@ -247,23 +257,33 @@ mod tests {
     #[test]
     fn what_is_created_behind_the_mark_pulls_it_back_and_what_is_created_now_does_not() {
         let marks = Marks::default();
-        claimed(&marks, Some(at(50)), at(100));
-        let in_flight = marks.start("q").advance("q", Some(at(60)), at(100));
+        claimed(&marks, at(50), at(100));
+        let in_flight = marks.start("q").advance("q", at(60), at(100));
         marks.created("q", at(100), true);
         marks.advance(&in_flight);
         assert_eq!(marks.start("q").mark, Some(at(60)));
         marks.created("q", at(40), true);
         assert_eq!(marks.start("q").mark, Some(at(40)));
-        let in_flight = marks.start("q").advance("q", Some(at(99)), at(100));
+        let in_flight = marks.start("q").advance("q", at(99), at(100));
         marks.created("q", at(70), false);
         marks.advance(&in_flight);
         assert_eq!(marks.start("q").mark, Some(at(40)), "it took long: the claim in flight may not have seen it");
     }
 
     #[test]
+    fn what_is_found_behind_the_mark_pulls_it_back() {
+        let marks = Marks::default();
+        claimed(&marks, at(50), at(100));
+        marks.found("q", at(60));
+        assert_eq!(marks.start("q").mark, Some(at(50)));
+        marks.found("q", at(20));
+        assert_eq!(marks.start("q").mark, Some(at(20)));
+    }
+
+    #[test]
     fn one_claim_looks_everywhere_when_it_is_time() {
         let marks = Marks::default();
-        claimed(&marks, Some(at(50)), at(100));
+        claimed(&marks, at(50), at(100));
         marks.lock().get_mut("q").unwrap().swept = Instant::now().checked_sub(SWEEP).unwrap();
         assert_eq!(marks.start("q").mark, None);
         marks.swept("q", Duration::from_millis(1));
@@ -273,7 +293,7 @@ mod tests {
     #[test]
     fn looking_everywhere_takes_a_twentieth_of_the_time_at_most() {
         let marks = Marks::default();
-        claimed(&marks, Some(at(50)), at(100));
+        claimed(&marks, at(50), at(100));
         assert!(marks.may_sweep("q"));
         marks.swept("q", Duration::from_secs(2));
         assert!(!marks.may_sweep("q"));

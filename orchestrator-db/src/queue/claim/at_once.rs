@@ -18,6 +18,7 @@ use crate::queue::row::{ElementRow, element_columns};
 const ELEMENT_CLAIM_AT_ONCE: Sql = sql![
     [only postgres "WITH picked AS MATERIALIZED (
          SELECT id FROM queues WHERE queue_name = $1 AND ready AND created_date >= $2
+             AND NOT EXISTS (SELECT 1 FROM queue_settings WHERE queue_name = $1 AND paused)
          ORDER BY created_date, id LIMIT 1 FOR UPDATE SKIP LOCKED),
      claimed AS (
          UPDATE queues SET status = 'IN_PROGRESS', ready = FALSE, attention = FALSE, start_date = $3, end_date = NULL,
@@ -92,12 +93,18 @@ fn settle(
     now: Timestamp,
     took: std::time::Duration,
 ) -> AtOnce {
+    let last = rows.last().map(|row| row.created_date);
     if start.mark.is_none() {
         marks.swept(queue, took);
+        if let Some(found) = last {
+            marks.found(queue, found);
+        }
     } else if rows.is_empty() {
         return AtOnce::Undone;
     }
-    marks.advance(&start.advance(queue, rows.last().map(|row| row.created_date), now));
+    if let Some(last) = last {
+        marks.advance(&start.advance(queue, last, now));
+    }
     AtOnce::Done(Readable::collect(rows.into_iter().map(QueueElement::try_from)).rows)
 }
 

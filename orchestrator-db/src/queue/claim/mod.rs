@@ -111,8 +111,9 @@ const ELEMENT_PEEK_BY_REFERENCE: Sql = sql!["SELECT " [columns element_columns] 
      WHERE queue_name = $1 AND reference = $3 AND ready ORDER BY created_date, id LIMIT $2"];
 
 impl Tx {
-    /// Takes the oldest new elements, by creation and then id; none of a paused queue. One statement a queue and reference selects and marks;
-    /// requests that want of the same share out what there is in their order. An empty answer: there is none.
+    /// Takes the oldest new elements, by creation and then id; none of a paused queue. One statement a queue and reference
+    /// selects and marks; requests that want of the same share out what there is in their order. An empty answer: there is
+    /// none.
     pub async fn element_claim(&mut self, requests: &[ClaimRequest], now: Timestamp) -> Result<Answers, DbError> {
         let live = self.live_jobs(requests.iter().filter_map(|request| request.job)).await?;
         let requests: Vec<&ClaimRequest> = requests.iter().collect();
@@ -195,12 +196,15 @@ impl Tx {
             let began = Instant::now();
             let everywhere = self.claim_rows(queue, None, None, &places[rows.len()..], now).await?;
             marks.swept(queue, began.elapsed());
+            if let Some(oldest) = everywhere.first() {
+                marks.found(queue, oldest.created_date);
+            }
             last = last.max(everywhere.last().map(|row| row.created_date));
             rows.extend(everywhere);
         }
-        // One that got less than it wanted took all there was.
-        let last = last.filter(|_| rows.len() == places.len());
-        self.mark_changes.advance(start.advance(queue, last, now));
+        if let Some(last) = last {
+            self.mark_changes.advance(start.advance(queue, last, now));
+        }
         Ok(rows)
     }
 

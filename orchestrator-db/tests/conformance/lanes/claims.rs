@@ -22,6 +22,7 @@ conformance! {
     without_lanes_each_call_has_a_transaction_of_its_own,
     what_one_actor_did_in_one_commit_is_one_row_of_the_audit,
     an_element_that_is_new_again_is_told_of,
+    a_paused_queue_gives_nothing_even_to_a_caller_alone,
 }
 
 async fn calls_that_come_while_a_transaction_is_in_flight_share_the_next_one(db: TestDb) {
@@ -206,4 +207,16 @@ async fn an_element_that_is_new_again_is_told_of(db: TestDb) {
     let again = StatusChange { status: ElementStatus::New, ..done(stored[0]) };
     world.lanes.elements(status(again)).await.unwrap();
     assert_eq!(world.told_last(), [Hint::Queue { name: QUEUE.to_owned() }]);
+}
+
+async fn a_paused_queue_gives_nothing_even_to_a_caller_alone(db: TestDb) {
+    let world = world(db);
+    let stored = world.stored(2).await;
+    for paused in [true, false] {
+        let mut tx = world.db.begin_write().await.unwrap();
+        tx.queue_set_paused(&request().queue, paused, &user("ann"), crate::queue::world::at(1)).await.unwrap();
+        tx.commit().await.unwrap();
+        let given = taken(world.lanes.elements(claim()).await);
+        assert_eq!(given.first().map(|element| element.id), stored.first().copied().filter(|_| !paused));
+    }
 }

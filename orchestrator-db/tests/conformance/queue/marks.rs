@@ -15,6 +15,8 @@ conformance! {
     what_another_server_committed_late_is_found,
     what_another_server_reopened_is_heard_of,
     an_old_element_is_taken_though_the_backlog_never_ends,
+    what_was_hidden_in_numbers_is_taken_before_the_backlog,
+    a_pause_hides_nothing,
     whatever_two_servers_do_every_element_is_taken_in_the_end,
 }
 
@@ -97,6 +99,42 @@ async fn an_old_element_is_taken_though_the_backlog_never_ends(db: TestDb) {
         }
         assert!(began.elapsed() < Duration::from_secs(10), "passed over for good");
     }
+}
+
+async fn what_was_hidden_in_numbers_is_taken_before_the_backlog(db: TestDb) {
+    some(&db, 20).await;
+    let other = another(&db).await;
+    claim(&db, ClaimRequest { count: 11, ..request() }, at(100)).await;
+    let new: Vec<NewElement> = (0..50).map(|_| element()).collect();
+    let hidden: HashSet<ElementId> = insert(&other, &new, at(1)).await.into_iter().collect();
+    let began = Instant::now();
+    let mut second = 100;
+    loop {
+        second += 1;
+        insert(&db, &[element()], at(second)).await;
+        if hidden.contains(&ids(&claim(&db, request(), at(second)).await)[0]) {
+            break;
+        }
+        assert!(began.elapsed() < Duration::from_secs(10), "passed over for good");
+    }
+    // Once one of them was found, all of the others come before what is younger.
+    let rest = claim(&db, ClaimRequest { count: 49, ..request() }, at(second)).await;
+    assert!(rest.iter().all(|element| hidden.contains(&element.id)));
+}
+
+async fn a_pause_hides_nothing(db: TestDb) {
+    let stored = some(&db, 3).await;
+    let by = orchestrator_core::actor::Actor::system();
+    for paused in [true, false] {
+        let mut tx = db.begin_write().await.unwrap();
+        tx.queue_set_paused(&queue(), paused, &by, at(50)).await.unwrap();
+        tx.commit().await.unwrap();
+        if paused {
+            assert!(claim(&db, request(), at(100)).await.is_empty());
+        }
+    }
+    insert(&db, &[element()], at(100)).await;
+    assert_eq!(ids(&claim(&db, request(), at(100)).await), stored[..1], "the oldest comes first, as ever");
 }
 
 /// Numbers that look random and are the same in every run.
