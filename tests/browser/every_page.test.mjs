@@ -69,20 +69,23 @@ test("there are tabs, and each opens", async () => {
 for (const theme of ["light", "dark"]) {
   test(`every page is accessible and fits, ${theme}`, async () => {
     await visitor.wears(theme);
+    // All of them are told, not only the first.
+    const faults = [];
     for (const tab of tabs) {
       for (const width of WIDTHS) {
         await visitor.page.setViewportSize({ width, height: 800 });
         await visitor.open(tab);
-        await visitor.fits(`${tab} at ${width} px, ${theme}`);
+        faults.push(...(await visitor.widthFaults(`${tab} at ${width} px, ${theme}`)));
         // Colours and names are the same at every width.
         if (width === 1280) {
           assert.equal(await visitor.page.locator("html").getAttribute("data-theme"), theme);
-          await visitor.isAccessible(`${tab}, ${theme}`);
+          faults.push(...(await visitor.accessibilityFaults(`${tab}, ${theme}`)));
           await shoot(tab, theme);
         }
       }
     }
     await visitor.page.setViewportSize({ width: 1280, height: 800 });
+    assert.deepEqual(faults, []);
     await visitor.isUntroubled();
   });
 }

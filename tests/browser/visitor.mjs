@@ -98,24 +98,28 @@ export class Visitor {
     assert.deepEqual([...this.trouble, ...reports.map((report) => `content security policy: ${report}`)], []);
   }
 
-  /** No finding of the accessibility checker that is serious or worse. */
-  async isAccessible(label) {
+  /** What the accessibility checker finds that is serious or worse, in words. */
+  async accessibilityFaults(label) {
     const { violations } = await new AxeBuilder({ page: this.page }).analyze();
     const serious = violations.filter((violation) => ["serious", "critical"].includes(violation.impact));
-    const told = serious.map((violation) => {
+    return serious.map((violation) => {
       const places = violation.nodes.slice(0, 3).map((node) => `${node.target.join(" ")}: ${node.failureSummary}`);
-      return `${violation.id}: ${violation.help}\n    ${places.join("\n    ")}`;
+      return `${label}: ${violation.id}: ${violation.help}\n    ${places.join("\n    ")}`;
     });
-    assert.deepEqual(told, [], `${label}: ${told.join("\n")}`);
   }
 
-  /** Nothing sticks out to the side. */
-  async fits(label) {
+  /** No finding of the accessibility checker that is serious or worse. */
+  async isAccessible(label) {
+    assert.deepEqual(await this.accessibilityFaults(label), []);
+  }
+
+  /** Whether something sticks out to the side, in words. */
+  async widthFaults(label) {
     const { wide, seen } = await this.page.evaluate(() => ({
       wide: document.documentElement.scrollWidth,
       seen: document.documentElement.clientWidth,
     }));
-    assert.ok(wide <= seen, `${label}: the page is ${wide} px wide in a window of ${seen} px`);
+    return wide <= seen ? [] : [`${label}: the page is ${wide} px wide in a window of ${seen} px`];
   }
 
   async close() {
