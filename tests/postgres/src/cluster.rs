@@ -172,11 +172,13 @@ fn free_port() -> Result<u16, String> {
     probe.local_addr().map(|address| address.port()).map_err(|error| format!("no free port: {error}"))
 }
 
-/// A name that no other test of this run has.
+/// A name that no other test of this run has. Numbers of processes come again in a long run, so it has a random part.
 fn unique() -> String {
+    use std::hash::{BuildHasher as _, RandomState};
     use std::sync::atomic::{AtomicU32, Ordering};
     static COUNT: AtomicU32 = AtomicU32::new(0);
-    format!("{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
+    let random = RandomState::new().hash_one(std::process::id());
+    format!("{random:016x}_{}", COUNT.fetch_add(1, Ordering::Relaxed))
 }
 
 #[cfg(test)]

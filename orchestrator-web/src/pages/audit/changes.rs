@@ -103,7 +103,7 @@ mod tests {
 
     #[test]
     fn anything_that_is_stored_can_be_shown() {
-        assert_eq!(changes("no json \u{1b}", "7"), [change("", Some("no json \u{241b}"), Some("7"))]);
+        assert_eq!(changes("no json \u{1b}", "7"), [change("", Some("no json ⟨ESC⟩"), Some("7"))]);
         assert_eq!(changes("[1]", r#"{"a":1}"#), [change("", Some("[1]"), Some(r#"{"a":1}"#))]);
     }
 }
