@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import threading
 import time
 
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
 #: Where a worker tells its robots how to reach it.
 ENDPOINT_VARIABLE = "ORCHESTRATOR_ENDPOINT"
 TOKEN_VARIABLE = "ORCHESTRATOR_JOB_TOKEN"
+
+#: How the tokens of users begin.
+_USER_TOKEN = "orc_user_"
 
 #: What stands where OpenOrchestrator gives its encryption key.
 KEY_PLACEHOLDER = "not-a-key"
@@ -73,17 +77,15 @@ class Session:
     @property
     def is_job(self) -> bool:
         """Whether this is the robot of a job that a worker runs."""
-        return not self._is_user_token(self._key()) and TOKEN_VARIABLE in os.environ
+        return TOKEN_VARIABLE in os.environ and not self._key().startswith(_USER_TOKEN)
 
     def _key(self) -> str:
+        """The token: a user's in the place of the key, else what the environment has, else whatever stands there."""
         key = self._arguments[1]
         if isinstance(key, bytes):
             key = key.decode("latin-1")
-        return key.strip() if isinstance(key, str) else ""
-
-    @staticmethod
-    def _is_user_token(key: str) -> bool:
-        return key.startswith("orc_user_")
+        key = key.strip() if isinstance(key, str) else ""
+        return key if key.startswith(_USER_TOKEN) else os.environ.get(TOKEN_VARIABLE, key).strip()
 
     def endpoint(self) -> str:
         """The address, or an error that says where to get one."""
@@ -92,7 +94,7 @@ class Session:
         if given.lower().startswith(("http://", "https://")):
             return given
         # A robot that finds a connection string of its own, from a file or its environment, has found the old one.
-        if self.is_job and os.environ.get(ENDPOINT_VARIABLE):
+        if TOKEN_VARIABLE in os.environ and os.environ.get(ENDPOINT_VARIABLE):
             return os.environ[ENDPOINT_VARIABLE]
         if given and given != "none":
             scheme = given.partition("://")[0] if "://" in given else "?"
@@ -108,8 +110,6 @@ class Session:
     def token(self) -> str:
         """The token, or an error that says where to get one."""
         key = self._key()
-        if self.is_job:
-            key = os.environ[TOKEN_VARIABLE].strip()
         if not key or key == KEY_PLACEHOLDER:
             raise NotConfiguredError(
                 f"there is no token. A worker gives it to its robots in the environment variable {TOKEN_VARIABLE}: start "
@@ -134,18 +134,21 @@ class Session:
     def robot(self, method: str, message: Message, repeat: Callable[[Message], None] | None = None) -> Message:
         """Calls what a running job may do. Off a worker, the first call makes a development job."""
         if not self._begun and not self.is_job:
-            self.context()
+            self._begin()
         return self.call(_ROBOT, method, message, repeat)
 
     def context(self) -> Message:
-        """The job."""
-        if self.is_job:
-            return self.call(_ROBOT, "GetContext", {})
+        """The job that a worker runs."""
+        return self.call(_ROBOT, "GetContext", {})
+
+    def _begin(self) -> None:
+        """Begins a development job: once, since each call of this kind ends the one before."""
         with self._lock:
-            name, arguments = (value if isinstance(value, str) else "" for value in self._arguments[2:4])
-            answer = self.call(_ROBOT, "GetContext", {"processName": name, "processArgs": arguments})
-            self._begun = True
-            return answer
+            if not self._begun:
+                name, arguments = (value if isinstance(value, str) else "" for value in self._arguments[2:4])
+                name = name or os.path.basename(sys.argv[0]) or "python"
+                self.call(_ROBOT, "GetContext", {"processName": name, "processArgs": arguments})
+                self._begun = True
 
     def call(
         self, service: str, method: str, message: Message, repeat: Callable[[Message], None] | None = None
@@ -234,6 +237,7 @@ _REASONS: dict[str, type[OrchestratorError]] = {
     "ELEMENT_HELD": ElementHeldError,
     "JOB_ENDED": JobEndedError,
     "JOB_TOKEN_UNKNOWN": JobEndedError,
+    "NO_DEVELOPMENT_JOB": JobEndedError,
     "OVERLOADED": UnavailableError,
     "DATABASE_FULL": ServerError,
 }
@@ -262,6 +266,7 @@ def _refusal(address: Address, status: int, answer: bytes) -> OrchestratorError:
 _ADVICE = {
     "JOB_ENDED": "the job of this robot has ended, or was given to another worker; nothing more is taken from it, so end",
     "JOB_TOKEN_UNKNOWN": "the job of this robot has ended, or was given to another worker; nothing more is taken from it, so end",
+    "NO_DEVELOPMENT_JOB": "make a new OrchestratorConnection to begin another",
     "ELEMENT_HELD": "take elements with get_next_queue_element, and set only statuses of those",
 }
 

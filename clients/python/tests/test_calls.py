@@ -267,6 +267,30 @@ class Callers(RobotTest):
         self.assertEqual(self.called("GetContext"), [{"processName": "name", "processArgs": "args"}])
         self.assertEqual(self.fake.headers[0]["Authorization"], f"Bearer {USER_TOKEN}")
 
+    def test_a_development_job_may_be_given_by_the_environment_and_has_a_name(self):
+        self.environment(ORCHESTRATOR_JOB_TOKEN=USER_TOKEN, ORCHESTRATOR_ENDPOINT=self.fake.url)
+        self.fake.tokens = {USER_TOKEN}
+        before = sys.argv
+        self.addCleanup(setattr, sys, "argv", before)
+        sys.argv = ["/somewhere/my robot.py"]
+        robot = OrchestratorConnection("", "mssql://old", "old key", "")
+        threads = [threading.Thread(target=robot.log_info, args=("x",)) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(len(self.fake.logs), 4)
+        self.assertEqual(self.called("GetContext"), [{"processName": "my robot.py", "processArgs": ""}], "it is begun once")
+
+    def test_a_development_job_that_has_ended_says_how_to_begin_another(self):
+        self.fake.tokens.add(USER_TOKEN)
+        robot = OrchestratorConnection("name", self.fake.url, USER_TOKEN, "")
+        robot.log_info("one")
+        words = "this token has no development job"
+        self.fake.faults.append(refuse(Refusal(400, "failed_precondition", "NO_DEVELOPMENT_JOB", words)))
+        with self.assertRaisesRegex(JobEndedError, f"{words} .make a new OrchestratorConnection"):
+            robot.log_info("an hour later")
+
     def test_what_is_missing_is_told_by_the_first_call(self):
         self.environment(ORCHESTRATOR_JOB_TOKEN=None)
         for connection_string, key, words in (

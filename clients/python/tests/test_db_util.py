@@ -199,6 +199,12 @@ class Script(RobotTest):
         db_util.bulk_create_queue_elements("q", ["x"], [None])
         self.assertEqual([path for path, _ in self.fake.calls[-2:]], ["RobotService/GetContext", "RobotService/BulkCreateQueueElements"])
 
+    def test_lines_go_to_one_development_job(self):
+        for message in ("one", "two"):
+            db_util.create_log("p", LogLevel.INFO, None, message)
+        self.assertEqual([line["logMessage"] for line in self.fake.logs], ["[p] one", "[p] two"])
+        self.assertEqual(len(self.called("GetContext")), 1)
+
     def test_workers_are_the_schedulers(self):
         worker = {"name": "w", "lastHeartbeat": "2026-01-02T03:04:05Z", "latestTrigger": "", "latestTriggerTime": None}
         self.answers(AdminService_ListWorkers={"workers": [worker]})

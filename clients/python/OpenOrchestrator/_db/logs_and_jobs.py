@@ -57,7 +57,7 @@ def get_logs(
 def create_log(process_name: str, level: LogLevel, job_id: str | uuid.UUID | None, message: str) -> None:
     """Writes a line into the log of the job that calls, whichever job and process are named: nobody writes for others."""
     session = _session.current()
-    own = session.context().get("processName")
+    own = session.context().get("processName") if session.is_job else None
     _robot.log(session, LogLevel(level), message if process_name in (None, "", own) else f"[{process_name}] {message}")
 
 
