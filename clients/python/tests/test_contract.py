@@ -56,7 +56,7 @@ class Contract(unittest.TestCase):
                 if "members" in described_class:
                     self.assertTrue(issubclass(ours, enum.Enum))
                     members = {member.name: member.value for member in ours}
-                    self.assertEqual({**described_class["members"], **members}, members)
+                    self.assertEqual({**members, **described_class["members"]}, members)
 
     def test_every_record_is_made_by_keywords_and_has_the_same_fields(self):
         for described, module in self.each_module():
