@@ -87,11 +87,9 @@
   // Dialogs: what is put into one opens it; a change that went well closes it.
   const dialog = document.getElementById("dialog"), toasts = document.getElementById("toasts");
   body.addEventListener("htmx:after:swap", () => {
-    if (dialog.childElementCount && !dialog.open) {
-      dialog.showModal();
-      // Words at the edge must be above the dialog, which is above everything.
-      dialog.append(toasts);
-    }
+    if (dialog.childElementCount && !dialog.open) dialog.showModal();
+    // Words at the edge must be above the dialog, which is above everything. What is put into it anew takes them out.
+    if (dialog.open && toasts.parentNode !== dialog) dialog.append(toasts);
     expire();
   });
   dialog.addEventListener("close", () => { body.append(toasts); dialog.replaceChildren(); });
