@@ -25,7 +25,7 @@ export class Visitor {
       });
     });
     visitor.page = await visitor.context.newPage();
-    visitor.page.setDefaultTimeout(10_000);
+    visitor.page.setDefaultTimeout(20_000);
     visitor.#watch();
     return visitor;
   }
