@@ -73,6 +73,7 @@ pub(crate) fn run(arguments: &[OsString]) -> anyhow::Result<ExitCode> {
     let mut child = Command::new("setsid")
         .arg(std::env::current_exe()?)
         .arg(CHILD_NAME)
+        .arg(folder)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
@@ -82,9 +83,11 @@ pub(crate) fn run(arguments: &[OsString]) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The child: waits for longer than any measurement takes.
+/// The child: waits for as long as the measurement's folder is there, and so outlives it by a moment at most.
 #[expect(clippy::disallowed_methods, reason = "a process that does nothing but wait")]
-pub(crate) fn wait() -> ExitCode {
-    std::thread::sleep(Duration::from_mins(10));
+pub(crate) fn wait(arguments: &[OsString]) -> ExitCode {
+    while arguments.get(2).is_some_and(|folder| Path::new(folder).exists()) {
+        std::thread::sleep(Duration::from_millis(500));
+    }
     ExitCode::SUCCESS
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use orchestrator_proto::v1;
 
 use crate::figures::Samples;
@@ -11,6 +11,9 @@ use crate::stamp;
 
 /// How far ahead triggers are set, so that their creation does not disturb them.
 pub(crate) const AHEAD: Duration = Duration::from_millis(150);
+
+/// How far the server's clock, which follows its database's, may be from this program's.
+const CLOCK_ERROR: Duration = Duration::from_millis(1);
 
 /// How long robots are waited for.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -90,6 +93,7 @@ async fn wait(machine: &Machine, trigger: &str, due: Duration) -> anyhow::Result
         let request = v1::ListJobsRequest { trigger: trigger.to_owned(), ..v1::ListJobsRequest::default() };
         let jobs = machine.jobs().list(machine.request(request)?).await?.into_inner().jobs;
         if let Some(ran) = jobs.first().and_then(|job| stamp::read(&machine.stamps(), &job.id)) {
+            ensure!(ran + CLOCK_ERROR >= due, "the robot of trigger {trigger} ran {:?} before its instant", due - ran);
             return Ok(ran.saturating_sub(due));
         }
         tokio::time::sleep(Duration::from_millis(50)).await;

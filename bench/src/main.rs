@@ -95,7 +95,7 @@ fn main() -> anyhow::Result<ExitCode> {
     match arguments.get(1).and_then(|first| first.to_str()) {
         Some(stamp::PROCESS_NAME) => return stamp::run(&arguments),
         Some(kill::PROCESS_NAME) => return kill::run(&arguments),
-        Some(kill::CHILD_NAME) => return Ok(kill::wait()),
+        Some(kill::CHILD_NAME) => return Ok(kill::wait(&arguments)),
         _ => {}
     }
     let cli = Cli::parse();

@@ -91,6 +91,8 @@ impl Tried {
 #[derive(Debug)]
 pub(crate) struct Tick<'a, 's> {
     pub(crate) now: Timestamp,
+    /// Triggers that are due until then are dealt with. Not before `now`.
+    pub(crate) horizon: Timestamp,
     pub(crate) marks: &'a Marks,
     pub(crate) stock: &'a mut Stock<'s>,
     /// Set when it may take on one thing only.
@@ -100,16 +102,22 @@ pub(crate) struct Tick<'a, 's> {
 impl Scheduler {
     /// Evaluates what is due and assigns what waits, once. Tests call it with a clock of their own.
     pub async fn tick(&self, now: Timestamp) -> Result<TickSummary, DbError> {
-        self.tick_marked(now, &Marks { everything: true, ..Marks::default() }).await
+        self.tick_marked(now, now, &Marks { everything: true, ..Marks::default() }).await
     }
 
-    /// As [`Scheduler::tick`], but on word only: what was to be due next is due. This is what the loop does at that instant.
-    pub async fn tick_due(&self, now: Timestamp) -> Result<TickSummary, DbError> {
-        self.tick_marked(now, &Marks { due: true, ..Marks::default() }).await
+    /// As [`Scheduler::tick`], but on word only: what was to be due next is due by the horizon. This is what the loop does
+    /// [`LEAD`](crate::LEAD) before that instant.
+    pub async fn tick_due(&self, now: Timestamp, horizon: Timestamp) -> Result<TickSummary, DbError> {
+        self.tick_marked(now, horizon, &Marks { due: true, ..Marks::default() }).await
     }
 
-    pub(crate) async fn tick_marked(&self, now: Timestamp, marks: &Marks) -> Result<TickSummary, DbError> {
-        match self.tick_once(now, marks, None).await {
+    pub(crate) async fn tick_marked(
+        &self,
+        now: Timestamp,
+        horizon: Timestamp,
+        marks: &Marks,
+    ) -> Result<TickSummary, DbError> {
+        match self.tick_once(now, horizon, marks, None).await {
             Err(error) if !error.is_transient() => {
                 tracing::error!(%error, "triggers and jobs cannot be dealt with together; trying them one by one");
                 self.tick_one_by_one(now, marks).await
@@ -125,7 +133,7 @@ impl Scheduler {
         loop {
             let before = tried.count();
             tried.chosen = false;
-            match self.tick_once(now, marks, Some(&mut tried)).await {
+            match self.tick_once(now, now, marks, Some(&mut tried)).await {
                 Ok(summary) => total.add(&summary),
                 Err(error) if error.is_transient() => return Err(error),
                 Err(error) => tracing::error!(%error, "a trigger or job cannot be dealt with"),
@@ -139,6 +147,7 @@ impl Scheduler {
     async fn tick_once(
         &self,
         now: Timestamp,
+        horizon: Timestamp,
         marks: &Marks,
         mut tried: Option<&mut Tried>,
     ) -> Result<TickSummary, DbError> {
@@ -148,7 +157,7 @@ impl Scheduler {
         let mut stock = self.waiting().take_stock();
         let mut reruns = 0;
         let mut written = loop {
-            let mut tick = Tick { now, marks, stock: &mut stock, tried: tried.as_deref_mut() };
+            let mut tick = Tick { now, horizon, marks, stock: &mut stock, tried: tried.as_deref_mut() };
             match self.run_tick(&mut tick).await {
                 Err(error) if reruns < MOST_RERUNS && error.is_contention() => reruns += 1,
                 result => break result?,
@@ -222,7 +231,7 @@ async fn expects_jobs(tx: &mut Tx, tick: &Tick<'_, '_>) -> Result<bool, DbError>
         return Ok(true);
     }
     let glance = tx.glance(tick.now).await?;
-    Ok(glance.any_queued || glance.next_due.is_some_and(|due| due <= tick.now))
+    Ok(glance.any_queued || glance.next_due.is_some_and(|due| due <= tick.horizon))
 }
 
 /// Locks the workers of the claims that this transaction decides about, and reads what they carry. Where many wait, only
@@ -245,7 +254,7 @@ async fn wanted(tx: &mut Tx, tick: &Tick<'_, '_>) -> Result<Wanted, DbError> {
         wanted.any += usize::from(whitelist.is_empty());
         wanted.named.extend(whitelist);
     };
-    tx.trigger_due_whitelists(tick.now, MOST_PEEKED).await?.into_iter().for_each(&mut add);
+    tx.trigger_due_whitelists(tick.horizon, MOST_PEEKED).await?.into_iter().for_each(&mut add);
     for job in tx.job_candidates(tick.now, None, MOST_PEEKED).await? {
         add(job.whitelist);
         add(job.reserved_worker.into_iter().collect());

@@ -51,7 +51,7 @@ impl Scheduler {
         tick: &mut Tick<'_, '_>,
         written: &mut Written,
     ) -> Result<Evaluated, DbError> {
-        let mut stored = tx.trigger_lock_due(tick.now, BATCH).await?.rows;
+        let mut stored = tx.trigger_lock_due(tick.horizon, BATCH).await?.rows;
         written.summary.more |= stored.len() >= BATCH as usize;
         let watchers = watchers(tx, tick, &stored).await?;
         stored.extend(watchers);
@@ -61,6 +61,7 @@ impl Scheduler {
         }
         let ids: Vec<TriggerId> = stored.iter().map(|stored| stored.trigger.id).collect();
         let active = tx.trigger_active_jobs(&ids).await?;
+        stored.retain(|stored| is_ripe(stored, tick, &active));
         let mut ready = HashMap::new();
         for stored in &stored {
             count_ready(tx, &stored.trigger, &mut ready).await?;
@@ -90,6 +91,8 @@ impl Scheduler {
         ready: &HashMap<QueueName, u64>,
     ) -> Verdict {
         let active = active.get(&stored.trigger.id).copied().unwrap_or_default();
+        // What is prepared before its instant is decided as of its instant.
+        let now = stored.due_at.map_or(now, |due| now.max(due));
         let at = Circumstances { now, on_duty_since: self.on_duty_since(), active };
         match &stored.trigger.kind {
             TriggerKind::Queue { queue_name, .. } => {
@@ -98,6 +101,13 @@ impl Scheduler {
             TriggerKind::Single { .. } | TriggerKind::Scheduled { .. } => decide_due(stored, at),
         }
     }
+}
+
+/// Whether a trigger may be decided about now. Before its instant only one whose job cannot be in the way of another: what
+/// becomes of an instant while a job is active depends on whether it is at that instant.
+fn is_ripe(stored: &StoredTrigger, tick: &Tick<'_, '_>, active: &HashMap<TriggerId, ActiveJobs>) -> bool {
+    let is_due = stored.due_at.is_none_or(|due| due <= tick.now);
+    is_due || active.get(&stored.trigger.id).is_none_or(|active| active.total() == 0)
 }
 
 fn changes(stored: &StoredTrigger, verdict: &Verdict) -> bool {

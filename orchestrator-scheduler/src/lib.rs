@@ -49,5 +49,6 @@ pub use prune::{PruneSummary, Retention};
 pub use register::{RegisterError, Registered, Registration};
 pub use rescue::RescueSummary;
 pub use scheduler::{Scheduler, SchedulerClock, SchedulerOptions};
+pub use service::LEAD;
 pub use start::{StartError, Started};
 pub use trigger::{Deleted, Disabled, Killed, TriggerError};

@@ -41,6 +41,10 @@ const CHECKPOINT: Duration = Duration::from_secs(2);
 /// Rows that one round of upkeep takes on.
 const UPKEEP_BATCH: u32 = 5_000;
 
+/// How long before its instant a trigger's job is made and handed to its worker, which prepares it and starts the robot at
+/// the instant: as long as that takes on a slow machine, and too short for a person to change their mind in.
+pub const LEAD: Duration = Duration::from_millis(40);
+
 /// The shortest wait after ticks that came to nothing.
 const FRUITLESS_WAIT: Duration = Duration::from_millis(4);
 
@@ -122,7 +126,7 @@ async fn engine(scheduler: Scheduler, stop: CancellationToken) {
             () = tokio::time::sleep_until(next_poll.min(Instant::now() + wait)) => {}
         }
         marks = scheduler.signals().take();
-        marks.due = next_due.is_some_and(|due| due <= scheduler.now());
+        marks.due = next_due.is_some_and(|due| due <= scheduler.now() + LEAD);
         // However busy the server is: once a second it looks at everything.
         if Instant::now() >= next_poll {
             marks.everything = true;
@@ -143,7 +147,8 @@ async fn round(scheduler: &Scheduler, marks: &Marks) -> Result<TickSummary, DbEr
         scheduler.duty().answered(scheduler.now(), Duration::ZERO);
     }
     let began = Instant::now();
-    let summary = scheduler.tick_marked(scheduler.now(), marks).await?;
+    let now = scheduler.now();
+    let summary = scheduler.tick_marked(now, now + LEAD, marks).await?;
     scheduler.duty().answered(scheduler.now(), began.elapsed());
     Ok(summary)
 }
@@ -155,10 +160,13 @@ struct Pace {
 }
 
 impl Pace {
-    /// Until the next due instant. Where that has come and ticks come to nothing (a row that is locked or cannot be
+    /// Until shortly before the next due instant, or until it, where it could not be prepared. Where that has come and ticks come to nothing (a row that is locked or cannot be
     /// read), each waits twice as long as the one before.
     fn wait(&mut self, summary: &TickSummary, now: Timestamp) -> Duration {
-        let due = summary.next_due.map_or(POLL, |due| (due - now).to_std().unwrap_or(Duration::ZERO));
+        let due = summary.next_due.map_or(POLL, |due| {
+            let due = (due - now).to_std().unwrap_or(Duration::ZERO);
+            due.checked_sub(LEAD).unwrap_or(due)
+        });
         let wait = if summary.more { Duration::ZERO } else { due };
         if !summary.is_fruitless() || wait >= FRUITLESS_WAIT {
             self.fruitless = 0;
@@ -328,10 +336,12 @@ mod tests {
     }
 
     #[test]
-    fn the_engine_sleeps_until_the_next_due_instant() {
+    fn the_engine_sleeps_until_shortly_before_the_next_due_instant_or_until_it_where_it_could_not_be_prepared() {
         let now = Utc.timestamp_opt(1_800_000_000, 0).unwrap();
         let soon = TickSummary { next_due: Some(now + Duration::from_millis(300)), ..TickSummary::default() };
-        assert_eq!(Pace::default().wait(&soon, now), Duration::from_millis(300));
+        assert_eq!(Pace::default().wait(&soon, now), Duration::from_millis(260));
+        let busy = TickSummary { next_due: Some(now + Duration::from_millis(30)), ..TickSummary::default() };
+        assert_eq!(Pace::default().wait(&busy, now), Duration::from_millis(30));
         assert_eq!(Pace::default().wait(&TickSummary::default(), now), POLL);
     }
 }

@@ -161,7 +161,7 @@ impl World {
         tokio::select! { biased; _ = &mut asking => panic!("nothing is due"), () = ready(()) => {} }
         statements.take();
         self.clock.set(at(second));
-        self.server.tick_due(at(second)).await.unwrap();
+        self.server.tick_due(at(second), at(second)).await.unwrap();
         statements.expect("due", most);
         asking.await.unwrap()
     }

@@ -164,8 +164,7 @@ fn is_older_than_the_system(path: &Path) -> bool {
 fn write(path: &Path, content: &Content) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    serde_json::to_writer(&mut file, content)?;
-    file.flush()?;
+    file.write_all(&serde_json::to_vec(content)?)?;
     let waits_for_disk = !cfg!(target_os = "linux");
     if waits_for_disk {
         file.as_file().sync_all()?;

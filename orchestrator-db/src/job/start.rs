@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::dialect::{Dialect, Sql, sql};
 use crate::error::DbError;
-use crate::lists::{Ids, Texts, hex};
+use crate::lists::{Ids, Texts, hex, time_text};
 use crate::rows::{execute, fetch_plain};
 use crate::trigger::{active_job, shown_status};
 use crate::tx::Tx;
@@ -64,7 +64,8 @@ struct StampRecord<'a> {
 #[derive(Debug, Serialize)]
 struct TriggerRecord {
     id: Uuid,
-    is_first: bool,
+    /// When a job of it started, which had not been started before.
+    first_start: Option<String>,
 }
 
 #[derive(Debug, sqlx::FromRow)]
@@ -74,6 +75,7 @@ struct StartedRow {
     trigger_name: String,
     worker_name: String,
     kill_requested: bool,
+    start_time: Timestamp,
     is_first: bool,
     job_token_hash: Vec<u8>,
 }
@@ -87,9 +89,9 @@ const LOCK_FOR_START: Sql = sql![
     [only sqlite "SELECT 1 WHERE $1 IS NOT NULL AND $2 IS NOT NULL"]
 ];
 
-// A repetition finds the job RUNNING with the same token and hash, and is the same success. The sub-select locks in the
+// A job that is prepared before its instant starts at it. A repetition finds the job RUNNING with the same token and hash, and is the same success. The sub-select locks in the
 // order of ids, as everything does. `IS TRUE` keeps both databases on the primary key.
-const JOBS_START: Sql = sql!["UPDATE jobs SET status = 'RUNNING', start_time = COALESCE(jobs.start_time, $2),
+const JOBS_START: Sql = sql!["UPDATE jobs SET status = 'RUNNING', start_time = COALESCE(jobs.start_time, " [only sqlite "MAX"] [only postgres "GREATEST"] "($2, jobs.scheduled_at)),
         job_token_hash = v.hash, commit_id = COALESCE(v.commit_id, jobs.commit_id), lease_expires_at = $3 FROM "
     [only sqlite "(SELECT unhex(value->>'job', '-') AS job, value->>'token' AS token, value->>'worker' AS worker,
         unhex(value->>'session', '-') AS session, unhex(value->>'hash') AS hash,
@@ -102,7 +104,7 @@ const JOBS_START: Sql = sql!["UPDATE jobs SET status = 'RUNNING', start_time = C
             OR (jobs.status = 'RUNNING') IS TRUE AND jobs.job_token_hash = v.hash)
         AND jobs.id " [only postgres "= ANY(ARRAY(SELECT j.id FROM jobs j WHERE j.id = ANY($4::uuid[]) ORDER BY j.id FOR UPDATE))"]
     [only sqlite "IN (SELECT unhex(value) FROM json_each($4))"]
-    " RETURNING id, trigger_id, trigger_name, worker_name, kill_requested, start_time = $2 AS is_first, job_token_hash"];
+    " RETURNING id, trigger_id, trigger_name, worker_name, kill_requested, start_time, start_time >= $2 AS is_first, job_token_hash"];
 
 const WORKERS_STAMP: Sql = sql!["UPDATE workers SET latest_trigger = v.trigger_name, latest_trigger_time = $2 FROM "
     [only sqlite "(SELECT value->>'worker' AS worker, value->>'trigger_name' AS trigger_name FROM json_each($1)) v"]
@@ -110,9 +112,9 @@ const WORKERS_STAMP: Sql = sql!["UPDATE workers SET latest_trigger = v.trigger_n
     " WHERE workers.name = v.worker"];
 
 const TRIGGERS_STARTED: Sql = sql!["UPDATE triggers SET process_status = " [text shown_status]
-    ", last_run = CASE WHEN v.is_first THEN $2 ELSE triggers.last_run END FROM "
-    [only sqlite "(SELECT unhex(value->>'id', '-') AS id, value->>'is_first' AS is_first FROM json_each($1)) v"]
-    [only postgres "jsonb_to_recordset($1) AS v(id uuid, is_first boolean)"]
+    ", last_run = COALESCE(v.first_start, triggers.last_run) FROM "
+    [only sqlite "(SELECT unhex(value->>'id', '-') AS id, value->>'first_start' AS first_start FROM json_each($1)) v"]
+    [only postgres "jsonb_to_recordset($1) AS v(id uuid, first_start timestamptz)"]
     " WHERE triggers.id = v.id"];
 
 impl Tx {
@@ -163,13 +165,14 @@ impl Tx {
         let stamps: Vec<StampRecord<'_>> =
             workers.into_iter().map(|(worker, trigger_name)| StampRecord { worker, trigger_name }).collect();
         execute!(self, "jobs_start", WORKERS_STAMP, [Json(&stamps), now])?;
-        let mut triggers: BTreeMap<Uuid, bool> = BTreeMap::new();
+        let mut triggers: BTreeMap<Uuid, Option<Timestamp>> = BTreeMap::new();
         for row in started {
-            *triggers.entry(row.trigger_id).or_default() |= row.is_first;
+            let first_start = triggers.entry(row.trigger_id).or_default();
+            *first_start = (*first_start).max(row.is_first.then_some(row.start_time));
         }
-        let triggers: Vec<TriggerRecord> =
-            triggers.into_iter().map(|(id, is_first)| TriggerRecord { id, is_first }).collect();
-        execute!(self, "jobs_start", TRIGGERS_STARTED, [Json(&triggers), now])?;
+        let record = |(id, start): (Uuid, Option<Timestamp>)| TriggerRecord { id, first_start: start.map(time_text) };
+        let triggers: Vec<TriggerRecord> = triggers.into_iter().map(record).collect();
+        execute!(self, "jobs_start", TRIGGERS_STARTED, [Json(&triggers)])?;
         Ok(())
     }
 }

@@ -120,9 +120,9 @@ pub(crate) async fn queue_job(db: &Db, job: NewJob) -> JobId {
     job.id
 }
 
-/// A queued job of the trigger.
-pub(crate) async fn queued(db: &Db, trigger: TriggerId, seconds: i64) -> JobId {
-    queue_job(db, new_job(db, trigger, at(seconds)).await).await
+/// A job of one of a trigger's instants, which are all in the past.
+pub(crate) async fn queued(db: &Db, trigger: TriggerId, place: i64) -> JobId {
+    queue_job(db, new_job(db, trigger, at(place - 1000)).await).await
 }
 
 pub(crate) fn session(name: &str, slots: u32) -> NewSession {

@@ -1,12 +1,13 @@
 //! Between messages of workers and the scheduler's verbs.
 
+use orchestrator_core::clock::Timestamp;
 use orchestrator_core::id::SessionId;
 use orchestrator_core::lease::LEASE;
 use orchestrator_core::text::{Reason, WorkerName};
 use orchestrator_db::Grant;
 use orchestrator_proto::convert::{self, DecodeError, HeldJob, Report};
 use orchestrator_proto::v1;
-use orchestrator_scheduler::{Claim, FinishReport, FinishRequest, Registration};
+use orchestrator_scheduler::{Claim, FinishReport, FinishRequest, LEAD, Registration};
 
 use crate::page::at_most;
 
@@ -67,8 +68,9 @@ pub(super) fn claim(worker: WorkerName, message: v1::ClaimJobsRequest) -> Result
     })
 }
 
-pub(super) fn assignment(grant: &Grant) -> v1::Assignment {
+pub(super) fn assignment(grant: &Grant, now: Timestamp) -> v1::Assignment {
     let job = &grant.job;
+    let start_after = (job.scheduled_at - now).to_std().ok().filter(|left| !left.is_zero());
     let process = &job.snapshot.process;
     v1::Assignment {
         job_id: job.id.to_string(),
@@ -85,6 +87,7 @@ pub(super) fn assignment(grant: &Grant) -> v1::Assignment {
         policies: Some(convert::policies(&job.snapshot.policies)),
         attempt: job.attempt,
         scheduled_at: Some(convert::timestamp(job.scheduled_at)),
+        start_after: start_after.map(|left| convert::to_duration(left.min(LEAD))),
     }
 }
 

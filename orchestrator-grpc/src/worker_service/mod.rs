@@ -54,7 +54,9 @@ impl WorkerService for Workers {
         // A claim that waits when the server stops is repeated elsewhere; what it was granted meanwhile, too.
         let claimed = self.stop.run_until_cancelled(self.scheduler.claim_jobs(claim)).await;
         let grants = claimed.ok_or_else(status::shutting_down)?.map_err(status::claim)?;
-        Ok(Response::new(v1::ClaimJobsResponse { assignments: grants.iter().map(decode::assignment).collect() }))
+        let now = self.scheduler.now();
+        let assignments = grants.iter().map(|grant| decode::assignment(grant, now)).collect();
+        Ok(Response::new(v1::ClaimJobsResponse { assignments }))
     }
 
     async fn start_job(&self, request: Request<v1::StartJobRequest>) -> Result<Response<v1::StartJobResponse>, Status> {

@@ -13,6 +13,8 @@ behaviours! {
     the_instant_of_a_job_is_when_it_was_due_not_when_that_was_noticed,
     an_instant_becomes_one_job_however_often_it_is_looked_at,
     the_next_look_is_at_the_next_instant,
+    what_is_due_in_a_moment_is_made_and_started_before_and_dated_to_its_instant,
+    what_becomes_of_an_instant_is_not_decided_before_it_while_a_job_is_active,
     an_instant_that_finds_a_job_active_runs_when_that_ends,
     a_remembered_instant_becomes_a_job_however_the_last_one_ends,
     instants_may_be_dropped_while_a_job_is_active,
@@ -51,6 +53,38 @@ async fn the_next_look_is_at_the_next_instant(world: World) {
     assert_eq!(world.tick().await.next_due, Some(at(30)));
     assert_eq!(world.tick_at(30).await.next_due, Some(at(60)));
     assert_eq!(world.tick_at(60).await.next_due, Some(at(120)));
+}
+
+async fn what_is_due_in_a_moment_is_made_and_started_before_and_dated_to_its_instant(world: World) {
+    let agent = world.worker("w").await;
+    let (minute, once) = (world.create(every_minute("t")).await, world.create(single("s", 61)).await);
+    world.turn_to(59);
+    let summary = world.server.tick_due(at(59), at(60)).await.unwrap();
+    assert_eq!((summary.created, summary.next_due), (1, Some(at(61))));
+    assert_eq!(world.history(minute).await, [(J::Queued, 60)]);
+    assert_eq!(world.history(once).await, []);
+    let grant = world.claim_one(&agent).await;
+    world.start(&agent, &grant).await;
+    let job = world.job(grant.job.id).await;
+    assert_eq!((job.queued_at, job.start_time), (at(59), Some(at(60))));
+    assert_eq!(world.stored(minute).await.trigger.last_run, Some(at(60)));
+    world.tick_at(60).await;
+    assert_eq!(world.jobs(minute).await.len(), 1);
+}
+
+async fn what_becomes_of_an_instant_is_not_decided_before_it_while_a_job_is_active(world: World) {
+    let agent = world.worker("w").await;
+    let mut draft = every_minute("t");
+    draft.policies.overlap = Overlap::Skip;
+    let trigger = world.create(draft).await;
+    world.tick_at(60).await;
+    let grant = world.run(&agent).await;
+    world.turn_to(119);
+    let summary = world.server.tick_due(at(119), at(120)).await.unwrap();
+    assert_eq!((summary.created, summary.declined, summary.next_due), (0, 0, Some(at(120))));
+    world.finish(&agent, &grant, Outcome::Done).await;
+    world.tick_at(120).await;
+    assert_eq!(world.history(trigger).await, [(J::Done, 60), (J::Queued, 120)]);
 }
 
 async fn an_instant_that_finds_a_job_active_runs_when_that_ends(world: World) {

@@ -56,7 +56,8 @@ impl<'a> Crowd<'a> {
 
     /// Lets the engine work until it has nothing more to do.
     async fn tick(&mut self) {
-        while self.world.server.tick_due(self.world.server.now()).await.unwrap().more {}
+        let now = self.world.server.now();
+        while self.world.server.tick_due(now, now).await.unwrap().more {}
         self.look().await;
         self.world.check().await;
     }

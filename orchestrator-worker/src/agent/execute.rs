@@ -8,7 +8,7 @@ use orchestrator_core::clock::SystemClock;
 use tokio::sync::{mpsc, oneshot};
 
 use super::granted::Granted;
-use super::held::Watch;
+use super::held::{Orders, Watch};
 use super::job::unstarted;
 use super::lease::LeaseEnd;
 use super::outcome::Outcome;
@@ -32,6 +32,11 @@ pub(super) async fn execute(
     watch: &mut Watch,
     lease: LeaseEnd,
 ) -> (Option<Outcome>, Shipped) {
+    // An order that comes before the instant is seen at the spawn.
+    tokio::select! {
+        _ = watch.until(Orders::any) => {}
+        () = tokio::time::sleep_until(granted.instant) => {}
+    }
     let mut process = match spawn(agent, prepared, watch, lease) {
         Ok(process) => process,
         Err(outcome) => return (outcome, Shipped::nothing()),

@@ -6,6 +6,7 @@ use orchestrator_core::id::{IdError, JobId, TriggerId};
 use orchestrator_core::lease::LeaseToken;
 use orchestrator_core::policy::Policies;
 use orchestrator_proto::v1;
+use tokio::time::Instant;
 
 use super::session::duration;
 
@@ -23,6 +24,8 @@ pub(super) struct Granted {
     pub(super) git_branch: Option<String>,
     pub(super) entry_point: Option<String>,
     pub(super) policies: Policies,
+    /// When the job's instant comes: its robot is spawned no sooner.
+    pub(super) instant: Instant,
 }
 
 impl TryFrom<v1::Assignment> for Granted {
@@ -41,6 +44,7 @@ impl TryFrom<v1::Assignment> for Granted {
             git_branch: given.git_branch,
             entry_point: given.entry_point,
             policies: policies(&given.policies.unwrap_or_default()),
+            instant: Instant::now() + duration(given.start_after.as_ref(), Duration::ZERO),
         })
     }
 }
