@@ -10,6 +10,7 @@ use crate::error::DbError;
 use crate::hint::Hint;
 use crate::queue::{
     AtOnce, ClaimRequest, ElementClaimError, StatusBy, StatusChange, StatusError, StatusSet, element_claim_at_once,
+    element_end_at_once,
 };
 use crate::tx::Tx;
 
@@ -89,21 +90,30 @@ impl Work for Elements {
         call: &ElementCall,
         now: Timestamp,
     ) -> Result<Option<ElementAnswer>, DbError> {
-        let (Some(claim), Some(marks), LaneLine::Postgres(line)) = (&call.claim, db.marks(), line) else {
-            return Ok(None);
-        };
-        if !call.changes.is_empty() || !claim.fits_at_once() {
+        let (LaneLine::Postgres(line), Some(marks)) = (line, db.marks()) else { return Ok(None) };
+        let ends_one = matches!(&call.changes[..], [change] if call.claim.is_none() && call.actor.is_none() && change.fits_at_once());
+        let claims_one = call.changes.is_empty() && call.claim.as_ref().is_some_and(ClaimRequest::fits_at_once);
+        if !ends_one && !claims_one {
             return Ok(None);
         }
         let mut connection = line.take().await.map_err(DbError::in_op("lane"))?;
-        match element_claim_at_once(&mut connection, marks, claim, call.actor.as_ref(), now).await {
-            Ok(AtOnce::Done(elements)) => Ok(Some(ElementAnswer { changed: Vec::new(), claimed: Ok(elements) })),
-            Ok(AtOnce::Undone) => Ok(None),
-            Err(error) => {
-                connection.give_up();
-                Err(error)
+        let answer = match (&call.claim, call.changes.first()) {
+            (Some(claim), _) => {
+                let claimed = element_claim_at_once(&mut connection, marks, claim, call.actor.as_ref(), now).await;
+                claimed.map(|claimed| match claimed {
+                    AtOnce::Done(elements) => Some(ElementAnswer { changed: Vec::new(), claimed: Ok(elements) }),
+                    AtOnce::Undone => None,
+                })
             }
+            (None, Some(change)) => element_end_at_once(&mut connection, change, now)
+                .await
+                .map(|set| set.map(|set| ElementAnswer { changed: vec![Ok(set)], claimed: Ok(Vec::new()) })),
+            (None, None) => Ok(None),
+        };
+        if answer.is_err() {
+            connection.give_up();
         }
+        answer
     }
 }
 

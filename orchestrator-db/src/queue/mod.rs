@@ -26,7 +26,8 @@ pub use insert::NewElement;
 pub use list::ElementFilter;
 pub(crate) use marks::{MarkChanges, Marks};
 pub use settings::QueueSettings;
+pub(crate) use status::element_end_at_once;
 pub use status::{StatusBy, StatusChange, StatusError, StatusSet};
 
 #[cfg(test)]
-crate::statements::statements![; change, claim, count, edit, find, insert, list, live, release, settings];
+crate::statements::statements![; change, claim, count, edit, find, insert, list, live, release, settings, status];

@@ -4,7 +4,7 @@
 use chrono::DateTime;
 use orchestrator_core::actor::Actor;
 use orchestrator_core::clock::Timestamp;
-use orchestrator_core::id::AuditId;
+use orchestrator_core::id::{AuditId, JobId};
 use orchestrator_core::queue::QueueElement;
 use sqlx::PgConnection;
 
@@ -14,15 +14,19 @@ use crate::error::{DbError, Readable};
 use crate::queue::marks::{Marks, Start};
 use crate::queue::row::{ElementRow, element_columns};
 
-// For SQLite, which has no round trips to save and cannot update inside of expressions, there is only a text to prepare.
+// A job is locked against its end before an element is, as everywhere. For SQLite, which has no round trips to save and
+// cannot update inside of expressions, there is only a text to prepare.
 const ELEMENT_CLAIM_AT_ONCE: Sql = sql![
-    [only postgres "WITH picked AS MATERIALIZED (
+    [only postgres "WITH live AS MATERIALIZED (
+         SELECT id FROM jobs WHERE id = $9 AND status IN ('ASSIGNED', 'RUNNING', 'LOST') FOR SHARE),
+     picked AS MATERIALIZED (
          SELECT id FROM queues WHERE queue_name = $1 AND ready AND created_date >= $2
+             AND ($9 IS NULL OR EXISTS (SELECT 1 FROM live))
              AND NOT EXISTS (SELECT 1 FROM queue_settings WHERE queue_name = $1 AND paused)
          ORDER BY created_date, id LIMIT 1 FOR UPDATE SKIP LOCKED),
      claimed AS (
          UPDATE queues SET status = 'IN_PROGRESS', ready = FALSE, attention = FALSE, start_date = $3, end_date = NULL,
-             attempt = attempt + 1, lease_token = lease_token + 1, job_id = NULL, request_id = $4, lease_expires_at = $5
+             attempt = attempt + 1, lease_token = lease_token + 1, job_id = $9, request_id = $4, lease_expires_at = $5
          WHERE id = ANY(ARRAY(SELECT id FROM picked)) AND ready
          RETURNING "]
     [only sqlite "WITH claimed AS (SELECT "] [columns element_columns] [only sqlite " FROM queues WHERE id IS NULL) "]
@@ -47,9 +51,9 @@ pub(crate) enum AtOnce {
 }
 
 impl ClaimRequest {
-    /// Whether it can be made at once: one element of whatever reference, for nobody's job, asked for the first time.
+    /// Whether it can be made at once: one element of whatever reference, asked for the first time.
     pub(crate) fn fits_at_once(&self) -> bool {
-        self.count == 1 && self.reference.is_none() && self.job.is_none() && !self.repeat
+        self.count == 1 && self.reference.is_none() && !self.repeat
     }
 }
 
@@ -69,10 +73,11 @@ pub(crate) async fn element_claim_at_once(
         .bind(start.mark.unwrap_or(DateTime::UNIX_EPOCH))
         .bind(now)
         .bind(request.request.as_uuid())
-        .bind(request.lease.map(|lease| now + lease))
+        .bind(request.lease.filter(|_| request.job.is_none()).map(|lease| now + lease))
         .bind(AuditId::generate().as_uuid())
         .bind(actor.map_or("", |actor| actor.kind.as_str()))
         .bind(actor.map_or("", |actor| actor.name.as_str()))
+        .bind(request.job.map(JobId::as_uuid))
         .fetch_all(connection)
         .await;
     let rows = match rows {
@@ -81,6 +86,10 @@ pub(crate) async fn element_claim_at_once(
         Err(sqlx::Error::Database(_)) => return Ok(AtOnce::Undone),
         Err(error) => return Err(DbError::in_op("element_claim_at_once")(error)),
     };
+    // It may be the job that is over, and not the queue that is empty.
+    if rows.is_empty() && request.job.is_some() {
+        return Ok(AtOnce::Undone);
+    }
     Ok(settle(marks, start, queue, rows, now, began.elapsed()))
 }
 

@@ -1,3 +1,5 @@
+mod at_once;
+
 use std::collections::HashSet;
 
 use orchestrator_core::clock::Timestamp;
@@ -9,6 +11,8 @@ use orchestrator_core::text::Message;
 use super::change::Locked;
 use crate::error::{Corrupt, DbError};
 use crate::tx::Tx;
+
+pub(crate) use at_once::element_end_at_once;
 
 /// Who sets a status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -181,3 +185,6 @@ pub(super) fn moved(element: &QueueElement, status: ElementStatus, by: StatusBy,
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+crate::statements::statements![; at_once];
