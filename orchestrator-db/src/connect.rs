@@ -278,7 +278,11 @@ impl Db {
     pub(crate) fn lane_line(&self) -> LaneLine {
         match &self.pools {
             Pools::Sqlite { write, .. } => LaneLine::Sqlite(write.clone()),
-            Pools::Postgres { pool, .. } => LaneLine::Postgres(Line::new((*pool.connect_options()).clone())),
+            Pools::Postgres { pool, .. } => {
+                // A plan made for the values of one call may be one that sorts all there is, until the table is analyzed.
+                let options = (*pool.connect_options()).clone().options([("plan_cache_mode", "force_generic_plan")]);
+                LaneLine::Postgres(Line::new(options))
+            }
         }
     }
 

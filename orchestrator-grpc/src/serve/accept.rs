@@ -10,6 +10,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::task::TaskTracker;
 
 use super::connection::{Connections, Ends};
+use super::front::Front;
 use super::options::{ServeOptions, Shutdown};
 
 /// Before the next try when the system has no descriptors left.
@@ -41,13 +42,13 @@ impl std::fmt::Debug for Tls {
 impl Acceptor {
     pub(super) fn new(
         options: &ServeOptions,
-        app: axum::Router,
+        front: Front,
         tls: Option<TlsAcceptor>,
         shutdown: Shutdown,
         tasks: TaskTracker,
     ) -> Self {
         Self {
-            connections: Connections::new(options, app, shutdown.clone(), tasks.clone()),
+            connections: Connections::new(options, front, shutdown.clone(), tasks.clone()),
             tls: tls.map(|acceptor| Tls { acceptor, timeout: options.handshake_timeout }),
             places: Arc::new(Semaphore::new(options.max_connections.min(Semaphore::MAX_PERMITS))),
             shutdown,

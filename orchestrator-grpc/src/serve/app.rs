@@ -10,8 +10,9 @@ use axum::routing::{get, post};
 use http::StatusCode;
 use tower::ServiceExt as _;
 
+use super::front::Front;
 use super::options::{ServeError, ServeOptions, Shutdown};
-use super::{ending, undecodable};
+use super::undecodable;
 use crate::auth::{Gate, admit, is_grpc, only_admitted, unknown_method};
 use crate::health::{self, HealthService};
 use crate::host::{self, AllowedHosts};
@@ -30,13 +31,14 @@ pub(super) fn app(
     gate: &Arc<Gate>,
     ticks: &Ticks,
     shutdown: &Shutdown,
-) -> Result<axum::Router, ServeError> {
+) -> Result<Front, ServeError> {
     let limits = MessageLimits { usual: options.max_message_bytes, bulk: options.max_bulk_message_bytes };
     let health = HealthService::new(services.scheduler.db().clone(), shutdown.soft.clone());
     let pages = services.pages.clone();
     let (clock, zone, accounts) = (services.clock.clone(), services.scheduler.zone(), services.accounts.clone());
+    let busy = services.busy(limits, shutdown.soft.clone());
     let grpc = services
-        .routes(limits, health.clone(), shutdown.soft.clone())?
+        .routes(limits, health.clone(), busy.clone())?
         .into_axum_router()
         .reset_fallback()
         .layer(map_response(undecodable::tell))
@@ -44,7 +46,6 @@ pub(super) fn app(
     let transcoder = Transcoder::new(grpc.clone(), JsonLimits { usual: limits.usual, bulk: limits.bulk })
         .map_err(|error| ServeError::Descriptors(Box::new(error)))?;
     let hosts = Arc::new(AllowedHosts::new(address, &options.allowed_hosts));
-    let stop = shutdown.soft.clone();
     let pages = pages.map(|pages| {
         let calls = InProcess::new(grpc.clone());
         pages.make(Inside { calls, accounts, ticks: ticks.clone(), clock, zone, tls: options.tls.is_some() })
@@ -55,14 +56,11 @@ pub(super) fn app(
         .route("/metrics", get(metrics::show).with_state(gate.clone()))
         .route("/rpc/{service}/{method}", post(json::call).with_state(Arc::new(transcoder)))
         .merge(grpc);
-    Ok(app
+    let router = app
         .fallback(move |request| elsewhere(pages.clone(), request))
         .layer(from_fn_with_state(gate.clone(), admit))
-        .layer(from_fn_with_state(hosts, host::check))
-        .layer(map_response(move |response: Response| {
-            let stop = stop.clone();
-            async move { ending::with(stop, response) }
-        })))
+        .layer(from_fn_with_state(hosts, host::check));
+    Ok(Front::new(gate.clone(), busy, router, shutdown.soft.clone()))
 }
 
 /// What is no call of a method is a page. gRPC callers are told in gRPC that there is nothing.

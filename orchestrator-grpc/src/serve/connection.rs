@@ -4,19 +4,16 @@ use std::net::SocketAddr;
 use std::pin::pin;
 use std::time::Duration;
 
-use axum::extract::ConnectInfo;
 use hyper::rt::Executor;
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tower::ServiceExt as _;
 
 use super::first_bytes::{Version, begin};
+use super::front::{Front, FrontOf};
 use super::options::{ServeOptions, Shutdown};
-use crate::host::ArrivedAt;
 
 /// How often a quiet HTTP/2 peer is asked whether it is there, and how long it may take to answer.
 const PING_EVERY: Duration = Duration::from_secs(20);
@@ -58,7 +55,7 @@ pub(super) struct Ends {
 /// Serves the requests of connections.
 #[derive(Debug, Clone)]
 pub(super) struct Connections {
-    app: axum::Router,
+    front: Front,
     http1: http1::Builder,
     http2: http2::Builder<Tracked>,
     handshake_timeout: Duration,
@@ -66,7 +63,7 @@ pub(super) struct Connections {
 }
 
 impl Connections {
-    pub(super) fn new(options: &ServeOptions, app: axum::Router, shutdown: Shutdown, tasks: TaskTracker) -> Self {
+    pub(super) fn new(options: &ServeOptions, front: Front, shutdown: Shutdown, tasks: TaskTracker) -> Self {
         let mut http1 = http1::Builder::new();
         http1.timer(TokioTimer::new()).header_read_timeout(options.header_timeout).max_headers(64);
         let mut http2 = http2::Builder::new(Tracked { tasks, cut: shutdown.hard.clone() });
@@ -78,7 +75,7 @@ impl Connections {
             .initial_stream_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
             .max_header_list_size(HEADER_BYTES);
-        Self { app, http1, http2, handshake_timeout: options.handshake_timeout, shutdown }
+        Self { front, http1, http2, handshake_timeout: options.handshake_timeout, shutdown }
     }
 
     /// Serves one connection to its end: the peer's, an error, or the server's.
@@ -91,12 +88,7 @@ impl Connections {
             return;
         };
         let io = TokioIo::new(io);
-        let app = self.app.clone().map_request(move |mut request: hyper::Request<hyper::body::Incoming>| {
-            request.extensions_mut().insert(ConnectInfo(ends.peer));
-            request.extensions_mut().insert(ArrivedAt(ends.arrived_at));
-            request
-        });
-        let service = TowerToHyperService::new(app);
+        let service = FrontOf { front: self.front.clone(), ends };
         let (soft, hard) = (&self.shutdown.soft, &self.shutdown.hard);
         // The connection is polled on after the graceful shutdown was begun, until its calls have ended or it is cut.
         let ended = match version {

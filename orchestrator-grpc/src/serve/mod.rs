@@ -10,6 +10,7 @@ mod app;
 mod connection;
 mod ending;
 mod first_bytes;
+mod front;
 mod options;
 mod tls;
 mod undecodable;
@@ -72,7 +73,7 @@ pub async fn serve(options: ServeOptions, services: Services, shutdown: Shutdown
     let gate = Arc::new(Gate::new(services.accounts.clone()));
     let changes = services.scheduler.changes();
     let (ticks, hints) = (Ticks::new(), services.scheduler.changes());
-    let app = app::app(&options, address, services, &gate, &ticks, &shutdown)?;
+    let front = app::app(&options, address, services, &gate, &ticks, &shutdown)?;
     let until = shutdown.soft.clone();
     tasks.spawn(async move { ticks.run(hints, until).await });
     let stop = shutdown.soft.clone();
@@ -80,7 +81,7 @@ pub async fn serve(options: ServeOptions, services: Services, shutdown: Shutdown
     tasks.spawn(metrics::keep_up(shutdown.soft.clone()));
     let cut = shutdown.hard.child_token();
     let stages = Shutdown { soft: shutdown.soft.clone(), hard: cut.clone() };
-    let acceptor = accept::Acceptor::new(&options, app, tls, stages, tasks.clone());
+    let acceptor = accept::Acceptor::new(&options, front, tls, stages, tasks.clone());
     tasks.spawn(acceptor.run(listener));
     tasks.close();
     Ok(Server { address, tasks, shutdown, cut, drain: options.drain })

@@ -1,6 +1,6 @@
 //! Messages that are none of their method.
 
-use axum::response::Response;
+use http::Response;
 use tonic::{Code, Status};
 
 use crate::status::{Refusal, reason};
@@ -10,11 +10,17 @@ const UNDECODABLE: &str = "failed to decode Protobuf message";
 
 /// Tells a caller who sent bytes that are no message of the method, such as text that is not UTF-8, that the mistake is
 /// theirs: the codec calls it one of the server.
-pub(super) async fn tell(response: Response) -> Response {
+pub(super) async fn tell(response: axum::response::Response) -> axum::response::Response {
+    checked(response).unwrap_or_else(|status| status.into_http())
+}
+
+/// The response, or the refusal that goes in its place.
+pub(super) fn checked<B>(response: Response<B>) -> Result<Response<B>, Box<Status>> {
     match Status::from_header_map(response.headers()) {
         Some(status) if status.code() == Code::Internal && status.message().starts_with(UNDECODABLE) => {
-            Refusal::new(Code::InvalidArgument, reason::INVALID_MESSAGE, status.message()).status().into_http()
+            let refusal = Refusal::new(Code::InvalidArgument, reason::INVALID_MESSAGE, status.message());
+            Err(Box::new(refusal.status()))
         }
-        _ => response,
+        _ => Ok(response),
     }
 }

@@ -17,7 +17,7 @@ use super::row::{ElementRow, element_columns};
 use crate::dialect::{Sql, on_conn, sql};
 use crate::error::{DbError, Readable};
 use crate::lists::{Ids, time_text};
-use crate::tx::Tx;
+use crate::tx::{Tx, TxInner};
 
 pub(crate) use at_once::{AtOnce, element_claim_at_once};
 
@@ -74,33 +74,40 @@ struct GrantedRow {
     request_id: Option<Uuid>,
 }
 
-// `picked` is materialised, so that the locks are taken once, in order. The array keeps PostgreSQL on the primary key
-// whatever it believes the number of rows to be.
+// On PostgreSQL one statement picks and marks: `picked` is materialised, so that the locks are taken once, in order, and the
+// array keeps it on the primary key whatever it believes the number of rows to be. What a row gets stands in arrays at its
+// place, where it costs no join. SQLite has no round trips to save: there one statement picks, and the next one marks.
 macro_rules! claim_text {
     ($index:literal, $and_reference:literal) => {
-        sql!["WITH picked AS MATERIALIZED (
-             SELECT id AS element_id, row_number() OVER (ORDER BY created_date, id) AS place FROM (
-                 SELECT id, created_date FROM queues" [indexed_by $index] "
+        sql![[only postgres "WITH picked AS MATERIALIZED (
+             SELECT id AS element_id, row_number() OVER (ORDER BY created_date, id) AS place FROM ("]
+             "SELECT id" [only postgres ", created_date"] " FROM queues" [indexed_by $index] "
                  WHERE queue_name = $1" $and_reference " AND ready AND created_date >= $2
                      AND NOT EXISTS (SELECT 1 FROM queue_settings WHERE queue_name = $1 AND paused)
-                 ORDER BY created_date, id LIMIT $3" [skip_locked] ") AS oldest),
-         shares AS MATERIALIZED (SELECT "
-             [only sqlite "key + 1 AS place, unhex(value->>0) AS new_job, unhex(value->>1) AS new_request,
-                 value->>2 AS new_expiry FROM json_each($4)"]
-             [only postgres "place, (value->>0)::uuid AS new_job, (value->>1)::uuid AS new_request,
-                 (value->>2)::timestamptz AS new_expiry
-                 FROM json_array_elements($4::json) WITH ORDINALITY AS share (value, place)"] ")
-         UPDATE queues SET status = 'IN_PROGRESS', ready = FALSE, attention = FALSE, start_date = $5, end_date = NULL,
-             attempt = attempt + 1, lease_token = lease_token + 1,
-             job_id = shares.new_job, request_id = shares.new_request, lease_expires_at = shares.new_expiry
-         FROM picked JOIN shares ON shares.place = picked.place
-         WHERE queues.id = picked.element_id"
-             [only postgres " AND queues.id = ANY(ARRAY(SELECT element_id FROM picked))"] " AND ready
-         RETURNING " [columns element_columns]]
+                 ORDER BY created_date, id LIMIT $3" [skip_locked]
+         [only postgres ") AS oldest)
+         UPDATE queues SET status = 'IN_PROGRESS', ready = FALSE, attention = FALSE, start_date = $4, end_date = NULL,
+             attempt = attempt + 1, lease_token = lease_token + 1, job_id = ($5::uuid[])[picked.place],
+             request_id = ($6::uuid[])[picked.place], lease_expires_at = ($7::timestamptz[])[picked.place]
+         FROM picked
+         WHERE queues.id = picked.element_id AND queues.id = ANY(ARRAY(SELECT element_id FROM picked)) AND ready
+         RETURNING id, queue_name, status, created_date, start_date, end_date, lease_token, lease_expires_at, attempt,
+             job_id, reference, created_by, message, data"]]
     };
 }
 const ELEMENT_CLAIM: Sql = claim_text!("queues_ready", "");
-const ELEMENT_CLAIM_BY_REFERENCE: Sql = claim_text!("queues_ready_reference", " AND reference = $6");
+const ELEMENT_CLAIM_BY_REFERENCE: Sql = claim_text!("queues_ready_reference", " AND reference = $8");
+
+// For PostgreSQL, which marks as it picks, there is only a text to prepare.
+const ELEMENT_MARK: Sql = sql!["UPDATE queues SET status = 'IN_PROGRESS', ready = FALSE, attention = FALSE, start_date = $2,
+         end_date = NULL, attempt = attempt + 1, lease_token = lease_token + 1, job_id = share.new_job,
+         request_id = share.new_request, lease_expires_at = share.new_expiry
+     FROM "
+     [only sqlite "(SELECT unhex(value->>0) AS element_id, unhex(value->>1) AS new_job, unhex(value->>2) AS new_request,
+         value->>3 AS new_expiry FROM json_each($1)) AS share"]
+     [only postgres "(SELECT (value->>0)::uuid AS element_id, (value->>1)::uuid AS new_job, (value->>2)::uuid AS new_request,
+         (value->>3)::timestamptz AS new_expiry FROM json_array_elements($1::json) AS share (value)) AS share"]
+     " WHERE queues.id = share.element_id AND ready RETURNING " [columns element_columns]];
 
 const ELEMENT_GRANTED: Sql = sql!["SELECT " [columns element_columns] ", request_id
      FROM queues WHERE request_id" [in_ids "$1"] " ORDER BY created_date, id"];
@@ -220,21 +227,45 @@ impl Tx {
             return Ok(Vec::new());
         }
         let text = if reference.is_some() { ELEMENT_CLAIM_BY_REFERENCE } else { ELEMENT_CLAIM };
-        let shares = Json(places.iter().map(Place::share).collect::<Vec<_>>());
-        let rows: Result<Vec<ElementRow>, _> = on_conn!(self, |conn, dialect| {
-            let query = sqlx::query_as(text.text(dialect))
-                .bind(queue)
-                .bind(mark.unwrap_or(DateTime::UNIX_EPOCH))
-                .bind(i64::try_from(places.len()).unwrap_or(i64::MAX))
-                .bind(&shares)
-                .bind(now);
-            match reference {
-                Some(reference) => query.bind(reference),
-                None => query,
+        let from = mark.unwrap_or(DateTime::UNIX_EPOCH);
+        let most = i64::try_from(places.len()).unwrap_or(i64::MAX);
+        let rows: Result<Vec<ElementRow>, _> = match &mut self.inner {
+            TxInner::Sqlite(transaction) => {
+                let query = sqlx::query_scalar(text.sqlite).bind(queue).bind(from).bind(most);
+                // Numbered parameters may be bound beyond those that a text has between.
+                let query = match reference {
+                    Some(reference) => query.bind(0).bind(0).bind(0).bind(0).bind(reference),
+                    None => query,
+                };
+                let picked: Result<Vec<Uuid>, _> = query.fetch_all(&mut **transaction).await;
+                match picked {
+                    Ok(picked) if picked.is_empty() => Ok(Vec::new()),
+                    Ok(picked) => {
+                        let shares: Vec<_> =
+                            picked.into_iter().zip(places).map(|(id, place)| place.share(id)).collect();
+                        sqlx::query_as(ELEMENT_MARK.sqlite)
+                            .bind(Json(shares))
+                            .bind(now)
+                            .fetch_all(&mut **transaction)
+                            .await
+                    }
+                    Err(error) => Err(error),
+                }
             }
-            .fetch_all(conn)
-            .await
-        });
+            TxInner::Postgres(transaction) => {
+                let jobs: Vec<Option<Uuid>> = places.iter().map(|place| place.job.map(JobId::as_uuid)).collect();
+                let requests: Vec<Uuid> = places.iter().map(|place| place.id.as_uuid()).collect();
+                let expiries: Vec<Option<Timestamp>> = places.iter().map(|place| place.expires_at).collect();
+                let query = sqlx::query_as(text.postgres).bind(queue).bind(from).bind(most).bind(now);
+                let query = query.bind(jobs).bind(requests).bind(expiries);
+                match reference {
+                    Some(reference) => query.bind(reference),
+                    None => query,
+                }
+                .fetch_all(&mut **transaction)
+                .await
+            }
+        };
         let mut rows = rows.map_err(DbError::in_op("element_claim"))?;
         rows.sort_unstable_by_key(|row| (row.created_date, row.id));
         Ok(rows)
@@ -288,10 +319,13 @@ impl Tx {
 }
 
 impl Place {
-    fn share(&self) -> [Option<String>; 3] {
+    /// What the element at this place gets, inside a JSON text.
+    fn share(&self, element: Uuid) -> [Option<String>; 4] {
+        let hex = |id: Uuid| id.simple().to_string();
         [
-            self.job.map(|job| job.as_uuid().simple().to_string()),
-            Some(self.id.as_uuid().simple().to_string()),
+            Some(hex(element)),
+            self.job.map(|job| hex(job.as_uuid())),
+            Some(hex(self.id.as_uuid())),
             self.expires_at.map(time_text),
         ]
     }
@@ -301,6 +335,7 @@ impl Place {
 crate::statements::statements![
     ELEMENT_CLAIM,
     ELEMENT_CLAIM_BY_REFERENCE,
+    ELEMENT_MARK,
     ELEMENT_GRANTED,
     ELEMENT_PEEK,
     ELEMENT_PEEK_BY_REFERENCE;

@@ -1,0 +1,85 @@
+//! The first room behind a connection. What robots, workers and integrations call all day goes from here through the gate
+//! to its service; everything else goes to the router. The router would do both, with the same answers: each of its layers
+//! costs a call a box or two, which together is more than most calls cost themselves.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use axum::extract::ConnectInfo;
+use http::{Request, Response};
+use hyper::body::Incoming;
+use tokio_util::sync::CancellationToken;
+use tonic::body::Body;
+use tower::{Service as _, ServiceExt as _};
+use tracing::Instrument as _;
+
+use super::connection::Ends;
+use super::{ending, undecodable};
+use crate::auth::{Gate, is_grpc};
+use crate::host::ArrivedAt;
+use crate::services::{Busy, BusyService};
+
+type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+/// What serves requests.
+#[derive(Debug, Clone)]
+pub(super) struct Front {
+    gate: Arc<Gate>,
+    busy: Busy,
+    router: axum::Router,
+    stop: CancellationToken,
+}
+
+/// The same, for the requests of one connection.
+#[derive(Debug)]
+pub(super) struct FrontOf {
+    pub(super) front: Front,
+    pub(super) ends: Ends,
+}
+
+impl Front {
+    pub(super) fn new(gate: Arc<Gate>, busy: Busy, router: axum::Router, stop: CancellationToken) -> Self {
+        Self { gate, busy, router, stop }
+    }
+}
+
+impl hyper::service::Service<Request<Incoming>> for FrontOf {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Answer;
+
+    fn call(&self, mut request: Request<Incoming>) -> Answer {
+        let stop = self.front.stop.clone();
+        let service = if is_grpc(request.headers()) { self.front.busy.service_of(request.uri().path()) } else { None };
+        if let Some(service) = service {
+            let gate = self.front.gate.clone();
+            return Box::pin(async move { Ok(ending::with(stop, call(&gate, service, request).await)) });
+        }
+        request.extensions_mut().insert(ConnectInfo(self.ends.peer));
+        request.extensions_mut().insert(ArrivedAt(self.ends.arrived_at));
+        let router = self.front.router.clone();
+        Box::pin(async move {
+            let response = router.oneshot(request).await?;
+            Ok(ending::with(stop, response.map(Body::new)))
+        })
+    }
+}
+
+/// One call of a service that is called often.
+async fn call(gate: &Gate, mut service: BusyService, mut request: Request<Incoming>) -> Response<Body> {
+    let path = request.uri().path().to_owned();
+    let span = match gate.let_in(&path, &mut request).await {
+        Ok(span) => span,
+        Err(status) => return status.into_http(),
+    };
+    let response = match &mut service {
+        BusyService::Queues(service) => service.call(request).instrument(span).await,
+        BusyService::Robots(service) => service.call(request).instrument(span).await,
+        BusyService::Workers(service) => service.call(request).instrument(span).await,
+    };
+    match response {
+        Ok(response) => undecodable::checked(response).unwrap_or_else(|status| status.into_http()),
+        Err(never) => match never {},
+    }
+}
