@@ -10,6 +10,9 @@ use anyhow::Context as _;
 /// The process name under which this program is a robot.
 pub(crate) const PROCESS_NAME: &str = "stamp";
 
+/// The same, for a robot that ends when what it wrote is gone.
+pub(crate) const HOLDING_NAME: &str = "stamp-and-hold";
+
 /// The wall clock, since the epoch.
 #[expect(clippy::disallowed_methods, reason = "a benchmark measures real time")]
 pub(crate) fn now() -> Duration {
@@ -19,10 +22,20 @@ pub(crate) fn now() -> Duration {
 /// Called as a robot is: process name, endpoint, placeholder, arguments (a folder), trigger, job.
 pub(crate) fn run(arguments: &[OsString]) -> anyhow::Result<ExitCode> {
     let now = now();
+    let is_holding = arguments.get(1).is_some_and(|name| name == HOLDING_NAME);
     let folder = Path::new(arguments.get(4).context("no folder")?);
     let job = arguments.get(6).context("no job")?;
-    std::fs::write(folder.join(job), now.as_nanos().to_string())?;
+    let stamp = folder.join(job);
+    std::fs::write(&stamp, now.as_nanos().to_string())?;
+    while is_holding && stamp.exists() {
+        pause();
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+#[expect(clippy::disallowed_methods, reason = "a robot without a runtime")]
+fn pause() {
+    std::thread::sleep(Duration::from_millis(2));
 }
 
 /// When the robot of a job ran.
