@@ -110,6 +110,7 @@ impl Machine {
             .args(["key", "generate"])
             .arg(&key)
             .stdout(Stdio::null())
+            .stderr(Stdio::null())
             .status()?;
         ensure!(made.success(), "orchestrator key generate failed");
         let url = match database {
@@ -196,7 +197,9 @@ impl Machine {
 /// Runs statements in the database while no server has it open.
 fn fill(data: &Path, url: Option<&str>, statements: &str) -> anyhow::Result<()> {
     let filled = if let Some(url) = url {
-        Command::new("psql").args(["--no-psqlrc", "--quiet", "-v", "ON_ERROR_STOP=1", "-c", statements, url]).output()?
+        Command::new("psql")
+            .args(["--no-psqlrc", "--quiet", "-v", "ON_ERROR_STOP=1", "-c", statements, url])
+            .output()?
     } else {
         Command::new("python3").args(["-c", FILL_SQLITE, statements]).arg(data.join("orchestrator.db")).output()?
     };

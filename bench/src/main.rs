@@ -104,7 +104,8 @@ impl Cli {
 fn main() -> anyhow::Result<ExitCode> {
     let arguments: Vec<OsString> = std::env::args_os().collect();
     match arguments.get(1).and_then(|first| first.to_str()) {
-        Some(stamp::PROCESS_NAME | stamp::HOLDING_NAME) => return stamp::run(&arguments),
+        Some(stamp::PROCESS_NAME) => return stamp::run(&arguments),
+        Some(compare::robot::PROCESS_NAME) => return compare::robot::run(&arguments),
         Some(compare::echo::PROCESS_NAME) => return compare::echo::serve(),
         Some(kill::PROCESS_NAME) => return kill::run(&arguments),
         Some(kill::CHILD_NAME) => return Ok(kill::wait()),

@@ -171,7 +171,13 @@ impl Caller for Logging {
 }
 
 /// Creates so many elements in one call.
-pub(crate) async fn bulk(channel: Channel, bearer: &Bearer, queue: &str, count: usize, payload: &str) -> anyhow::Result<()> {
+pub(crate) async fn bulk(
+    channel: Channel,
+    bearer: &Bearer,
+    queue: &str,
+    count: usize,
+    payload: &str,
+) -> anyhow::Result<()> {
     let element = v1::NewElement { data: Some(payload.to_owned()), ..v1::NewElement::default() };
     let mut parts = Vec::with_capacity(count / PART + 1);
     let mut left = count;

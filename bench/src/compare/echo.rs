@@ -80,18 +80,17 @@ pub(crate) fn serve() -> anyhow::Result<ExitCode> {
 
 /// The figures of all numbers of connections.
 pub(crate) async fn measure(payload: &str, window: Window) -> anyhow::Result<Vec<Figure>> {
-    let mut child: Child =
-        Command::new(std::env::current_exe()?).arg(PROCESS_NAME).stdout(Stdio::piped()).spawn()?;
+    let mut child: Child = Command::new(std::env::current_exe()?).arg(PROCESS_NAME).stdout(Stdio::piped()).spawn()?;
     let out = child.stdout.take().context("no output")?;
     let _server = Killed(child);
     let mut address = String::new();
     BufReader::new(out).read_line(&mut address)?;
     let mut figures = Vec::new();
     for count in CONNECTIONS {
-        let callers = load::connect(address.trim(), count).await?.into_iter().map(|channel| Echoing {
-            client: tonic::client::Grpc::new(channel),
-            payload: payload.to_owned(),
-        });
+        let callers = load::connect(address.trim(), count)
+            .await?
+            .into_iter()
+            .map(|channel| Echoing { client: tonic::client::Grpc::new(channel), payload: payload.to_owned() });
         figures.push(Figure::of_load(names::echo(count), &load::run(callers.collect(), window).await?));
     }
     Ok(figures)

@@ -17,6 +17,8 @@ pub(crate) struct Figure {
     pub(crate) p99: Option<f64>,
     /// Handed out more than once.
     pub(crate) doubled: Option<u64>,
+    /// Answers that nothing is there, although something was.
+    pub(crate) empty: Option<u64>,
 }
 
 impl Figure {
@@ -27,6 +29,7 @@ impl Figure {
             p50: Some(millis(load.times.p50())),
             p99: Some(millis(load.times.p99())),
             doubled: u64::try_from(load.doubled).ok(),
+            empty: u64::try_from(load.empty).ok(),
         }
     }
 
@@ -41,6 +44,7 @@ impl Figure {
             "p50_ms": self.p50,
             "p99_ms": self.p99,
             "doubled": self.doubled,
+            "empty": self.empty,
         })
     }
 
@@ -52,6 +56,7 @@ impl Figure {
             p50: value["p50_ms"].as_f64(),
             p99: value["p99_ms"].as_f64(),
             doubled: value["doubled"].as_u64(),
+            empty: None,
         })
     }
 }

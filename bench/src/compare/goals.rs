@@ -75,7 +75,9 @@ fn goal(what: &str, bound: Bound, ratio: impl Fn(&Round<'_>) -> Option<f64> + 's
 pub(crate) fn goals(sizes: &Sizes) -> Vec<Goal> {
     use Bound::{Least, Most};
     let mut goals = vec![
-        goal("claims, 256 clients, PostgreSQL / L1", Least(0.50), |r| r.over(&names::claim(Postgres, 256), &names::echo(256))),
+        goal("claims, 256 clients, PostgreSQL / L1", Least(0.50), |r| {
+            r.over(&names::claim(Postgres, 256), &names::echo(256))
+        }),
         goal("claims, 256 clients, PostgreSQL / best pgbench claim", Least(1.5), |r| {
             Some(r.rate(&names::claim(Postgres, 256))? / r.best_limit()?)
         }),
@@ -86,46 +88,64 @@ pub(crate) fn goals(sizes: &Sizes) -> Vec<Goal> {
         goal("p99 of these claims / p99 of the echo", Most(1.5), |r| {
             Some(r.p99(&names::claim(Postgres, 256))? / r.p99(&names::echo(256))?)
         }),
-        goal("claims, 256 clients, SQLite / L1", Least(0.50), |r| r.over(&names::claim(Sqlite, 256), &names::echo(256))),
+        goal("claims, 256 clients, SQLite / L1", Least(0.50), |r| {
+            r.over(&names::claim(Sqlite, 256), &names::echo(256))
+        }),
         goal("one client alone, PostgreSQL, p50 / (echo p50 + a pgbench claim)", Most(1.3), |r| {
             let limit = r.p50(&names::echo(1))? + r.p50(&names::limit_claim(1))?;
             Some(r.p50(&names::claim(Postgres, 1))? / limit)
         }),
-        goal("claim + complete in one call, PostgreSQL / L1", Least(0.40), |r| r.over(&names::ride(Postgres), &names::echo(256))),
-        goal("claim + complete in one call, SQLite / L1", Least(0.40), |r| r.over(&names::ride(Sqlite), &names::echo(256))),
+        goal("claim + complete in one call, PostgreSQL / L1", Least(0.40), |r| {
+            r.over(&names::ride(Postgres), &names::echo(256))
+        }),
+        goal("claim + complete in one call, SQLite / L1", Least(0.40), |r| {
+            r.over(&names::ride(Sqlite), &names::echo(256))
+        }),
         goal("batches of 100, PostgreSQL / L2", Least(0.75), |r| r.over(&names::batch(Postgres), names::LIMIT_BATCH)),
         goal("batches of 100, PostgreSQL / fastest peer", Least(2.0), |r| {
             Some(r.rate(&names::batch(Postgres))? / r.fastest_peer()?)
         }),
-        goal("creates, 256 clients, PostgreSQL / L1", Least(0.60), |r| r.over(&names::create(Postgres), &names::echo(256))),
+        goal("creates, 256 clients, PostgreSQL / L1", Least(0.60), |r| {
+            r.over(&names::create(Postgres), &names::echo(256))
+        }),
         goal("creates, 256 clients, SQLite / L1", Least(0.60), |r| r.over(&names::create(Sqlite), &names::echo(256))),
     ];
     for database in [Postgres, Sqlite] {
         let name = database.name();
-        goals.push(goal(&format!("created -> spawned, {name}, p50 / graphile-worker's add -> start"), Most(1.0), move |r| {
-            Some(r.p50(&names::spawned(database))? / r.p50(names::GRAPHILE_START)?)
-        }));
-        goals.push(goal(&format!("created -> spawned, {name}, p99 / graphile-worker's add -> start"), Most(1.0), move |r| {
-            Some(r.p99(&names::spawned(database))? / r.p99(names::GRAPHILE_START)?)
-        }));
+        goals.push(goal(
+            &format!("created -> spawned, {name}, p50 / graphile-worker's add -> start"),
+            Most(1.0),
+            move |r| Some(r.p50(&names::spawned(database))? / r.p50(names::GRAPHILE_START)?),
+        ));
+        goals.push(goal(
+            &format!("created -> spawned, {name}, p99 / graphile-worker's add -> start"),
+            Most(1.0),
+            move |r| Some(r.p99(&names::spawned(database))? / r.p99(names::GRAPHILE_START)?),
+        ));
         goals.push(goal(&format!("bulk create of 100,000, {name}, a second"), Least(100_000.0), move |r| {
             r.rate(&names::bulk(database))
         }));
-        goals.push(goal(&format!("log lines, {name}, a second"), Least(100_000.0), move |r| r.rate(&names::logs(database))));
+        goals.push(goal(&format!("log lines, {name}, a second"), Least(100_000.0), move |r| {
+            r.rate(&names::logs(database))
+        }));
         for rows in sizes.history.iter().copied() {
             let bound = Most(if rows > 1_000_000 { 1.3 } else { 1.1 });
             goals.push(goal(&format!("claim p50, {name}, {rows} finished behind it / none"), bound, move |r| {
                 Some(r.p50(&names::history_claim(database, rows))? / r.p50(&names::history_claim(database, 0))?)
             }));
-            goals.push(goal(&format!("queue trigger p50, {name}, {rows} finished behind it / none"), bound, move |r| {
-                Some(r.p50(&names::history_due(database, rows))? / r.p50(&names::history_due(database, 0))?)
-            }));
+            goals.push(goal(
+                &format!("queue trigger p50, {name}, {rows} finished behind it / none"),
+                bound,
+                move |r| Some(r.p50(&names::history_due(database, rows))? / r.p50(&names::history_due(database, 0))?),
+            ));
         }
     }
     for (backlog, least) in [(true, 0.8), (false, 0.5)] {
         let with = if backlog { "with a backlog" } else { "with short queues" };
         let what = format!("claims {with}, report open for {} s / none", sizes.report.as_secs());
-        goals.push(goal(&what, Least(least), move |r| r.over(&names::report(backlog, true), &names::report(backlog, false))));
+        goals.push(goal(&what, Least(least), move |r| {
+            r.over(&names::report(backlog, true), &names::report(backlog, false))
+        }));
     }
     goals
 }

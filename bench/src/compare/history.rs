@@ -4,6 +4,7 @@ use super::args::Sizes;
 use super::figure::Figure;
 use super::names;
 use super::ours::{Ours, Shape};
+use super::robot::QUEUE as WATCHED;
 use super::spawned;
 use crate::machine::{Database, Setup};
 
@@ -20,7 +21,7 @@ fn statements(database: Database, count: u64, payload: &str) -> Option<String> {
                 attempt, data) \
              SELECT {id}, queue, 'DONE', FALSE, FALSE, {time}, {time}, {time}, 1, 1, '{payload}' FROM \
                 (WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count}) SELECT i FROM n) numbers, \
-                (SELECT '{QUEUE}' AS queue UNION ALL SELECT '{WATCHED}') AS both WHERE (i % 2 = 0) = (queue = '{QUEUE}'); \
+                (SELECT '{QUEUE}' AS queue UNION ALL SELECT '{WATCHED}') AS names WHERE (i % 2 = 0) = (queue = '{QUEUE}'); \
              INSERT INTO queue_counts (queue_name, status, delta) VALUES ('{QUEUE}', 'DONE', {count} / 2), \
                 ('{WATCHED}', 'DONE', {count} - {count} / 2);"
         )
@@ -28,7 +29,6 @@ fn statements(database: Database, count: u64, payload: &str) -> Option<String> {
 }
 
 const QUEUE: &str = "worked on";
-const WATCHED: &str = "watched";
 
 /// None and each history, one after the other, in rounds of their own: filling takes longer than measuring.
 pub(crate) async fn measure(
@@ -47,7 +47,7 @@ pub(crate) async fn measure(
             orchestrator_test_postgres::execute(url, "VACUUM ANALYZE queues");
             orchestrator_test_postgres::execute(url, "CHECKPOINT");
         }
-        let trigger = spawned::watch(&ours.machine, WATCHED).await?;
+        let trigger = spawned::watch(&ours.machine).await?;
         all.push((rows, ours, trigger));
     }
     for round in rounds {
@@ -55,7 +55,7 @@ pub(crate) async fn measure(
             let claims = Shape { clients: 1, count: 1, rides: false };
             let what = names::history_claim(database, *rows);
             round.push(ours.claims_of(QUEUE, what, sizes.elements(4_000), sizes.window, claims).await?);
-            let samples = spawned::one_by_one(&ours.machine, WATCHED, trigger, sizes.spawned / 2).await?;
+            let samples = spawned::one_by_one(&ours.machine, trigger, sizes.spawned / 2).await?;
             round.push(spawned::figure(names::history_due(database, *rows), &samples, spawn));
         }
     }

@@ -46,11 +46,17 @@ pub(crate) struct Load {
     pub(crate) times: Samples,
     /// Ids that were handed out again.
     pub(crate) doubled: usize,
+    /// Answers that nothing is there, although something was.
+    pub(crate) empty: usize,
 }
+
+/// Nothing is left when a caller hears so as often as this, one time after the other.
+const LAST_WORD: usize = 20;
 
 #[derive(Debug, Default)]
 struct Tally {
     did: usize,
+    empty: usize,
     times: Vec<Duration>,
     last: Option<Instant>,
 }
@@ -74,20 +80,21 @@ pub(crate) async fn run<C: Caller>(callers: Vec<C>, window: Window) -> anyhow::R
     for caller in callers {
         tasks.spawn(call_until(caller, (from, until), over.clone()));
     }
-    let (mut did, mut times, mut ids, mut last) = (0, Vec::new(), Vec::new(), None);
+    let (mut did, mut empty, mut times, mut ids, mut last) = (0, 0, Vec::new(), Vec::new(), None);
     while let Some(ended) = tasks.join_next().await {
         let (tally, taken) = ended??;
         did += tally.did;
+        empty += tally.empty;
         times.extend(tally.times);
         ids.extend(taken);
         last = last.max(tally.last);
     }
-    let last = last.context("everything was done before the warm-up was over")?;
+    let last = last.context("nothing was done between the warm-up and the end")?;
     let seconds = last.saturating_duration_since(from).as_secs_f64();
     ensure!(seconds * 5.0 > window.measured.as_secs_f64(), "too little to do: it was over after {seconds:.2} s");
     let distinct = ids.iter().collect::<HashSet<_>>().len();
     #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
-    Ok(Load { rate: did as f64 / seconds, times: Samples::new(times), doubled: ids.len() - distinct })
+    Ok(Load { rate: did as f64 / seconds, times: Samples::new(times), doubled: ids.len() - distinct, empty })
 }
 
 async fn call_until<C: Caller>(
@@ -96,13 +103,16 @@ async fn call_until<C: Caller>(
     over: Arc<AtomicBool>,
 ) -> anyhow::Result<(Tally, Vec<String>)> {
     let mut tally = Tally::default();
+    let mut in_a_row = 0;
     let mut before = Instant::now();
     while before < until && !over.load(Ordering::Relaxed) {
         let called = caller.call().await?;
         let after = Instant::now();
+        in_a_row = if called == Called::Empty { in_a_row + 1 } else { 0 };
         match called {
-            Called::Empty => over.store(true, Ordering::Relaxed),
-            Called::Did(count) if before >= from && after <= until => {
+            Called::Empty if in_a_row == LAST_WORD => over.store(true, Ordering::Relaxed),
+            Called::Empty => tally.empty += 1,
+            Called::Did(count) if after >= from && after <= until => {
                 tally.did += count;
                 tally.times.push(after - before);
                 tally.last = Some(after);

@@ -13,6 +13,7 @@ mod ours;
 mod peers;
 mod pgbench;
 mod report_open;
+pub(crate) mod robot;
 mod scratch;
 mod spawned;
 mod table;
@@ -110,7 +111,10 @@ fn print(args: &CompareArgs, sizes: &Sizes, rounds: &Rounds) {
     }
     let rows = table::rows(rounds);
     let first = rows.iter().find(|row| row.is(&names::echo(256))).and_then(table::Row::median_rate);
-    println!("Medians [least..most] of {} rounds, seed {}. L1: the echo at 256 connections.\n", sizes.rounds, sizes.seed);
+    println!(
+        "Medians [least..most] of {} rounds, seed {}. L1: the echo at 256 connections.\n",
+        sizes.rounds, sizes.seed
+    );
     println!("{}", table::heading());
     for row in rows {
         println!("{}", row.line(first));

@@ -55,13 +55,7 @@ impl Ours {
     }
 
     /// Claims from a fresh queue.
-    async fn claims(
-        &mut self,
-        what: String,
-        elements: usize,
-        window: Window,
-        shape: Shape,
-    ) -> anyhow::Result<Figure> {
+    async fn claims(&mut self, what: String, elements: usize, window: Window, shape: Shape) -> anyhow::Result<Figure> {
         let queue = self.queue();
         self.claims_of(&queue, what, elements, window, shape).await
     }

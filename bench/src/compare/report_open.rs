@@ -95,8 +95,11 @@ struct Report {
 
 impl Report {
     fn open(url: &str) -> anyhow::Result<Self> {
-        let mut client: Child =
-            Command::new("psql").args(["--no-psqlrc", "--quiet", url]).stdin(Stdio::piped()).stdout(Stdio::null()).spawn()?;
+        let mut client: Child = Command::new("psql")
+            .args(["--no-psqlrc", "--quiet", url])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()?;
         let input = client.stdin.as_mut().context("no input")?;
         input.write_all(b"BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM queues;\n")?;
         input.flush()?;

@@ -50,7 +50,8 @@ fn remove(url: &str) -> anyhow::Result<()> {
 
 /// The answer of one statement.
 pub(crate) fn query(url: &str, statement: &str) -> anyhow::Result<String> {
-    let answer = Command::new("psql").args(["--no-psqlrc", "-At", "-v", "ON_ERROR_STOP=1", "-c", statement, url]).output()?;
+    let answer =
+        Command::new("psql").args(["--no-psqlrc", "-At", "-v", "ON_ERROR_STOP=1", "-c", statement, url]).output()?;
     ensure!(answer.status.success(), "psql: {}", String::from_utf8_lossy(&answer.stderr));
     Ok(String::from_utf8(answer.stdout)?.trim().to_owned())
 }

@@ -3,12 +3,13 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context as _, ensure};
+use anyhow::Context as _;
 use orchestrator_proto::v1;
 use v1::queue_service_client::QueueServiceClient;
 
 use super::figure::{Figure, millis};
 use super::names;
+use super::robot::{self, QUEUE};
 use super::scratch::Scratch;
 use crate::figures::Samples;
 use crate::machine::{Database, Machine, Setup};
@@ -24,15 +25,15 @@ pub(crate) fn spawn() -> anyhow::Result<Duration> {
 }
 
 /// A trigger that starts a robot for each element of a queue. Its id.
-pub(crate) async fn watch(machine: &Machine, queue: &str) -> anyhow::Result<String> {
+pub(crate) async fn watch(machine: &Machine) -> anyhow::Result<String> {
     let trigger = v1::Trigger {
-        name: queue.to_owned(),
-        process_name: stamp::HOLDING_NAME.to_owned(),
+        name: QUEUE.to_owned(),
+        process_name: robot::PROCESS_NAME.to_owned(),
         process_path: std::env::current_exe()?.display().to_string(),
         process_args: Some(machine.stamps().display().to_string()),
         is_blocking: Some(false),
         kind: Some(v1::trigger::Kind::Queue(v1::QueueKind {
-            queue_name: queue.to_owned(),
+            queue_name: QUEUE.to_owned(),
             min_batch_size: 1,
             max_parallel: 1,
         })),
@@ -44,39 +45,30 @@ pub(crate) async fn watch(machine: &Machine, queue: &str) -> anyhow::Result<Stri
 }
 
 /// One element after the other, each on an idle system.
-pub(crate) async fn one_by_one(
-    machine: &Machine,
-    queue: &str,
-    trigger: &str,
-    count: usize,
-) -> anyhow::Result<Samples> {
+pub(crate) async fn one_by_one(machine: &Machine, trigger: &str, count: usize) -> anyhow::Result<Samples> {
     let mut samples = Vec::with_capacity(count);
     for _ in 0..WARM_UP + count {
-        samples.push(once(machine, queue, trigger).await?);
+        samples.push(once(machine, trigger).await?);
     }
     Ok(Samples::new(samples.split_off(WARM_UP)))
 }
 
-/// The robot stays until its element is claimed: a new element would be a reason to start another.
-async fn once(machine: &Machine, queue: &str, trigger: &str) -> anyhow::Result<Duration> {
-    let mut queues = QueueServiceClient::new(machine.channel());
+/// The robot takes its element: one that was left would be a reason to start another.
+async fn once(machine: &Machine, trigger: &str) -> anyhow::Result<Duration> {
     let create = machine.request(v1::CreateElementRequest {
-        queue_name: queue.to_owned(),
+        queue_name: QUEUE.to_owned(),
         element: Some(v1::NewElement::default()),
         ..Default::default()
     })?;
     let before = stamp::now();
-    queues.create(create).await?;
-    let (path, ran) = first_stamp(machine).await?;
-    let claim = v1::ClaimElementsRequest { queue_name: queue.to_owned(), ..Default::default() };
-    let claimed = queues.claim(machine.request(claim)?).await?.into_inner().elements;
-    ensure!(claimed.len() == 1, "the element is gone");
+    QueueServiceClient::new(machine.channel()).create(create).await?;
+    let (path, ran) = first_stamp(machine, trigger).await?;
     std::fs::remove_file(path)?;
     ended(machine, trigger).await?;
     Ok(ran.saturating_sub(before))
 }
 
-async fn first_stamp(machine: &Machine) -> anyhow::Result<(PathBuf, Duration)> {
+async fn first_stamp(machine: &Machine, trigger: &str) -> anyhow::Result<(PathBuf, Duration)> {
     let (folder, until) = (machine.stamps(), stamp::now() + PATIENCE);
     while stamp::now() < until {
         tokio::time::sleep(Duration::from_millis(10)).await;
@@ -86,15 +78,19 @@ async fn first_stamp(machine: &Machine) -> anyhow::Result<(PathBuf, Duration)> {
             return Ok((found.path(), ran));
         }
     }
-    anyhow::bail!("no robot was started within 30 s")
+    let latest = latest(machine, trigger).await?.map(|job| format!("the latest job is {}: {}", job.status, job.reason));
+    anyhow::bail!("no robot was started within 30 s; {}", latest.unwrap_or_else(|| "there is no job".to_owned()))
+}
+
+async fn latest(machine: &Machine, trigger: &str) -> anyhow::Result<Option<v1::Job>> {
+    let request = v1::ListJobsRequest { trigger: trigger.to_owned(), ..v1::ListJobsRequest::default() };
+    Ok(machine.jobs().list(machine.request(request)?).await?.into_inner().jobs.into_iter().next())
 }
 
 async fn ended(machine: &Machine, trigger: &str) -> anyhow::Result<()> {
     let until = stamp::now() + PATIENCE;
     while stamp::now() < until {
-        let request = v1::ListJobsRequest { trigger: trigger.to_owned(), ..v1::ListJobsRequest::default() };
-        let jobs = machine.jobs().list(machine.request(request)?).await?.into_inner().jobs;
-        if jobs.first().is_some_and(|job| job.status == "DONE") {
+        if latest(machine, trigger).await?.is_some_and(|job| job.status == "DONE") {
             return Ok(());
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
@@ -117,10 +113,8 @@ pub(crate) async fn measure(database: Database, count: usize) -> anyhow::Result<
     let spawn = spawn()?;
     let setup = Setup { slots: Some(2), ..Setup::server(database) };
     let machine = Machine::set_up(setup).await?;
-    let trigger = watch(&machine, QUEUE).await?;
-    let samples = one_by_one(&machine, QUEUE, &trigger, count).await?;
+    let trigger = watch(&machine).await?;
+    let samples = one_by_one(&machine, &trigger, count).await?;
     drop(Scratch::left_by(machine));
     Ok(figure(names::spawned(database), &samples, spawn))
 }
-
-const QUEUE: &str = "watched";

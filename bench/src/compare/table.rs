@@ -20,7 +20,8 @@ impl Spread {
         values.sort_unstable_by(f64::total_cmp);
         let (least, most) = (*values.first()?, *values.last()?);
         let middle = values.len() / 2;
-        let median = if values.len() % 2 == 1 { values[middle] } else { f64::midpoint(values[middle - 1], values[middle]) };
+        let median =
+            if values.len() % 2 == 1 { values[middle] } else { f64::midpoint(values[middle - 1], values[middle]) };
         Some(Self { median, least, most })
     }
 
@@ -66,11 +67,13 @@ fn row(rounds: &Rounds, what: &str) -> Row {
 impl Row {
     /// A line for people. `limit` is what one means in the column of ratios.
     pub(crate) fn line(&self, limit: Option<f64>) -> String {
-        let rate = self.rate.map(|rate| {
-            format!("{} [{}..{}]", thousands(rate.median), thousands(rate.least), thousands(rate.most))
-        });
+        let rate = self
+            .rate
+            .map(|rate| format!("{} [{}..{}]", thousands(rate.median), thousands(rate.least), thousands(rate.most)));
         let ratio = self.rate.zip(limit).map(|(rate, limit)| format!("{:.3}", rate.median / limit));
-        let time = |spread: Option<Spread>| spread.map(|time| format!("{:.2} [{:.2}..{:.2}]", time.median, time.least, time.most));
+        let time = |spread: Option<Spread>| {
+            spread.map(|time| format!("{:.2} [{:.2}..{:.2}]", time.median, time.least, time.most))
+        };
         format!(
             "{:<66} {:>27} {:>7} {:>24} {:>24} {:>7}",
             self.what,
