@@ -61,6 +61,10 @@ pub(crate) struct CompareArgs {
     /// Where bench/run has installed the peers.
     #[arg(long, default_value = "target/bench-peers")]
     pub(crate) peers: PathBuf,
+    /// Rounds of an earlier run (`-o json`), to be shown with these; may be given several times. With --rounds 0 nothing is
+    /// measured.
+    #[arg(long)]
+    pub(crate) with: Vec<PathBuf>,
     /// For pgbench, and for what the elements carry.
     #[arg(long, default_value_t = 42)]
     pub(crate) seed: u64,
@@ -95,7 +99,7 @@ impl CompareArgs {
             (given, _) => given.to_vec(),
         };
         Sizes {
-            rounds: if self.quick { 1 } else { self.rounds },
+            rounds: if self.quick && self.rounds > 0 { 1 } else { self.rounds },
             window: Window {
                 warm_up: Duration::from_secs_f64(seconds / 4.0),
                 measured: Duration::from_secs_f64(seconds),

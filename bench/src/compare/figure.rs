@@ -19,6 +19,8 @@ pub(crate) struct Figure {
     pub(crate) doubled: Option<u64>,
     /// Answers that nothing is there, although something was.
     pub(crate) empty: Option<u64>,
+    /// Calls that shared a transaction.
+    pub(crate) shared: Option<f64>,
 }
 
 impl Figure {
@@ -30,6 +32,7 @@ impl Figure {
             p99: Some(millis(load.times.p99())),
             doubled: u64::try_from(load.doubled).ok(),
             empty: u64::try_from(load.empty).ok(),
+            shared: None,
         }
     }
 
@@ -45,10 +48,11 @@ impl Figure {
             "p99_ms": self.p99,
             "doubled": self.doubled,
             "empty": self.empty,
+            "calls_a_transaction": self.shared,
         })
     }
 
-    /// What a peer's script printed.
+    /// What a peer's script or an earlier run printed.
     pub(crate) fn read(value: &Value) -> Option<Self> {
         Some(Self {
             what: value["what"].as_str()?.to_owned(),
@@ -56,7 +60,8 @@ impl Figure {
             p50: value["p50_ms"].as_f64(),
             p99: value["p99_ms"].as_f64(),
             doubled: value["doubled"].as_u64(),
-            empty: None,
+            empty: value["empty"].as_u64(),
+            shared: value["calls_a_transaction"].as_f64(),
         })
     }
 }

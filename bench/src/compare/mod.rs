@@ -15,11 +15,14 @@ mod pgbench;
 mod report_open;
 pub(crate) mod robot;
 mod scratch;
+mod shared;
 mod spawned;
 mod table;
 
+use std::path::Path;
+
 use anyhow::Context as _;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::Output;
 use crate::machine::Database;
@@ -63,10 +66,22 @@ pub(crate) async fn run(args: &CompareArgs) -> anyhow::Result<()> {
     }
     if args.wants(Contender::Report) {
         progress("a report is open");
-        add(&mut rounds[0], report_open::measure(&sizes.payload(), &sizes).await.context("report")?);
+        let round = rounds.first_mut().context("a report takes a round")?;
+        add(round, report_open::measure(&sizes.payload(), &sizes).await.context("report")?);
+    }
+    for path in &args.with {
+        rounds.extend(read(path).with_context(|| path.display().to_string())?);
     }
     print(args, &sizes, &rounds);
     Ok(())
+}
+
+/// The rounds of an earlier run.
+fn read(path: &Path) -> anyhow::Result<Rounds> {
+    let run: Value = serde_json::from_str(&std::fs::read_to_string(path)?)?;
+    let rounds = run["rounds"].as_array().context("there are no rounds in it")?;
+    let figures = |round: &Value| round.as_array()?.iter().map(Figure::read).collect::<Option<Vec<_>>>();
+    rounds.iter().map(|round| figures(round).context("there is no round in it")).collect()
 }
 
 fn add(round: &mut Vec<Figure>, figures: Vec<Figure>) {
@@ -113,7 +128,8 @@ fn print(args: &CompareArgs, sizes: &Sizes, rounds: &Rounds) {
     let first = rows.iter().find(|row| row.is(&names::echo(256))).and_then(table::Row::median_rate);
     println!(
         "Medians [least..most] of {} rounds, seed {}. L1: the echo at 256 connections.\n",
-        sizes.rounds, sizes.seed
+        rounds.len(),
+        sizes.seed
     );
     println!("{}", table::heading());
     for row in rows {

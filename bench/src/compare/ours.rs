@@ -8,9 +8,10 @@ use tonic::transport::Channel;
 use super::args::Sizes;
 use super::calls::{Bearer, Claiming, Creating, Logging, bulk};
 use super::figure::Figure;
-use super::load::{self, Window};
+use super::load::{self, Caller, Window};
 use super::names;
 use super::scratch::Scratch;
+use super::shared::Shared;
 use crate::machine::{Database, Machine, Setup};
 
 /// Lines of one call: as many as a worker puts into one.
@@ -72,14 +73,22 @@ impl Ours {
         self.add(queue, elements).await?;
         let callers = self.channels(clients).await?.into_iter();
         let callers = callers.map(|channel| Claiming::new(channel, &self.bearer, queue, count, rides)).collect();
-        Ok(Figure::of_load(what, &load::run(callers, window).await?))
+        self.load(what, callers, window).await
+    }
+
+    /// A row, with how many calls shared a transaction.
+    async fn load<C: Caller>(&self, what: String, callers: Vec<C>, window: Window) -> anyhow::Result<Figure> {
+        let before = Shared::read(&self.machine)?;
+        let load = load::run(callers, window).await?;
+        let shared = Shared::read(&self.machine)?.since(before);
+        Ok(Figure { shared, ..Figure::of_load(what, &load) })
     }
 
     async fn creates(&mut self, what: String, window: Window) -> anyhow::Result<Figure> {
         let queue = self.queue();
         let callers = self.channels(256).await?.into_iter();
         let callers = callers.map(|channel| Creating::new(channel, &self.bearer, &queue, &self.payload)).collect();
-        Ok(Figure::of_load(what, &load::run(callers, window).await?))
+        self.load(what, callers, window).await
     }
 
     async fn bulk(&mut self, what: String, count: usize) -> anyhow::Result<Figure> {
@@ -96,7 +105,7 @@ impl Ours {
         let callers = callers
             .map(|(number, channel)| Logging::new(channel, &self.bearer, &self.payload[..100], LINES, number))
             .collect();
-        Ok(Figure::of_load(what, &load::run(callers, window).await?))
+        self.load(what, callers, window).await
     }
 
     /// Ends it, and removes its data.

@@ -38,6 +38,7 @@ pub(crate) struct Row {
     p50: Option<Spread>,
     p99: Option<Spread>,
     doubled: Option<u64>,
+    shared: Option<Spread>,
 }
 
 /// Every row, in the order of the first round that has it.
@@ -60,6 +61,7 @@ fn row(rounds: &Rounds, what: &str) -> Row {
         rate: spread(|figure| figure.rate),
         p50: spread(|figure| figure.p50),
         p99: spread(|figure| figure.p99),
+        shared: spread(|figure| figure.shared),
         doubled: (!doubled.is_empty()).then(|| doubled.iter().sum()),
     }
 }
@@ -75,13 +77,14 @@ impl Row {
             spread.map(|time| format!("{:.2} [{:.2}..{:.2}]", time.median, time.least, time.most))
         };
         format!(
-            "{:<66} {:>27} {:>7} {:>24} {:>24} {:>7}",
+            "{:<66} {:>27} {:>7} {:>22} {:>22} {:>7} {:>8}",
             self.what,
             rate.unwrap_or_default(),
             ratio.unwrap_or_default(),
             time(self.p50).unwrap_or_default(),
             time(self.p99).unwrap_or_default(),
             self.doubled.map(|doubled| doubled.to_string()).unwrap_or_default(),
+            self.shared.map(|shared| format!("{:.1}", shared.median)).unwrap_or_default(),
         )
     }
 
@@ -96,7 +99,10 @@ impl Row {
 
 /// What the columns are.
 pub(crate) fn heading() -> String {
-    format!("{:<66} {:>27} {:>7} {:>24} {:>24} {:>7}", "", "a second", "/ L1", "p50 ms", "p99 ms", "doubled")
+    format!(
+        "{:<66} {:>27} {:>7} {:>22} {:>22} {:>7} {:>8}",
+        "", "a second", "/ L1", "p50 ms", "p99 ms", "doubled", "calls/tx"
+    )
 }
 
 fn thousands(number: f64) -> String {
