@@ -1,5 +1,7 @@
 //! What the domain costs by itself: schedules, secrets and state machines. `cargo bench -p orchestrator-bench`.
 
+#![expect(clippy::unwrap_used, reason = "a benchmark that cannot be prepared has nothing to measure")]
+
 use std::hint::black_box;
 
 use chrono::{TimeZone as _, Utc};

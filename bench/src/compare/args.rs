@@ -88,7 +88,7 @@ pub(crate) struct Sizes {
 
 impl CompareArgs {
     pub(crate) fn wants(&self, contender: Contender) -> bool {
-        self.only.is_empty() || self.only.contains(&contender)
+        self.rounds > 0 && (self.only.is_empty() || self.only.contains(&contender))
     }
 
     pub(crate) fn sizes(&self) -> Sizes {

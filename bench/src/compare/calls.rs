@@ -115,7 +115,7 @@ impl Caller for InTurns {
         // Another may have been faster; its own element is there soon.
         match self.claim.call().await? {
             Called::Empty => Ok(Called::Did(0)),
-            did => Ok(did),
+            did @ Called::Did(_) => Ok(did),
         }
     }
 

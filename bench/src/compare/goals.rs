@@ -12,9 +12,12 @@ use crate::machine::Database::{Postgres, Sqlite};
 pub(crate) struct Goal {
     what: String,
     /// The ratio in one round, where the round has the figures.
-    ratio: Box<dyn Fn(&Round<'_>) -> Option<f64>>,
+    ratio: Box<Ratio>,
     bound: Bound,
 }
+
+/// Finds a ratio in a round.
+type Ratio = dyn for<'a, 'b> Fn(&'a Round<'b>) -> Option<f64>;
 
 #[derive(Debug, Clone, Copy)]
 enum Bound {
@@ -58,13 +61,13 @@ impl Round<'_> {
         // All of them, or the comparison is none.
         peers.into_iter().collect::<Option<Vec<f64>>>()?.into_iter().max_by(f64::total_cmp)
     }
+}
 
-    fn doubled(&self) -> Option<f64> {
-        let ours = self.0.iter().filter(|figure| figure.what.starts_with("ours"));
-        let doubled: Vec<u64> = ours.filter_map(|figure| figure.doubled).collect();
-        #[expect(clippy::cast_precision_loss, reason = "the goal is zero")]
-        (!doubled.is_empty()).then(|| doubled.iter().sum::<u64>() as f64)
-    }
+fn doubled(round: &Round<'_>) -> Option<f64> {
+    let ours = round.0.iter().filter(|figure| figure.what.starts_with("ours"));
+    let doubled: Vec<u64> = ours.filter_map(|figure| figure.doubled).collect();
+    #[expect(clippy::cast_precision_loss, reason = "the goal is zero")]
+    (!doubled.is_empty()).then(|| doubled.iter().sum::<u64>() as f64)
 }
 
 fn goal(what: &str, bound: Bound, ratio: impl Fn(&Round<'_>) -> Option<f64> + 'static) -> Goal {
@@ -84,7 +87,7 @@ pub(crate) fn goals(sizes: &Sizes) -> Vec<Goal> {
         goal("claims, 256 clients, PostgreSQL / lanes off", Least(2.5), |r| {
             r.over(&names::claim(Postgres, 256), &names::claim_alone(Postgres))
         }),
-        goal("elements handed out twice by us", Most(0.0), |r| r.doubled()),
+        goal("elements handed out twice by us", Most(0.0), doubled),
         goal("p99 of these claims / p99 of the echo", Most(1.5), |r| {
             Some(r.p99(&names::claim(Postgres, 256))? / r.p99(&names::echo(256))?)
         }),
