@@ -106,10 +106,10 @@ async fn call_until<C: Caller>(
     let mut in_a_row = 0;
     let mut before = Instant::now();
     while before < until && !over.load(Ordering::Relaxed) {
-        let called = caller.call().await?;
+        let did = caller.call().await?;
         let after = Instant::now();
-        in_a_row = if called == Called::Empty { in_a_row + 1 } else { 0 };
-        match called {
+        in_a_row = if did == Called::Empty { in_a_row + 1 } else { 0 };
+        match did {
             Called::Empty if in_a_row == LAST_WORD => over.store(true, Ordering::Relaxed),
             Called::Empty => tally.empty += 1,
             Called::Did(count) if after >= from && after <= until => {
