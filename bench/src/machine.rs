@@ -31,6 +31,25 @@ impl Database {
     }
 }
 
+/// What a machine is to be.
+#[derive(Debug)]
+pub(crate) struct Setup {
+    pub(crate) database: Database,
+    /// Slots of the worker; none without one.
+    pub(crate) slots: Option<usize>,
+    /// Run in the database while no server has it open.
+    pub(crate) statements: Option<String>,
+    /// Calls that arrive together share transactions.
+    pub(crate) lanes: bool,
+}
+
+impl Setup {
+    /// A server alone, on an empty database.
+    pub(crate) fn server(database: Database) -> Self {
+        Self { database, slots: None, statements: None, lanes: true }
+    }
+}
+
 /// Everything under measurement.
 #[derive(Debug)]
 pub(crate) struct Machine {
@@ -56,7 +75,7 @@ database.close()
 
 /// A child that does not outlive the measurement.
 #[derive(Debug)]
-struct Killed(Child);
+pub(crate) struct Killed(pub(crate) Child);
 
 impl Drop for Killed {
     fn drop(&mut self) {
@@ -68,6 +87,21 @@ impl Drop for Killed {
 impl Machine {
     /// A server on a database that has so many triggers which are not due, and a worker with so many slots.
     pub(crate) async fn start(database: Database, slots: usize, triggers: usize) -> anyhow::Result<Self> {
+        let statements = (triggers > 0).then(|| match database {
+            Database::Postgres => {
+                let id = "CAST('{first}0000000-0000-7000-8000-' || lpad(CAST(i AS TEXT), 12, '0') AS uuid)";
+                idle_triggers::statements(triggers, id) + "ANALYZE;"
+            }
+            Database::Sqlite => {
+                idle_triggers::statements(triggers, "unhex('{first}0000000000070008000' || printf('%012d', i))")
+            }
+        });
+        Self::set_up(Setup { slots: Some(slots), statements, ..Setup::server(database) }).await
+    }
+
+    /// A server, and what else there is to be.
+    pub(crate) async fn set_up(setup: Setup) -> anyhow::Result<Self> {
+        let Setup { database, slots, statements, lanes } = setup;
         let folder = tempfile::tempdir()?;
         let data = folder.path().join("data");
         std::fs::create_dir(folder.path().join("stamps"))?;
@@ -76,6 +110,7 @@ impl Machine {
             .args(["key", "generate"])
             .arg(&key)
             .stdout(Stdio::null())
+            .stderr(Stdio::null())
             .status()?;
         ensure!(made.success(), "orchestrator key generate failed");
         let url = match database {
@@ -83,17 +118,20 @@ impl Machine {
             Database::Postgres => Some(orchestrator_test_postgres::database_url()),
         };
         // The first start makes the database, the second is measured.
-        drop(server(&data, &key, url.as_deref())?);
-        if triggers > 0 {
-            fill(&data, url.as_deref(), triggers)?;
+        drop(server(&data, &key, url.as_deref(), lanes)?);
+        if let Some(statements) = statements {
+            fill(&data, url.as_deref(), &statements)?;
         }
         let began = Instant::now();
-        let (server, address) = server(&data, &key, url.as_deref())?;
+        let (server, address) = server(&data, &key, url.as_deref(), lanes)?;
         let ready = began.elapsed();
         let token = std::fs::read_to_string(data.join("admin.token"))?.trim().to_owned();
         let channel = Channel::from_shared(address.clone())?.connect().await?;
-        let worker = worker(&channel, &token, &address, folder.path(), slots).await?;
-        Ok(Self { server, worker: Some(worker), channel, address, url, token, folder, ready })
+        let worker = match slots {
+            Some(slots) => Some(worker(&channel, &token, &address, folder.path(), slots).await?),
+            None => None,
+        };
+        Ok(Self { server, worker, channel, address, url, token, folder, ready })
     }
 
     /// The folder that robots write their stamps to.
@@ -132,6 +170,16 @@ impl Machine {
         Ok(Some(String::from_utf8(answer.stdout)?.trim().parse()?))
     }
 
+    /// The URL of the database, where it has one.
+    pub(crate) fn url(&self) -> Option<&str> {
+        self.url.as_deref()
+    }
+
+    /// What callers present.
+    pub(crate) fn token(&self) -> &str {
+        &self.token
+    }
+
     pub(crate) fn channel(&self) -> Channel {
         self.channel.clone()
     }
@@ -146,18 +194,16 @@ impl Machine {
     }
 }
 
-/// Puts triggers into the database while no server has it open.
-fn fill(data: &Path, url: Option<&str>, triggers: usize) -> anyhow::Result<()> {
+/// Runs statements in the database while no server has it open.
+fn fill(data: &Path, url: Option<&str>, statements: &str) -> anyhow::Result<()> {
     let filled = if let Some(url) = url {
-        let id = "CAST('{first}0000000-0000-7000-8000-' || lpad(CAST(i AS TEXT), 12, '0') AS uuid)";
-        let text = idle_triggers::statements(triggers, id) + "ANALYZE;";
-        Command::new("psql").args(["--no-psqlrc", "--quiet", "-v", "ON_ERROR_STOP=1", "-c", &text, url]).output()?
+        Command::new("psql")
+            .args(["--no-psqlrc", "--quiet", "-v", "ON_ERROR_STOP=1", "-c", statements, url])
+            .output()?
     } else {
-        let id = "unhex('{first}0000000000070008000' || printf('%012d', i))";
-        let text = idle_triggers::statements(triggers, id);
-        Command::new("python3").args(["-c", FILL_SQLITE, &text]).arg(data.join("orchestrator.db")).output()?
+        Command::new("python3").args(["-c", FILL_SQLITE, statements]).arg(data.join("orchestrator.db")).output()?
     };
-    ensure!(filled.status.success(), "the triggers could not be made: {}", String::from_utf8_lossy(&filled.stderr));
+    ensure!(filled.status.success(), "the database could not be filled: {}", String::from_utf8_lossy(&filled.stderr));
     Ok(())
 }
 
@@ -174,13 +220,14 @@ fn program(name: &str) -> anyhow::Result<PathBuf> {
     Ok(path)
 }
 
-fn server(data: &Path, key: &Path, url: Option<&str>) -> anyhow::Result<(Killed, String)> {
+fn server(data: &Path, key: &Path, url: Option<&str>, lanes: bool) -> anyhow::Result<(Killed, String)> {
     let mut command = Command::new(program("orchestrator")?);
     command
         .args(["server", "start", "-o", "json", "--listen", "127.0.0.1:0", "--data"])
         .arg(data)
         .arg("--key-file")
-        .arg(key);
+        .arg(key)
+        .env("ORCHESTRATOR__SERVER__LANES", if lanes { "true" } else { "false" });
     if let Some(url) = url {
         command.env("ORCHESTRATOR__DATABASE__URL", url);
     }

@@ -1,8 +1,10 @@
 //! Measures how fast the main job is and what idleness costs, with the real programs on this machine, and prints the
-//! figures beside their goals and the limit that the disk sets. Build everything first: `cargo build --release --workspace`,
+//! figures beside their goals and the limit that the disk sets. `compare` measures queues beside limits and peers;
+//! bench/run installs these and runs everything. Build everything first: `cargo build --release --workspace`,
 //! then `cargo run --release -p orchestrator-bench`. It needs PostgreSQL, python3 and setsid, and 20,000 file descriptors
 //! for ten thousand workers (`ulimit -n`).
 
+mod compare;
 mod dead_worker;
 mod figures;
 mod idle_triggers;
@@ -19,8 +21,9 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Parser, ValueEnum};
+use clap::{Parser, Subcommand, ValueEnum};
 
+use crate::compare::CompareArgs;
 use crate::figures::Samples;
 use crate::machine::{Database, Machine};
 use crate::report::{Goal, Row, print, progress};
@@ -28,9 +31,9 @@ use crate::report::{Goal, Row, print, progress};
 /// How the figures are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Output {
-    /// A line for people.
+    /// For people.
     Table,
-    /// A line of JSON.
+    /// For programs.
     Json,
 }
 
@@ -49,8 +52,10 @@ enum Measurement {
 
 /// Due to spawned, many at once, kills, lost workers, start-up, and what idleness costs, on both databases.
 #[derive(Debug, Parser)]
-#[command(name = "orchestrator-bench")]
+#[command(name = "orchestrator-bench", args_conflicts_with_subcommands = true)]
 struct Cli {
+    #[command(subcommand)]
+    comparison: Option<Comparison>,
     /// Measure only this; may be given several times.
     #[arg(long, value_enum)]
     only: Vec<Measurement>,
@@ -80,6 +85,12 @@ struct Cli {
     output: Output,
 }
 
+#[derive(Debug, Subcommand)]
+enum Comparison {
+    /// Our server beside what limits it and beside its peers, in rounds, on both databases.
+    Compare(CompareArgs),
+}
+
 impl Cli {
     fn wants(&self, measurement: Measurement) -> bool {
         self.only.is_empty() || self.only.contains(&measurement)
@@ -94,13 +105,18 @@ fn main() -> anyhow::Result<ExitCode> {
     let arguments: Vec<OsString> = std::env::args_os().collect();
     match arguments.get(1).and_then(|first| first.to_str()) {
         Some(stamp::PROCESS_NAME) => return stamp::run(&arguments),
+        Some(compare::robot::PROCESS_NAME) => return compare::robot::run(&arguments),
+        Some(compare::echo::PROCESS_NAME) => return compare::echo::serve(),
         Some(kill::PROCESS_NAME) => return kill::run(&arguments),
         Some(kill::CHILD_NAME) => return Ok(kill::wait(&arguments)),
         _ => {}
     }
     let cli = Cli::parse();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(measure(&cli))?;
+    match &cli.comparison {
+        Some(Comparison::Compare(args)) => runtime.block_on(compare::run(args))?,
+        None => runtime.block_on(measure(&cli))?,
+    }
     Ok(ExitCode::SUCCESS)
 }
 

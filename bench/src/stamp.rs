@@ -21,8 +21,13 @@ pub(crate) fn run(arguments: &[OsString]) -> anyhow::Result<ExitCode> {
     let now = now();
     let folder = Path::new(arguments.get(4).context("no folder")?);
     let job = arguments.get(6).context("no job")?;
-    std::fs::write(folder.join(job), now.as_nanos().to_string())?;
+    write(folder, job, now)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Writes down when a robot ran.
+pub(crate) fn write(folder: &Path, job: impl AsRef<Path>, ran: Duration) -> std::io::Result<()> {
+    std::fs::write(folder.join(job), ran.as_nanos().to_string())
 }
 
 /// When the robot of a job ran.

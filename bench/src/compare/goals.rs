@@ -1,0 +1,209 @@
+//! What the figures are to reach, each as a ratio within one round.
+
+use serde_json::{Value, json};
+
+use super::args::Sizes;
+use super::figure::Figure;
+use super::names;
+use super::table::{Rounds, Spread};
+use crate::machine::Database::{Postgres, Sqlite};
+
+/// A goal.
+pub(crate) struct Goal {
+    what: String,
+    /// The ratio in one round, where the round has the figures.
+    ratio: Box<Ratio>,
+    bound: Bound,
+}
+
+/// Finds a ratio in a round.
+type Ratio = dyn for<'a, 'b> Fn(&'a Round<'b>) -> Option<f64>;
+
+#[derive(Debug, Clone, Copy)]
+enum Bound {
+    Least(f64),
+    Most(f64),
+}
+
+/// The figures of one round, by name.
+#[derive(Debug)]
+pub(crate) struct Round<'a>(&'a [Figure]);
+
+impl Round<'_> {
+    fn get(&self, what: &str) -> Option<&Figure> {
+        self.0.iter().find(|figure| figure.what == what)
+    }
+
+    fn rate(&self, what: &str) -> Option<f64> {
+        self.get(what)?.rate
+    }
+
+    fn p50(&self, what: &str) -> Option<f64> {
+        self.get(what)?.p50
+    }
+
+    fn p99(&self, what: &str) -> Option<f64> {
+        self.get(what)?.p99
+    }
+
+    /// One rate over another.
+    fn over(&self, what: &str, other: &str) -> Option<f64> {
+        Some(self.rate(what)? / self.rate(other)?)
+    }
+
+    fn best_limit(&self) -> Option<f64> {
+        let rates = [1, 8, 32].iter().filter_map(|clients| self.rate(&names::limit_claim(*clients)));
+        rates.max_by(f64::total_cmp)
+    }
+
+    fn fastest_peer(&self) -> Option<f64> {
+        let peers = [names::GRAPHILE_QUEUE, names::PG_BOSS, names::PGQUEUER].map(|peer| self.rate(peer));
+        // All of them, or the comparison is none.
+        peers.into_iter().collect::<Option<Vec<f64>>>()?.into_iter().max_by(f64::total_cmp)
+    }
+}
+
+fn doubled(round: &Round<'_>) -> Option<f64> {
+    let ours = round.0.iter().filter(|figure| figure.what.starts_with("ours"));
+    let doubled: Vec<u64> = ours.filter_map(|figure| figure.doubled).collect();
+    #[expect(clippy::cast_precision_loss, reason = "the goal is zero")]
+    (!doubled.is_empty()).then(|| doubled.iter().sum::<u64>() as f64)
+}
+
+fn goal(what: &str, bound: Bound, ratio: impl Fn(&Round<'_>) -> Option<f64> + 'static) -> Goal {
+    Goal { what: what.to_owned(), ratio: Box::new(ratio), bound }
+}
+
+/// All goals.
+pub(crate) fn goals(sizes: &Sizes) -> Vec<Goal> {
+    use Bound::{Least, Most};
+    let mut goals = vec![
+        goal("claims, 256 clients, PostgreSQL / L1", Least(0.50), |r| {
+            r.over(&names::claim(Postgres, 256), &names::echo(256))
+        }),
+        goal("claims, 256 clients, PostgreSQL / best pgbench claim", Least(1.5), |r| {
+            Some(r.rate(&names::claim(Postgres, 256))? / r.best_limit()?)
+        }),
+        goal("claims, 256 clients, PostgreSQL / lanes off", Least(2.5), |r| {
+            r.over(&names::claim(Postgres, 256), &names::claim_alone(Postgres))
+        }),
+        goal("elements handed out twice by us", Most(0.0), doubled),
+        goal("p99 of these claims / p99 of the echo", Most(1.5), |r| {
+            Some(r.p99(&names::claim(Postgres, 256))? / r.p99(&names::echo(256))?)
+        }),
+        goal("claims, 256 clients, SQLite / L1", Least(0.50), |r| {
+            r.over(&names::claim(Sqlite, 256), &names::echo(256))
+        }),
+        goal("one client alone, PostgreSQL, p50 / (echo p50 + a pgbench claim)", Most(1.3), |r| {
+            let limit = r.p50(&names::echo(1))? + r.p50(&names::limit_claim(1))?;
+            Some(r.p50(&names::claim(Postgres, 1))? / limit)
+        }),
+        goal("claim + complete in one call, PostgreSQL / L1", Least(0.40), |r| {
+            r.over(&names::ride(Postgres), &names::echo(256))
+        }),
+        goal("claim + complete in one call, SQLite / L1", Least(0.40), |r| {
+            r.over(&names::ride(Sqlite), &names::echo(256))
+        }),
+        goal("batches of 100, PostgreSQL / L2", Least(0.75), |r| r.over(&names::batch(Postgres), names::LIMIT_BATCH)),
+        goal("batches of 100, PostgreSQL / fastest peer", Least(2.0), |r| {
+            Some(r.rate(&names::batch(Postgres))? / r.fastest_peer()?)
+        }),
+        goal("creates, 256 clients, PostgreSQL / L1", Least(0.60), |r| {
+            r.over(&names::create(Postgres), &names::echo(256))
+        }),
+        goal("creates, 256 clients, SQLite / L1", Least(0.60), |r| r.over(&names::create(Sqlite), &names::echo(256))),
+    ];
+    for database in [Postgres, Sqlite] {
+        let name = database.name();
+        goals.push(goal(
+            &format!("created -> spawned, {name}, p50 / graphile-worker's add -> start"),
+            Most(1.0),
+            move |r| Some(r.p50(&names::spawned(database))? / r.p50(names::GRAPHILE_START)?),
+        ));
+        goals.push(goal(
+            &format!("created -> spawned, {name}, p99 / graphile-worker's add -> start"),
+            Most(1.0),
+            move |r| Some(r.p99(&names::spawned(database))? / r.p99(names::GRAPHILE_START)?),
+        ));
+        goals.push(goal(&format!("bulk create of 100,000, {name}, a second"), Least(100_000.0), move |r| {
+            r.rate(&names::bulk(database))
+        }));
+        goals.push(goal(&format!("log lines, {name}, a second"), Least(100_000.0), move |r| {
+            r.rate(&names::logs(database))
+        }));
+        for rows in sizes.history.iter().copied() {
+            let bound = Most(if rows > 1_000_000 { 1.3 } else { 1.1 });
+            goals.push(goal(&format!("claim p50, {name}, {rows} finished behind it / none"), bound, move |r| {
+                Some(r.p50(&names::history_claim(database, rows))? / r.p50(&names::history_claim(database, 0))?)
+            }));
+            goals.push(goal(
+                &format!("queue trigger p50, {name}, {rows} finished behind it / none"),
+                bound,
+                move |r| Some(r.p50(&names::history_due(database, rows))? / r.p50(&names::history_due(database, 0))?),
+            ));
+        }
+    }
+    for (backlog, least) in [(true, 0.8), (false, 0.5)] {
+        let with = if backlog { "with a backlog" } else { "with short queues" };
+        let what = format!("claims {with}, report open for {} s / none", sizes.report.as_secs());
+        goals.push(goal(&what, Least(least), move |r| {
+            r.over(&names::report(backlog, true), &names::report(backlog, false))
+        }));
+    }
+    goals
+}
+
+/// A goal and what was reached.
+#[derive(Debug)]
+pub(crate) struct Reached {
+    what: String,
+    bound: Bound,
+    seen: Option<Spread>,
+}
+
+impl Goal {
+    pub(crate) fn reached(self, rounds: &Rounds) -> Reached {
+        let ratios = rounds.iter().filter_map(|round| (self.ratio)(&Round(round))).collect();
+        Reached { what: self.what, bound: self.bound, seen: Spread::of(ratios) }
+    }
+}
+
+impl Reached {
+    fn holds(&self) -> Option<bool> {
+        self.seen.map(|seen| match self.bound {
+            Bound::Least(least) => seen.median >= least,
+            Bound::Most(most) => seen.median <= most,
+        })
+    }
+
+    pub(crate) fn line(&self) -> String {
+        let (sign, bound) = self.bound.parts();
+        let seen = self.seen.map(|seen| format!("{:.2} [{:.2}..{:.2}]", seen.median, seen.least, seen.most));
+        let verdict = match self.holds() {
+            Some(true) => "HOLDS",
+            Some(false) => "MISSED",
+            None => "not run",
+        };
+        format!("{:<76} {:>34}   {sign} {bound:<9} {verdict}", self.what, seen.unwrap_or_default())
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        let (sign, bound) = self.bound.parts();
+        json!({
+            "goal": self.what,
+            "seen": self.seen.map(Spread::json),
+            "sign": sign,
+            "bound": bound,
+            "holds": self.holds(),
+        })
+    }
+}
+
+impl Bound {
+    fn parts(self) -> (&'static str, f64) {
+        match self {
+            Self::Least(bound) => (">=", bound),
+            Self::Most(bound) => ("<=", bound),
+        }
+    }
+}

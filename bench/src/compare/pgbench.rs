@@ -1,0 +1,91 @@
+//! The limit of the database: claims by pgbench on the server's own table, with ids as it makes them.
+
+use std::process::Command;
+
+use anyhow::{Context as _, ensure};
+
+use super::args::Sizes;
+use super::figure::Figure;
+use super::names;
+use super::scratch::{Scratch, query};
+use crate::machine::{Database, Machine, Setup};
+
+/// Clients that claim one element a transaction.
+const CLIENTS: [usize; 3] = [1, 8, 32];
+
+/// The least that a claim has to do: nothing is counted, audited or leased.
+fn claim(count: usize) -> String {
+    format!(
+        "UPDATE queues SET status = 'IN_PROGRESS', ready = FALSE, start_date = now(), attempt = attempt + 1, \
+         lease_token = lease_token + 1 WHERE id = ANY(ARRAY(SELECT id FROM queues WHERE queue_name = 'limit' AND ready \
+         ORDER BY created_date, id LIMIT {count} FOR UPDATE SKIP LOCKED)) RETURNING id, data, reference, attempt, \
+         lease_token;"
+    )
+}
+
+/// Elements with ids of version 7 that grow with their time, and a tenth as many finished ones: where the database is told
+/// that all rows are ready, one index looks to it as good as the other, and it may take the one that finished rows are in.
+fn fill(count: usize, payload: &str) -> String {
+    format!(
+        "TRUNCATE queues; INSERT INTO queues (id, queue_name, status, ready, attention, created_date, lease_token, attempt, \
+         data) SELECT CAST(lpad(to_hex(1790000000000 + i / 10), 12, '0') || '7' || lpad(to_hex(i % 4096), 3, '0') || '8' || \
+         substr(md5(CAST(i AS TEXT)), 1, 15) AS uuid), 'limit', CASE WHEN i % 11 = 0 THEN 'DONE' ELSE 'NEW' END, i % 11 > 0, FALSE, \
+         TIMESTAMPTZ '2026-01-01 00:00:00+00' + i * INTERVAL '100 microseconds', 0, 0, '{payload}' \
+         FROM generate_series(1, {}) AS i; ANALYZE queues;",
+        count + count / 10 + 1
+    )
+}
+
+/// One pgbench run: transactions a second, and the milliseconds of one.
+fn pgbench(url: &str, script: &str, clients: usize, length: [&str; 2], seed: u64) -> anyhow::Result<(f64, f64)> {
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("claim.sql");
+    std::fs::write(&file, script)?;
+    let clients = clients.to_string();
+    let threads = if clients == "1" { "1" } else { "2" };
+    let answer = Command::new("pgbench")
+        .args(["--no-vacuum", "-M", "prepared", "-c", &clients, "-j", threads, "--random-seed", &seed.to_string()])
+        .args(length)
+        .arg("-f")
+        .arg(&file)
+        .arg(url)
+        .output()
+        .context("pgbench does not run")?;
+    ensure!(answer.status.success(), "pgbench: {}", String::from_utf8_lossy(&answer.stderr));
+    let text = String::from_utf8(answer.stdout)?;
+    let number = |before: &str| -> anyhow::Result<f64> {
+        let found = text.lines().find_map(|line| line.strip_prefix(before)).context("pgbench says something else")?;
+        Ok(found.split_whitespace().next().context("no number")?.parse()?)
+    };
+    Ok((number("tps = ")?, number("latency average = ")?))
+}
+
+/// The figures, each on fresh rows.
+pub(crate) async fn measure(payload: &str, sizes: &Sizes) -> anyhow::Result<Vec<Figure>> {
+    // The server makes its table.
+    let machine = Machine::set_up(Setup::server(Database::Postgres)).await?;
+    let scratch = Scratch::left_by(machine).context("no database")?;
+    let seconds = sizes.whole_seconds().to_string();
+    let mut figures = Vec::new();
+    for clients in CLIENTS {
+        scratch.execute(&fill(sizes.elements(15_000), payload));
+        scratch.execute("CHECKPOINT");
+        let (rate, average) = pgbench(scratch.url(), &claim(1), clients, ["-T", &seconds], sizes.seed)?;
+        left(scratch.url())?;
+        figures.push(Figure { p50: Some(average), ..Figure::of_rate(names::limit_claim(clients), rate) });
+    }
+    let transactions = sizes.elements(60_000) / 100;
+    scratch.execute(&fill(transactions * 100, payload));
+    scratch.execute("CHECKPOINT");
+    let (rate, average) = pgbench(scratch.url(), &claim(100), 1, ["-t", &transactions.to_string()], sizes.seed)?;
+    figures.push(Figure { p50: Some(average), ..Figure::of_rate(names::LIMIT_BATCH.to_owned(), rate * 100.0) });
+    Ok(figures)
+}
+
+/// A claim that finds nothing is no claim.
+fn left(url: &str) -> anyhow::Result<()> {
+    let left: u64 =
+        query(url, "SELECT count(*) FROM (SELECT 1 FROM queues WHERE ready LIMIT 1) AS waiting")?.parse()?;
+    ensure!(left > 0, "pgbench had too few elements");
+    Ok(())
+}

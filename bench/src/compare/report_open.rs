@@ -1,0 +1,108 @@
+//! Claims while someone else's long transaction keeps the database from cleaning up.
+
+use std::io::Write as _;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio::task::JoinSet;
+
+use super::args::Sizes;
+use super::calls::{Claiming, InTurns};
+use super::figure::Figure;
+use super::load::{self, Window};
+use super::names;
+use super::ours::Ours;
+use super::scratch::query;
+use crate::machine::{Database, Killed, Setup};
+
+/// How long claims are counted at the end.
+const COUNTED: Duration = Duration::from_secs(10);
+/// So many elements wait in a backlog, at least.
+const BACKLOG: u64 = 100_000;
+const QUEUE: &str = "worked on";
+
+/// The four rows.
+pub(crate) async fn measure(payload: &str, sizes: &Sizes) -> anyhow::Result<Vec<Figure>> {
+    let mut figures = Vec::new();
+    for backlog in [true, false] {
+        for open in [false, true] {
+            let ours = Ours::start(Setup::server(Database::Postgres), payload).await?;
+            let report = open.then(|| Report::open(ours.machine.url().unwrap_or_default())).transpose()?;
+            let measured = COUNTED.min(sizes.report);
+            let window = Window { warm_up: sizes.report, measured };
+            let load = if backlog { claims(&ours, window).await? } else { turns(&ours, window).await? };
+            drop(report);
+            figures.push(Figure::of_load(names::report(backlog, open), &load));
+            ours.end();
+        }
+    }
+    Ok(figures)
+}
+
+/// A queue that is kept full.
+async fn claims(ours: &Ours, window: Window) -> anyhow::Result<load::Load> {
+    for _ in 0..2 {
+        ours.add(QUEUE, 100_000).await?;
+    }
+    let over = Arc::new(AtomicBool::new(false));
+    let callers = ours.channels(256).await?.into_iter();
+    let callers = callers.map(|channel| Claiming::new(channel, &ours.bearer, QUEUE, 1, true)).collect();
+    let full = async {
+        while !over.load(Ordering::Relaxed) {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            if waiting(ours).await? < BACKLOG {
+                ours.add(QUEUE, 20_000).await?;
+            }
+        }
+        anyhow::Ok(())
+    };
+    let load = async {
+        let load = load::run(callers, window).await;
+        over.store(true, Ordering::Relaxed);
+        load
+    };
+    let (load, filled) = tokio::join!(load, full);
+    filled?;
+    load
+}
+
+/// From the counts that the server keeps: a count of rows would be a report of its own.
+async fn waiting(ours: &Ours) -> anyhow::Result<u64> {
+    let url = ours.machine.url().context("no url")?.to_owned();
+    let mut asking = JoinSet::new();
+    asking.spawn_blocking(move || {
+        let sum = "SELECT COALESCE(SUM(delta), 0) FROM queue_counts WHERE queue_name = 'worked on' AND status = 'NEW'";
+        query(&url, sum)
+    });
+    let answer = asking.join_next().await.context("no answer")???;
+    Ok(answer.parse::<i64>()?.max(0).unsigned_abs())
+}
+
+async fn turns(ours: &Ours, window: Window) -> anyhow::Result<load::Load> {
+    let callers = ours.channels(256).await?.into_iter();
+    let callers = callers.map(|channel| InTurns::new(channel, &ours.bearer, QUEUE, &ours.payload)).collect();
+    load::run(callers, window).await
+}
+
+/// A repeatable-read transaction that has read something and stays open.
+#[derive(Debug)]
+struct Report {
+    _client: Killed,
+}
+
+impl Report {
+    fn open(url: &str) -> anyhow::Result<Self> {
+        let mut client: Child = Command::new("psql")
+            .args(["--no-psqlrc", "--quiet", url])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()?;
+        let input = client.stdin.as_mut().context("no input")?;
+        input.write_all(b"BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM queues;\n")?;
+        input.flush()?;
+        Ok(Self { _client: Killed(client) })
+    }
+}

@@ -1,0 +1,118 @@
+//! Rows of all rounds side by side.
+
+use serde_json::{Value, json};
+
+use super::figure::Figure;
+
+/// Figures, a list a round.
+pub(crate) type Rounds = Vec<Vec<Figure>>;
+
+/// Median, least and most.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Spread {
+    pub(crate) median: f64,
+    pub(crate) least: f64,
+    pub(crate) most: f64,
+}
+
+impl Spread {
+    pub(crate) fn of(mut values: Vec<f64>) -> Option<Self> {
+        values.sort_unstable_by(f64::total_cmp);
+        let (least, most) = (*values.first()?, *values.last()?);
+        let middle = values.len() / 2;
+        let median =
+            if values.len() % 2 == 1 { values[middle] } else { f64::midpoint(values[middle - 1], values[middle]) };
+        Some(Self { median, least, most })
+    }
+
+    pub(crate) fn json(self) -> Value {
+        json!({ "median": self.median, "least": self.least, "most": self.most })
+    }
+}
+
+/// One row over all rounds.
+#[derive(Debug)]
+pub(crate) struct Row {
+    what: String,
+    rate: Option<Spread>,
+    p50: Option<Spread>,
+    p99: Option<Spread>,
+    doubled: Option<u64>,
+    shared: Option<Spread>,
+}
+
+/// Every row, in the order of the first round that has it.
+pub(crate) fn rows(rounds: &Rounds) -> Vec<Row> {
+    let mut names: Vec<&str> = Vec::new();
+    for figure in rounds.iter().flatten() {
+        if !names.contains(&figure.what.as_str()) {
+            names.push(&figure.what);
+        }
+    }
+    names.into_iter().map(|what| row(rounds, what)).collect()
+}
+
+fn row(rounds: &Rounds, what: &str) -> Row {
+    let all: Vec<&Figure> = rounds.iter().flatten().filter(|figure| figure.what == what).collect();
+    let spread = |of: fn(&Figure) -> Option<f64>| Spread::of(all.iter().filter_map(|figure| of(figure)).collect());
+    let doubled: Vec<u64> = all.iter().filter_map(|figure| figure.doubled).collect();
+    Row {
+        what: what.to_owned(),
+        rate: spread(|figure| figure.rate),
+        p50: spread(|figure| figure.p50),
+        p99: spread(|figure| figure.p99),
+        shared: spread(|figure| figure.shared),
+        doubled: (!doubled.is_empty()).then(|| doubled.iter().sum()),
+    }
+}
+
+impl Row {
+    /// A line for people. `limit` is what one means in the column of ratios.
+    pub(crate) fn line(&self, limit: Option<f64>) -> String {
+        let rate = self
+            .rate
+            .map(|rate| format!("{} [{}..{}]", thousands(rate.median), thousands(rate.least), thousands(rate.most)));
+        let ratio = self.rate.zip(limit).map(|(rate, limit)| format!("{:.3}", rate.median / limit));
+        let time = |spread: Option<Spread>| {
+            spread.map(|time| format!("{:.2} [{:.2}..{:.2}]", time.median, time.least, time.most))
+        };
+        format!(
+            "{:<66} {:>27} {:>7} {:>22} {:>22} {:>7} {:>8}",
+            self.what,
+            rate.unwrap_or_default(),
+            ratio.unwrap_or_default(),
+            time(self.p50).unwrap_or_default(),
+            time(self.p99).unwrap_or_default(),
+            self.doubled.map(|doubled| doubled.to_string()).unwrap_or_default(),
+            self.shared.map(|shared| format!("{:.1}", shared.median)).unwrap_or_default(),
+        )
+    }
+
+    pub(crate) fn is(&self, what: &str) -> bool {
+        self.what == what
+    }
+
+    pub(crate) fn median_rate(&self) -> Option<f64> {
+        self.rate.map(|rate| rate.median)
+    }
+}
+
+/// What the columns are.
+pub(crate) fn heading() -> String {
+    format!(
+        "{:<66} {:>27} {:>7} {:>22} {:>22} {:>7} {:>8}",
+        "", "a second", "/ L1", "p50 ms", "p99 ms", "doubled", "calls/tx"
+    )
+}
+
+fn thousands(number: f64) -> String {
+    let digits = format!("{number:.0}");
+    let mut grouped = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
