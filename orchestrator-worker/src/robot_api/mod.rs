@@ -22,6 +22,7 @@ mod service;
 mod verdict;
 
 pub(crate) use endpoint::Endpoint;
+pub(crate) use forward::CallsAs;
 pub(crate) use line::{Line, Opened};
 pub use message::UnusableDescriptors;
 pub use options::RobotApiOptions;

@@ -18,7 +18,7 @@ use tokio_util::task::TaskTracker;
 use tonic::Code;
 
 use super::deliver::Delivery;
-use super::forward::Forward;
+use super::forward::{CallsAs, Forward};
 use super::jobs::OpenJobs;
 use super::line::{Line, Opened};
 use super::message::{Messages, UnusableDescriptors};
@@ -63,7 +63,7 @@ impl Answer {
 
 impl RobotApi {
     pub(crate) fn new(
-        connection: Connection,
+        (connection, calls_as): (Connection, CallsAs),
         spools: Spools,
         options: RobotApiOptions,
         tasks: TaskTracker,
@@ -72,7 +72,7 @@ impl RobotApi {
         Ok(Self {
             jobs: OpenJobs::default(),
             messages: Arc::new(Messages::new()?),
-            forward: Forward::new(connection),
+            forward: Forward::new(connection, calls_as),
             spools: Arc::new(spools),
             options,
             tasks,

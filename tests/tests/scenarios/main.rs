@@ -5,6 +5,7 @@ mod bad_source;
 mod change_of_mind;
 mod command_line;
 mod database_away;
+mod desk;
 mod dev;
 mod documented_robots;
 mod examples;
