@@ -13,6 +13,7 @@ mod full_disk;
 mod import_openorchestrator;
 mod key_rotation;
 mod kill;
+mod laptop;
 mod lost_answers;
 mod out_of_touch;
 mod output;
