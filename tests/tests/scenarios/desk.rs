@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
-use orchestrator_tests::{Said, SOON, World, eventually, on_both_databases, on_sqlite, pb, program};
+use orchestrator_tests::{SOON, Said, World, on_both_databases, on_sqlite, pb, program};
 
 on_both_databases!(a_robot_on_a_desk_works_as_under_a_worker);
 on_sqlite!(
@@ -87,28 +87,30 @@ print(job_id)
     Ok(())
 }
 
-async fn what_a_robot_writes_while_the_server_is_away_is_delivered_before_the_program_ends(world: &World) -> Result<()> {
+async fn what_a_robot_writes_while_the_server_is_away_is_delivered_before_the_program_ends(
+    world: &World,
+) -> Result<()> {
     let (begun, written, gate) = (world.ledger("begun"), world.ledger("written"), world.gate("away"));
     let body = format!(
         r#"
 get("CreateQueueElement", queueName="made", element={{"reference": "before"}})
-open('{begun}', 'w').write(job_id + '\n')
+{begun}
 {wait}
 for number in range(20):
     get("Log", logs=[{{"logLevel": "INFO", "logMessage": str(number)}}])
 get("CreateQueueElement", queueName="made", element={{"reference": "after"}})
-open('{written}', 'w').write('written\n')
+{written}
 "#,
-        begun = world.stage().path("ledger-begun").display(),
-        written = world.stage().path("ledger-written").display(),
+        begun = begun.add_in_python("job_id"),
+        written = written.add_in_python("'written'"),
         wait = gate.wait_in_python(),
     );
     let robot = world.python("robot", &body).display().to_string();
     let outage = async {
-        let job = eventually("the robot has begun", SOON, async || begun.lines().pop().context("not yet")).await;
+        let job = begun.is_written().await;
         world.server().stop().await;
         gate.open();
-        eventually("the robot has written", SOON, async || written.lines().pop().context("not yet")).await;
+        written.is_written().await;
         world.no_process_of(&job, SOON).await;
         world.server().start().await;
         job

@@ -101,14 +101,12 @@ async fn secrets_are_in_no_list_of_processes_of_a_sandbox() {
         };
         api.credentials().set(credential).await?;
         let (ledger, gate) = (world.ledger("read"), world.gate("looked"));
-        let robot = format!("{ROBOT}\nos.system({:?})\n{}\n", ledger.add("$ORCHESTRATOR_JOB_ID"), gate.wait_in_python());
+        let tell = ledger.add_in_python("connection.job_id");
+        let robot = format!("{ROBOT}\n{tell}\n{}\n", gate.wait_in_python());
         let trigger = NewTrigger::single("secretive", &world.stage().file("robot.py", robot));
         let request = pb::CreateTriggerRequest { trigger: Some(trigger.message()), repeat: false, paused: false };
         api.triggers().create(request).await?;
-        let job = eventually("the robot has read the credential", seconds(60), async || {
-            ledger.lines().pop().context("not yet")
-        })
-        .await;
+        let job = ledger.is_written().await;
         let of_job: BTreeSet<u32> = world.processes_of(&job).into_iter().collect();
         let all = processes();
         let robot = all.iter().find(|seen| of_job.contains(&seen.pid)).context("the robot runs")?;
