@@ -16,7 +16,6 @@ mod line;
 mod message;
 mod method;
 mod options;
-mod refusal;
 mod repeat;
 mod service;
 mod verdict;

@@ -11,6 +11,7 @@ use futures_util::future::join_all;
 use http::{HeaderValue, StatusCode, header};
 use orchestrator_core::clock::{Clock as _, SystemClock};
 use orchestrator_core::secret::ApiToken;
+use orchestrator_proto::refusal::Refusal;
 use prost::Message as _;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
@@ -24,7 +25,6 @@ use super::line::{Line, Opened};
 use super::message::{Messages, UnusableDescriptors};
 use super::method::{Method, SERVICE, Treatment};
 use super::options::RobotApiOptions;
-use super::refusal::Refusal;
 use super::repeat::Repeatable;
 use super::verdict::{Verdict, verdict};
 use super::{body, host, kept};
@@ -122,7 +122,7 @@ impl RobotApi {
             Ok((text, is_provisional)) => json(text, is_provisional),
             Err(refusal) => {
                 tracing::debug!(code = refusal.reason(), "refused a robot's call: {}", refusal.message());
-                refusal.response()
+                refusal.response().map(Into::into)
             }
         }
     }
