@@ -62,6 +62,7 @@ pub const TABLE: &[(&str, Methods)] = &[
             ("Kill", OPERATOR),
             ("Retry", OPERATOR),
             ("Dismiss", OPERATOR),
+            ("EndDevelopment", OPERATOR),
             ("ReadOutput", VIEWER),
             ("WatchOutput", VIEWER),
         ],

@@ -16,13 +16,15 @@ use orchestrator_core::lease::LeaseToken;
 use orchestrator_core::secret::{ApiToken, TokenKind};
 use orchestrator_core::source::{EntryPoint, GitRef, GitUrl};
 use orchestrator_proto::v1 as pb;
+use orchestrator_proto::v1::job_service_client::JobServiceClient;
 use orchestrator_proto::v1::robot_service_client::RobotServiceClient;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio_util::task::TaskTracker;
+use tonic::Code;
 
 pub use error::DeskError;
 
-use crate::agent::{AgentOptions, Connection, Stopping, connection};
+use crate::agent::{AgentOptions, Connection, Stopping, connection, pauses, said};
 use crate::checkout::{Checkout, CheckoutOptions, CheckoutRequest, Checkouts};
 use crate::process::{Children, Exit, Launcher, RunningProcess};
 use crate::robot_api::{CallsAs, Endpoint, Line, Opened, RobotApi};
@@ -33,6 +35,8 @@ use start::Start;
 const STOP_GRACE: Duration = Duration::from_secs(10);
 /// Development jobs have a lease, whose token nobody asks for.
 const DEVELOPMENT_LEASE: LeaseToken = LeaseToken::new(1);
+/// How long it is tried to tell the server how the robot ended.
+const END_PATIENCE: Duration = Duration::from_secs(10);
 /// How long after the robot's end its output is read, if somebody else still holds it.
 const PIPE_PATIENCE: Duration = Duration::from_millis(500);
 
@@ -69,34 +73,71 @@ pub struct DeskRun {
 pub async fn run(desk: DeskRun, stopping: Stopping) -> Result<Exit, DeskError> {
     let connection = connection(&desk.options)?;
     let context = begin(&connection, &desk).await?;
+    let job = context.job_id.clone();
+    tracing::info!(job.id = job, process.name = desk.process_name, "began a development job");
+    let exit = run_as(context, &desk, &connection, &stopping).await;
+    let told = tokio::time::timeout(END_PATIENCE, tell_end(&connection, job, &exit)).await;
+    if let Err(words) = told.unwrap_or_else(|_| Err("the server is away".to_owned())) {
+        tracing::warn!("the server did not hear of the robot's end, and ends the job within an hour: {words}");
+    }
+    exit
+}
+
+/// Runs the robot as the job that was begun for it.
+async fn run_as(
+    context: pb::GetContextResponse,
+    desk: &DeskRun,
+    connection: &Connection,
+    stopping: &Stopping,
+) -> Result<Exit, DeskError> {
     let job = context.job_id.parse().map_err(|_| DeskError::Answer { what: "the job's id is none" })?;
     let trigger = context.trigger_id.parse().map_err(|_| DeskError::Answer { what: "the trigger's id is none" })?;
-    tracing::info!(job.id = %job, process.name = desk.process_name, "began a development job");
     let folder = tempfile::tempdir().map_err(DeskError::Folder)?;
     let tasks = TaskTracker::new();
     let launcher = Launcher::new().map_err(DeskError::Launcher)?;
-    let checkout = check_out(&desk, job, folder.path(), &launcher, &tasks, &stopping).await?;
+    let checkout = check_out(desk, job, folder.path(), &launcher, &tasks, stopping).await?;
     // The robot's own: it never sees that of its developer.
     let token = ApiToken::generate(TokenKind::Job)?;
     let address = desk.options.robot_api.listen;
     let endpoint = Endpoint::bind(address).await.map_err(|source| DeskError::Endpoint { address, source })?;
-    let start = Start { desk: &desk, job, trigger, endpoint: endpoint.url(), token: &token };
+    let start = Start { desk, job, trigger, endpoint: endpoint.url(), token: &token };
     let spec = start.command(checkout.as_ref(), folder.path())?;
     let spools = Spools::open(&folder.path().join("spool"), desk.options.robot_api.spool)?;
-    let way = (connection, CallsAs::Developer);
+    let way = (connection.clone(), CallsAs::Developer);
     let api = RobotApi::new(way, spools, desk.options.robot_api, tasks.clone(), stopping.soft.clone())?;
     let api = Arc::new(api);
     let opened = api.open(Line::new(job, DEVELOPMENT_LEASE, token, context));
     let process = launcher.spawn(&spec)?;
     let exit = tokio::select! {
-        exit = supervise(process, &tasks, &stopping) => exit,
+        exit = supervise(process, &tasks, stopping) => exit,
         () = endpoint.serve(api) => Err(DeskError::NotServed),
     };
-    settle(&opened, &stopping).await;
+    settle(&opened, stopping).await;
     if let Some(checkout) = checkout {
         checkout.remove().await?;
     }
     exit
+}
+
+/// Tells the server how the robot ended, or why it did not begin.
+async fn tell_end(connection: &Connection, job: String, exit: &Result<Exit, DeskError>) -> Result<(), String> {
+    let (exit_code, reason) = match exit {
+        Ok(exit) if exit.is_success() => (Some(0), String::new()),
+        Ok(Exit::Code(code)) => (Some(*code), Exit::Code(*code).to_string()),
+        Ok(Exit::Signal(signal)) => (None, Exit::Signal(*signal).to_string()),
+        Err(error) => (None, error.to_string()),
+    };
+    let request = pb::EndDevelopmentRequest { job, exit_code, reason };
+    let mut pauses = pauses();
+    loop {
+        match JobServiceClient::new(connection.clone()).end_development(request.clone()).await {
+            Ok(_) => return Ok(()),
+            Err(status) if status.code() == Code::Unavailable => {
+                tokio::time::sleep(pauses.next().unwrap_or(END_PATIENCE)).await;
+            }
+            Err(status) => return Err(said(&status)),
+        }
+    }
 }
 
 /// Waits until the server has what the robot wrote; when the program is told to stop, not for long.

@@ -38,6 +38,7 @@ assert "orc_user" not in " ".join(sys.argv) + " ".join(os.environ.values()), "th
 connection.log_info(f"{connection.process_name} {connection.process_arguments} {connection.get_constant('limit').value}")
 element = connection.get_next_queue_element("work")
 connection.set_queue_element_status(element.id, QueueStatus.DONE, "well")
+connection.get_next_queue_element("work")
 print(connection.job_id)
 "#,
     );
@@ -47,7 +48,9 @@ print(connection.job_id)
     assert_eq!(world.log_of(job).await?, ["Payroll a \"b\" ø ten"]);
     let elements = world.elements("work").await?;
     let statuses: Vec<&str> = elements.iter().map(|element| element.status.as_str()).collect();
-    assert_eq!((statuses, elements[0].job_id.as_str()), (vec!["DONE", "NEW"], job));
+    assert_eq!((statuses, elements[0].job_id.as_str()), (vec!["DONE", "ABANDONED"], job));
+    let ended = world.job(job).await?;
+    assert_eq!((ended.status.as_str(), ended.exit_code, ended.process_name.as_str()), ("DONE", Some(0), "Payroll"));
     Ok(())
 }
 
@@ -58,6 +61,8 @@ async fn the_robots_exit_code_and_output_are_the_programs(world: &World) -> Resu
     let folder = robot.parent().context("a folder")?.canonicalize()?;
     assert_eq!(said.stdout, format!("out\n{}\n", folder.display()));
     ensure!(said.stderr.contains("err\n"), "{said}");
+    let job = world.jobs_of("").await?.pop().context("a job")?;
+    assert_eq!((job.status.as_str(), job.exit_code, job.reason.as_str()), ("FAILED", Some(7), "exit code 7"));
     Ok(())
 }
 
@@ -148,6 +153,13 @@ async fn what_cannot_be_run_is_told(world: &World) -> Result<()> {
     let said = desk(world, &["no/such/robot.py"]).await;
     assert_eq!(said.code, Some(1));
     ensure!(said.stderr.contains("neither a file that exists nor the URL of a git repository"), "{said}");
+    assert!(world.jobs_of("").await?.is_empty());
+    let repository = world.repository("robots");
+    repository.commit(&[("main.py", "")]);
+    let said = desk(world, &["--branch", "nowhere", &repository.url()]).await;
+    ensure!(said.code == Some(1) && said.stderr.contains("nowhere"), "{said}");
+    let job = world.jobs_of("").await?.pop().context("a job")?;
+    ensure!(job.status == "FAILED" && job.reason.contains("nowhere"), "{job:#?}");
     let robot = world.shell("robot", "true");
     let viewer = world.token_of("USER", "viewer", "VIEWER").await;
     let url = world.server().url();
