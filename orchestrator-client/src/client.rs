@@ -9,7 +9,7 @@ use orchestrator_proto::v1 as pb;
 use prost::Message;
 use tonic_prost::ProstCodec;
 
-use crate::repeat::{Failure, until_answered};
+use crate::repeat::{Failure, until_answered, until_removed};
 use crate::services::{Constants, Credentials, Jobs, Logs, Queues, Triggers};
 use crate::settings::Service;
 use crate::{ClientBuilder, Error};
@@ -148,22 +148,13 @@ impl Client {
         .await
     }
 
-    /// A call that removes something. What a repetition does not find, the first try has removed.
+    /// A call that removes something.
     pub(crate) async fn call_removing<Q, A>(&self, path: &'static str, request: Q) -> Result<A, Error>
     where
         Q: Message + Clone + 'static,
         A: Message + Default + 'static,
     {
-        until_answered(&self.url, self.patience, |is_repeat| {
-            let call = self.try_once(path, request.clone());
-            async move {
-                match call.await {
-                    Err(Failure::Refused(refusal)) if is_repeat && is_gone(&refusal.code) => Ok(A::default()),
-                    outcome => outcome,
-                }
-            }
-        })
-        .await
+        until_removed(&self.url, self.patience, || self.try_once(path, request.clone())).await
     }
 
     /// A call that is answered by a stream.
@@ -184,10 +175,6 @@ impl Client {
     pub(crate) fn patience(&self) -> Duration {
         self.patience
     }
-}
-
-fn is_gone(code: &crate::Code) -> bool {
-    matches!(code, crate::Code::NotFound(_))
 }
 
 /// A new id for a call that changes something.

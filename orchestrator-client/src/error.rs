@@ -49,7 +49,7 @@ impl Error {
 
     /// Whether what was named is not there.
     pub fn is_not_found(&self) -> bool {
-        matches!(self.code(), Some(Code::NotFound(_)))
+        matches!(self, Self::Refused(refusal) if refusal.is_not_found())
     }
 }
 
@@ -66,6 +66,10 @@ pub struct Refusal {
 }
 
 impl Refusal {
+    pub(crate) fn is_not_found(&self) -> bool {
+        matches!(self.code, Code::NotFound(_))
+    }
+
     /// The field of the request that was refused.
     pub fn field(&self) -> Option<&str> {
         self.metadata.get("field").map(String::as_str)

@@ -78,8 +78,28 @@ where
     }
 }
 
+/// The same for a call that removes something: what a repetition does not find, an earlier try has removed.
+pub(crate) async fn until_removed<T, F>(url: &str, patience: Duration, mut call: impl FnMut() -> F) -> Result<T, Error>
+where
+    T: Default,
+    F: Future<Output = Result<T, Failure>>,
+{
+    until_answered(url, patience, |is_repeat| {
+        let call = call();
+        async move {
+            match call.await {
+                Err(Failure::Refused(refusal)) if is_repeat && refusal.is_not_found() => Ok(T::default()),
+                outcome => outcome,
+            }
+        }
+    })
+    .await
+}
+
 #[cfg(test)]
 mod tests {
+    use tonic_types::{ErrorDetails, StatusExt as _};
+
     use super::*;
 
     #[tokio::test(start_paused = true)]
@@ -103,6 +123,24 @@ mod tests {
         let error = answer.await.unwrap_err();
         assert_eq!(error.to_string(), "http://there did not serve a call for 10 s: gone fishing");
         assert!(start.elapsed() <= Duration::from_secs(10) && start.elapsed() >= Duration::from_secs(7));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_a_repetition_does_not_find_was_removed_by_an_earlier_try() {
+        let gone = || {
+            let details = ErrorDetails::with_error_info("QUEUE_ELEMENT_NOT_FOUND", "orchestrator", []);
+            Status::with_error_details(tonic::Code::NotFound, "it does not exist", details)
+        };
+        let mut answers = vec![gone(), Status::unavailable("gone")];
+        let removed: Result<(), _> = until_removed("x", Duration::from_mins(1), || {
+            let answer = answers.pop().unwrap_or_else(|| Status::internal("asked too often"));
+            async move { Err(Failure::from(answer)) }
+        })
+        .await;
+        assert!(removed.is_ok(), "{removed:?}");
+        let first: Result<(), _> =
+            until_removed("x", Duration::from_mins(1), || async { Err(Failure::from(gone())) }).await;
+        assert!(first.is_err_and(|error| error.is_not_found()), "nobody has removed it");
     }
 
     #[tokio::test]

@@ -62,6 +62,7 @@ pub const TABLE: &[(&str, Methods)] = &[
             ("Kill", OPERATOR),
             ("Retry", OPERATOR),
             ("Dismiss", OPERATOR),
+            ("EndDevelopment", OPERATOR),
             ("ReadOutput", VIEWER),
             ("WatchOutput", VIEWER),
         ],
@@ -180,7 +181,9 @@ pub fn permit(rule: Rule, caller: &Identity) -> Result<(), Status> {
         | (Rule::Worker, Identity::Worker(_))
         | (Rule::Job | Rule::JobOrAdmin, Identity::Job(_)) => Ok(()),
         (Rule::Job, Identity::User(user)) => at_least(Role::Operator, user.role),
-        (Rule::JobOrAdmin, Identity::User(user)) => at_least(Role::Admin, user.role),
+        (Rule::JobOrAdmin, Identity::User(user)) => {
+            at_least(Role::Admin, user.role).map_err(|_| not_in_development(user.role))
+        }
         (Rule::User(needed), Identity::User(user)) => at_least(needed, user.role),
         (Rule::User(_) | Rule::Oneself, Identity::Worker(_) | Identity::Job(_)) => Err(wrong_caller("users", caller)),
         (Rule::Worker, Identity::User(_) | Identity::Job(_)) => Err(wrong_caller("workers", caller)),
@@ -199,7 +202,20 @@ fn at_least(needed: Role, role: Role) -> Result<(), Status> {
 
 /// Refuses a user whose role may not do this.
 pub(crate) fn role_too_low(needed: Role, role: Role) -> Status {
-    let message = format!("this needs the role {needed}; the caller's role is {role}");
+    role_too_low_for(&format!("this needs the role {needed}; the caller's role is {role}"), needed, role)
+}
+
+/// Refuses a developer what the same robot may do under a worker.
+fn not_in_development(role: Role) -> Status {
+    let needed = Role::Admin;
+    let message = format!(
+        "robots may do this when a worker runs them; without a worker it needs the role {needed}, and the caller's role is \
+         {role}: use an administrator's token, or run the robot on a worker"
+    );
+    role_too_low_for(&message, needed, role)
+}
+
+fn role_too_low_for(message: &str, needed: Role, role: Role) -> Status {
     Refusal::new(Code::PermissionDenied, reason::ROLE_TOO_LOW, message)
         .with("needed", &needed)
         .with("role", &role)

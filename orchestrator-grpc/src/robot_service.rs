@@ -44,7 +44,7 @@ fn documents(job: &JobIdentity, before: Option<Value>, after: Option<Value>) -> 
 }
 
 /// A development job belongs to a token: a person's browser has none to give to a program.
-fn token_of(user: &User) -> Result<TokenId, Status> {
+pub(crate) fn token_of(user: &User) -> Result<TokenId, Status> {
     match user.by {
         KnownBy::Token(token) => Ok(token),
         KnownBy::Session { .. } => Err(Refusal::new(
@@ -54,6 +54,13 @@ fn token_of(user: &User) -> Result<TokenId, Status> {
         )
         .status()),
     }
+}
+
+/// Refuses a user whose token has no development job (any more).
+pub(crate) fn no_development_job() -> Status {
+    let message = "this token has no such development job: call GetContext first, with the name of the process; a \
+                   development job ends with its program, after an hour without a call, and when it is begun again or killed";
+    Refusal::new(Code::FailedPrecondition, reason::NO_DEVELOPMENT_JOB, message).status()
 }
 
 impl Robots {
@@ -73,11 +80,7 @@ impl Robots {
 
     async fn development_job(&self, user: &User) -> Result<JobIdentity, Status> {
         let found = self.scheduler.development_job(token_of(user)?).await.map_err(status::db)?;
-        let job = found.ok_or_else(|| {
-            let message = "this token has no development job: call GetContext first, with the name of the process; a \
-                           development job ends after an hour without a call, or when it is begun again or killed";
-            Refusal::new(Code::FailedPrecondition, reason::NO_DEVELOPMENT_JOB, message).status()
-        })?;
+        let job = found.ok_or_else(no_development_job)?;
         Ok(JobIdentity::of_developer(job, user))
     }
 

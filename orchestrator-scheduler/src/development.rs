@@ -1,7 +1,7 @@
 //! Jobs of developers: a user's own program, off any worker, that calls as the robot of a job does.
 //!
-//! All of them hang on one trigger that is hidden from the beginning. Each is running from the moment it is made until it is
-//! begun anew, killed, or has not called for an hour.
+//! All of them hang on one trigger that is hidden from the beginning. Each is running from the moment it is made until its
+//! program says that it has ended, it is begun anew, killed, or has not called for an hour.
 
 use std::time::Duration;
 
@@ -39,6 +39,19 @@ const WORKER: &str = "<development>";
 const SHOWN: &str = "development";
 /// The hidden trigger's own name: free for others, as it is deleted at once.
 const HIDDEN: &str = "development (hidden)";
+
+/// How a development job ends.
+#[derive(Debug, Clone)]
+pub struct DevelopmentEnd {
+    /// Which one.
+    pub job: JobId,
+    /// What it comes to.
+    pub outcome: Outcome,
+    /// Of its program, when that is known.
+    pub exit_code: Option<i32>,
+    /// Why it ended as it did.
+    pub reason: Option<Reason>,
+}
 
 impl Scheduler {
     /// Makes the development job of a user's token, and ends the one it had.
@@ -89,6 +102,21 @@ impl Scheduler {
         Ok(renewed.then_some(found.job))
     }
 
+    /// Ends the development job of a user's token, as its program has ended. None when the token's job is not (any more)
+    /// this one.
+    pub async fn finish_development(&self, token: TokenId, end: DevelopmentEnd) -> Result<Option<Job>, DbError> {
+        let hash = TokenHash::of_development(token);
+        let found = self.db().begin_read().await?.job_by_token_hash(hash.as_bytes()).await?;
+        if found.is_none_or(|found| found.job.id != end.job) {
+            return Ok(None);
+        }
+        in_transaction!(self, |tx| {
+            let (trigger, job) = lock_with_trigger(tx, end.job).await?;
+            let hints = write_end(tx, &trigger, &job, &end, self.now()).await?;
+            Ok::<_, DbError>((Some(tx.job_get(end.job).await?), hints))
+        })
+    }
+
     /// The hidden trigger, made by whoever needs it first.
     async fn make_development_trigger(&self) -> Result<(), DbError> {
         match self.db().begin_read().await?.trigger_get(DEVELOPMENT_TRIGGER).await {
@@ -132,10 +160,22 @@ pub(crate) async fn end_development(
     reason: &Reason,
     now: Timestamp,
 ) -> Result<Vec<Hint>, DbError> {
-    if !tx.job_finish(job.job.id, job.lease_token, outcome, None, Some(reason), now).await? {
+    let end = DevelopmentEnd { job: job.job.id, outcome, exit_code: None, reason: Some(reason.clone()) };
+    write_end(tx, trigger, job, &end, now).await
+}
+
+async fn write_end(
+    tx: &mut Tx,
+    trigger: &StoredTrigger,
+    job: &LockedJob,
+    end: &DevelopmentEnd,
+    now: Timestamp,
+) -> Result<Vec<Hint>, DbError> {
+    let (outcome, reason) = (end.outcome, end.reason.as_ref());
+    if !tx.job_finish(end.job, job.lease_token, outcome, end.exit_code, reason, now).await? {
         return Ok(Vec::new());
     }
-    Ended { trigger, job, outcome, reason: Some(reason.as_str()), now, robot_unknown: true }.settle(tx).await
+    Ended { trigger, job, outcome, reason: reason.map(Reason::as_str), now, robot_unknown: true }.settle(tx).await
 }
 
 /// Why a job that did not call ends.

@@ -37,7 +37,7 @@ mod wake;
 pub use claim::{Claim, ClaimError};
 pub use commands::Command;
 pub use decide::{Circumstances, Verdict, decide_due, decide_queue};
-pub use development::DEVELOPMENT_TRIGGER;
+pub use development::{DEVELOPMENT_TRIGGER, DevelopmentEnd};
 pub use discipline::DisciplinedClock;
 pub use engine::TickSummary;
 pub use finish::{FinishError, FinishReport, FinishRequest};

@@ -2,12 +2,13 @@
 //!
 //! [`agent`] is the whole; it alone talks to the server. Below it, [`process`] starts, watches and ends trees of processes, [`output`] drains what
 //! they write, [`checkout`] and [`entry_point`] find what is to be run, [`interpreter`] says how, and [`state_file`]
-//! remembers it across a crash of the agent. [`robot_api`] is what the robots call, [`python_package`] what Python ones
+//! remembers it across a crash of the agent. [`desk`] runs one robot without an agent. [`robot_api`] is what the robots call, [`python_package`] what Python ones
 //! import, and [`spool`] keeps what they write while the server is away.
 
 pub mod agent;
 pub mod checkout;
 pub mod configuration;
+pub mod desk;
 pub mod entry_point;
 pub mod interpreter;
 pub mod output;
@@ -15,4 +16,5 @@ pub mod process;
 pub mod python_package;
 pub mod robot_api;
 pub mod spool;
+mod start_up;
 pub mod state_file;

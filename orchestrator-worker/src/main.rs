@@ -1,5 +1,7 @@
 //! The program `orchestrator-worker`.
 
+mod desk_command;
+
 use std::io::{IsTerminal as _, Read as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -24,6 +26,8 @@ struct Cli {
 enum Command {
     /// Run the agent until it is told to stop (once: robots get their stop grace to end; twice: they are killed).
     Start(Start),
+    /// Run a robot on this machine with your own token, as a development job, and show what it writes.
+    Run(desk_command::Run),
 }
 
 #[derive(Debug, Args)]
@@ -58,9 +62,14 @@ struct Start {
 fn main() -> ExitCode {
     let cli = Cli::parse();
     logs();
-    let Command::Start(start) = cli.command;
-    match run(&start) {
-        Ok(()) => ExitCode::SUCCESS,
+    // With one provider compiled in this cannot fail; it names the one we mean.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let outcome = match cli.command {
+        Command::Start(start) => run(&start).map(|()| ExitCode::SUCCESS),
+        Command::Run(run) => desk_command::run(run),
+    };
+    match outcome {
+        Ok(code) => code,
         // It was told to stop while it waited for a server, and did.
         Err(error) if matches!(error.downcast_ref(), Some(AgentError::Stopped)) => ExitCode::SUCCESS,
         Err(error) => fail(&error),
@@ -80,10 +89,8 @@ fn fail(error: &anyhow::Error) -> ExitCode {
 }
 
 fn run(start: &Start) -> anyhow::Result<()> {
-    // With one provider compiled in this cannot fail; it names the one we mean.
-    let _ = rustls::crypto::ring::default_provider().install_default();
     let configuration = configuration(start)?;
-    let token = token(configuration.token_file.as_deref())?;
+    let token = token(configuration.token_file.as_deref(), "ORCHESTRATOR_WORKER_TOKEN", "Worker token")?;
     let options = options(&configuration, token)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no runtime")?;
     runtime.block_on(work(options))?;
@@ -221,14 +228,14 @@ fn options(configuration: &Configuration, token: SecretString) -> anyhow::Result
 }
 
 /// The token: from a file, the environment, the terminal, or the standard input.
-fn token(file: Option<&std::path::Path>) -> anyhow::Result<SecretString> {
+fn token(file: Option<&std::path::Path>, variable: &str, prompt: &str) -> anyhow::Result<SecretString> {
     let text = if let Some(file) = file {
         warn_if_open(file);
         std::fs::read_to_string(file).with_context(|| format!("the token file '{}' cannot be read", file.display()))?
-    } else if let Ok(text) = std::env::var("ORCHESTRATOR_WORKER_TOKEN") {
+    } else if let Ok(text) = std::env::var(variable) {
         text
     } else if std::io::stdin().is_terminal() {
-        dialoguer::Password::new().with_prompt("Worker token").interact().context("no token was given")?
+        dialoguer::Password::new().with_prompt(prompt).interact().context("no token was given")?
     } else {
         let mut text = String::new();
         std::io::stdin().read_to_string(&mut text).context("no token on the standard input")?;
@@ -237,7 +244,8 @@ fn token(file: Option<&std::path::Path>) -> anyhow::Result<SecretString> {
     let text = text.trim();
     anyhow::ensure!(
         !text.is_empty(),
-        "no worker token: make one with `orchestrator token create worker NAME --out FILE`, and give it with --token-file"
+        "no token: make one with `orchestrator token create worker NAME --out FILE` (for a person: `token create user NAME \
+         --role operator --out FILE`), and give it with --token-file"
     );
     Ok(SecretString::from(text.to_owned()))
 }

@@ -1,7 +1,8 @@
 //! The wire: messages and services of `orchestrator.v1`, generated from the `.proto` files beside this crate, and how they
-//! become values of the domain.
+//! become values of the domain. [`refusal`] is how they are refused in JSON.
 
 pub mod convert;
+pub mod refusal;
 pub mod rows;
 
 /// Messages, clients and servers as generated.

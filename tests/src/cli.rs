@@ -1,6 +1,7 @@
 //! The real command line.
 
 use std::ffi::OsStr;
+use std::path::Path;
 use std::process::{Command, Output as ProcessOutput, Stdio};
 
 use serde_json::Value;
@@ -76,7 +77,8 @@ pub(crate) fn orchestrator(stage: &Stage) -> Command {
 /// Runs a command to its end.
 pub(crate) async fn run(command: Command, arguments: &[impl AsRef<OsStr>], stdin: &[u8]) -> Said {
     let shown: Vec<_> = arguments.iter().map(|argument| argument.as_ref().to_string_lossy()).collect();
-    let shown = format!("orchestrator {}", shown.join(" "));
+    let program = Path::new(command.get_program()).file_name().unwrap_or_default().to_string_lossy();
+    let shown = format!("{program} {}", shown.join(" "));
     let mut command = tokio::process::Command::from(command);
     command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     let mut child = command.spawn().unwrap_or_else(|error| panic!("{shown}: {error}"));

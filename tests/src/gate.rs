@@ -3,6 +3,10 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use anyhow::Context as _;
+
+use crate::SOON;
+use crate::eventually::eventually;
 use crate::stage::Stage;
 
 /// Something that robots wait in front of until the scenario opens it.
@@ -50,6 +54,17 @@ impl Ledger {
     /// A line of shell that adds `text`, in which the shell's variables count.
     pub fn add(&self, text: &str) -> String {
         format!("echo \"{text}\" >> '{}'", self.file.display())
+    }
+
+    /// A line of Python that adds the value of an expression.
+    pub fn add_in_python(&self, expression: &str) -> String {
+        format!("print({expression}, file=open('{}', 'a'), flush=True)", self.file.display())
+    }
+
+    /// Waits until something is written; the last line.
+    pub async fn is_written(&self) -> String {
+        let what = format!("somebody writes to {}", self.file.display());
+        eventually(&what, SOON + SOON, async || self.lines().pop().context("nothing yet")).await
     }
 
     /// What was written so far.

@@ -5,6 +5,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
+use crate::cli::Said;
 use crate::programs::target_folder;
 use crate::world::World;
 
@@ -106,6 +107,17 @@ impl World {
             std::fs::write(file, content).expect("the world's folder is writable");
         }
         self.stage().path(into).join("main.py")
+    }
+
+    /// Runs a Python program on a developer's machine, which has the package and no worker; it finds the server's address in
+    /// `SERVER` and its own token in `TOKEN`.
+    pub async fn on_a_laptop(&self, program: &str, token: &str) -> Said {
+        let package = Path::new(env!("CARGO_MANIFEST_DIR")).join("../clients/python").display().to_string();
+        let url = self.server().url();
+        let variables = [("PYTHONPATH", package.as_str()), ("SERVER", &url), ("TOKEN", token)];
+        let program = self.stage().file("program.py", program).display().to_string();
+        let python = ["-B", "-X", "utf8", &program];
+        self.run_program(Path::new("python3"), &python, &variables).await
     }
 
     /// What a robot printed as JSON in its last line.

@@ -32,8 +32,8 @@ const EMPTY_ANSWER: usize = 5;
 struct Faults {
     /// Answers still to be lost, by method.
     lose: HashMap<String, u32>,
-    /// After how many more answers to robots one is lost, whatever its method.
-    lose_of_robots: Option<u32>,
+    /// The service of which one answer is lost, whatever its method, and after how many others.
+    lose_of: Option<(&'static str, u32)>,
     /// Methods whose calls are held back.
     held: HashSet<String>,
     /// Calls that arrived, by method.
@@ -63,19 +63,11 @@ struct Shared {
 }
 
 impl Faults {
-    /// Whether this answer to a robot is the one to be lost.
-    fn is_robots_turn(&mut self) -> bool {
-        match self.lose_of_robots {
-            Some(0) => {
-                self.lose_of_robots = None;
-                true
-            }
-            Some(more) => {
-                self.lose_of_robots = Some(more - 1);
-                false
-            }
-            None => false,
-        }
+    /// The service of the answer to a call of `path`, when it is the one to be lost.
+    fn is_its_turn(&mut self, path: &str) -> Option<&'static str> {
+        let (service, more) = self.lose_of.filter(|(service, _)| path.contains(service))?;
+        self.lose_of = more.checked_sub(1).map(|left| (service, left));
+        (more == 0).then_some(service)
     }
 }
 
@@ -111,7 +103,12 @@ impl Wire {
     /// Loses an answer to a robot after so many others, whatever it says and whichever method it is of. Counted as
     /// `RobotService`.
     pub fn lose_an_answer_to_a_robot(&self, after: u32) {
-        self.shared.faults().lose_of_robots = Some(after);
+        self.lose_an_answer_of("RobotService", after);
+    }
+
+    /// Loses an answer of this service after so many others, whatever it says. Counted under the service's name.
+    pub fn lose_an_answer_of(&self, service: &'static str, after: u32) {
+        self.shared.faults().lose_of = Some((service, after));
     }
 
     /// Keeps calls of the method back.
@@ -214,15 +211,16 @@ impl Shared {
     /// Carries one call; fails when the connection is to break instead of an answer.
     async fn carry(&self, request: Request<Incoming>) -> Result<Response<Body>> {
         let method = request.uri().path().rsplit('/').next().unwrap_or_default().to_owned();
-        let is_robots = request.uri().path().contains("RobotService");
+        let path = request.uri().path().to_owned();
         *self.faults().calls.entry(method.clone()).or_default() += 1;
         self.passes(&method).await;
         let response = self.server.clone().oneshot(request.map(Body::new)).await?;
-        if is_robots && self.faults().is_robots_turn() {
+        let turn = self.faults().is_its_turn(&path);
+        if let Some(service) = turn {
             // The server has answered when its whole answer is here.
             response.into_body().collect().await?;
             let mut faults = self.faults();
-            *faults.lost.entry("RobotService".to_owned()).or_default() += 1;
+            *faults.lost.entry(service.to_owned()).or_default() += 1;
             anyhow::bail!("the answer is lost");
         }
         if self.faults().lose.get(&method).is_none_or(|left| *left == 0) {

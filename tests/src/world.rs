@@ -149,6 +149,17 @@ impl World {
         cli::run(command, arguments, stdin.as_bytes()).await
     }
 
+    /// Runs another program of ours than `orchestrator`, with these variables.
+    pub async fn run_program(&self, program: &std::path::Path, arguments: &[&str], variables: &[(&str, &str)]) -> Said {
+        let mut command = std::process::Command::new(program);
+        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("ORCHESTRATOR_")) {
+            command.env_remove(name);
+        }
+        command.env("HOME", self.stage.folder("home")).current_dir(self.stage.path(""));
+        command.envs(variables.iter().copied());
+        cli::run(command, arguments, b"").await
+    }
+
     /// Makes a token for a worker.
     ///
     /// # Panics

@@ -169,7 +169,7 @@ class Session:
             else:
                 if status == 200:
                     return _decoded(address, answer)
-                failure = _refusal(address, status, answer)
+                failure = _refusal(address, status, answer, self.is_job)
                 if not isinstance(failure, UnavailableError):
                     raise failure
                 pause = max(_longer(pause), _retry_after(head))
@@ -243,7 +243,7 @@ _REASONS: dict[str, type[OrchestratorError]] = {
 }
 
 
-def _refusal(address: Address, status: int, answer: bytes) -> OrchestratorError:
+def _refusal(address: Address, status: int, answer: bytes, is_job: bool) -> OrchestratorError:
     """What a refusal is as an exception."""
     try:
         given = json.loads(answer)
@@ -259,7 +259,10 @@ def _refusal(address: Address, status: int, answer: bytes) -> OrchestratorError:
     reason = next((str(detail["reason"]) for detail in details if detail.get("reason")), "")
     metadata: dict[str, str] = next((detail["metadata"] for detail in details if isinstance(detail.get("metadata"), dict)), {})
     kind = _REASONS.get(reason) or _KINDS.get(code, ServerError)
-    return kind(_advised(str(message), reason), reason=reason, metadata=metadata)
+    advice = _ADVICE.get(reason) or ("" if is_job else _DEVELOPERS_ADVICE.get(reason, ""))
+    needed = str(metadata.get("needed", "operator")).lower()
+    message = f"{message} ({advice.format(needed=needed)})" if advice else str(message)
+    return kind(message, reason=reason, metadata=metadata)
 
 
 #: What a robot's developer can do, where the server's words are for everybody.
@@ -270,10 +273,16 @@ _ADVICE = {
     "ELEMENT_HELD": "take elements with get_next_queue_element, and set only statuses of those",
 }
 
+_NEW_TOKEN = "make another with: orchestrator token create user NAME --role {needed}"
 
-def _advised(message: str, reason: str) -> str:
-    advice = _ADVICE.get(reason)
-    return f"{message} ({advice})" if advice else message
+#: What a developer can do about a user token.
+_DEVELOPERS_ADVICE = {
+    "ROLE_TOO_LOW": _NEW_TOKEN,
+    "TOKEN_EXPIRED": _NEW_TOKEN,
+    "TOKEN_REVOKED": _NEW_TOKEN,
+    "TOKEN_UNKNOWN": f"copy it again; is it a token of this server? If not, {_NEW_TOKEN}",
+    "TOKEN_MALFORMED": "copy it again: it begins with orc_user_ and has no spaces",
+}
 
 
 _current: Session | None = None

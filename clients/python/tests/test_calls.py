@@ -291,6 +291,25 @@ class Callers(RobotTest):
         with self.assertRaisesRegex(JobEndedError, f"{words} .make a new OrchestratorConnection"):
             robot.log_info("an hour later")
 
+    def test_a_token_that_is_refused_says_how_to_get_another(self):
+        self.fake.tokens.add(USER_TOKEN)
+        robot = OrchestratorConnection("name", self.fake.url, USER_TOKEN, "")
+        robot.log_info("one")
+        low = Refusal(403, "permission_denied", "ROLE_TOO_LOW", "not for you", {"needed": "ADMIN", "role": "OPERATOR"})
+        expired = Refusal(401, "unauthenticated", "TOKEN_EXPIRED", "the token has expired")
+        for refusal, words in (
+            (low, "not for you .*token create user NAME --role admin"),
+            (expired, "expired .*token create user NAME --role operator"),
+        ):
+            self.fake.faults.append(refuse(refusal))
+            with self.assertRaisesRegex(NotAllowedError, words):
+                robot.update_constant("Limit", "2")
+        # The robot of a worker has no token of its own that anybody could replace.
+        self.fake.faults.append(refuse(expired))
+        with self.assertRaises(NotAllowedError) as caught:
+            self.robot.is_trigger_pausing()
+        self.assertEqual(str(caught.exception), "the token has expired")
+
     def test_what_is_missing_is_told_by_the_first_call(self):
         self.environment(ORCHESTRATOR_JOB_TOKEN=None)
         for connection_string, key, words in (

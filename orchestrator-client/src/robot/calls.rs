@@ -42,6 +42,15 @@ pub struct RobotCredential {
 }
 
 impl RobotConnection {
+    /// Has the server make a development job.
+    pub(super) async fn begin_development(&self) -> Result<pb::GetContextResponse, Error> {
+        let request = pb::GetContextRequest {
+            process_name: self.process_name.clone(),
+            process_args: self.process_arguments.clone(),
+        };
+        self.transport.call("/orchestrator.v1.RobotService/GetContext", request, |_| ()).await
+    }
+
     /// The job and its trigger, as the server knows them.
     pub async fn context(&self) -> Result<pb::GetContextResponse, Error> {
         self.transport.call("/orchestrator.v1.RobotService/GetContext", pb::GetContextRequest::default(), |_| ()).await

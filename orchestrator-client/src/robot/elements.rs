@@ -116,7 +116,7 @@ impl RobotConnection {
     pub async fn delete_queue_element(&self, element: &str) -> Result<(), Error> {
         let request = pb::DeleteElementRequest { element: element.to_owned() };
         let path = "/orchestrator.v1.RobotService/DeleteQueueElement";
-        let pb::DeleteElementResponse {} = self.transport.call(path, request, |_| ()).await?;
+        let pb::DeleteElementResponse {} = self.transport.call_removing(path, request).await?;
         Ok(())
     }
 }

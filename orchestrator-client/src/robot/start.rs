@@ -69,7 +69,7 @@ impl RobotConnection {
             trigger_id: None,
             job_id: None,
         };
-        let context = robot.context().await?;
+        let context = robot.begin_development().await?;
         robot.trigger_id = Some(context.trigger_id).filter(|id| !id.is_empty());
         robot.job_id = Some(context.job_id).filter(|id| !id.is_empty());
         Ok(robot)

@@ -13,7 +13,7 @@ use orchestrator_core::secret::Plaintext;
 use prost::Message;
 
 use super::json::{Messages, refusal};
-use crate::repeat::{Failure, until_answered};
+use crate::repeat::{Failure, until_answered, until_removed};
 use crate::{Client, Error, SetupError};
 
 /// The worker itself waits a minute for its server before it gives up.
@@ -77,6 +77,23 @@ impl Transport {
                     worker.try_once(path, request.encode_to_vec())
                 })
                 .await
+            }
+        }
+    }
+}
+
+impl Transport {
+    /// Makes a call that removes something.
+    pub(super) async fn call_removing<Q, A>(&self, path: &'static str, request: Q) -> Result<A, Error>
+    where
+        Q: Message + Clone + 'static,
+        A: Message + Default + 'static,
+    {
+        match self {
+            Self::Server(client) => client.call_removing(path, request).await,
+            Self::Worker(worker) => {
+                until_removed(&worker.endpoint, worker.patience, || worker.try_once(path, request.encode_to_vec()))
+                    .await
             }
         }
     }

@@ -5,18 +5,19 @@ mod output;
 use std::pin::Pin;
 
 use orchestrator_core::id::TriggerId;
-use orchestrator_core::job::Job;
-use orchestrator_core::text::{ProcessName, WorkerName};
+use orchestrator_core::job::{Job, Outcome};
+use orchestrator_core::text::{ProcessName, Reason, WorkerName};
 use orchestrator_db::{DbError, JobFilter, Tx};
 use orchestrator_proto::convert::{self, DecodeError};
 use orchestrator_proto::v1;
 use orchestrator_proto::v1::job_service_server::JobService;
-use orchestrator_scheduler::Scheduler;
+use orchestrator_scheduler::{DevelopmentEnd, Scheduler};
 use tokio_stream::Stream;
 use tonic::{Request, Response, Status};
 
 use crate::auth::identity;
 use crate::page::{any_of, given, page};
+use crate::robot_service::{no_development_job, token_of};
 use crate::status;
 
 /// The service.
@@ -96,6 +97,21 @@ impl JobService for Jobs {
         let id = self.find(&request.get_ref().job).await?.id;
         let job = self.scheduler.dismiss_job(&actor, id).await.map_err(status::job)?;
         Ok(Response::new(v1::DismissJobResponse { job: Some(convert::job(&job, None)) }))
+    }
+
+    async fn end_development(
+        &self,
+        request: Request<v1::EndDevelopmentRequest>,
+    ) -> Result<Response<v1::EndDevelopmentResponse>, Status> {
+        let token = token_of(identity(&request)?.user()?)?;
+        let job = self.find(&request.get_ref().job).await?.id;
+        let message = request.into_inner();
+        let outcome = if message.exit_code == Some(0) { Outcome::Done } else { Outcome::Failed };
+        let reason = given(message.reason).map(|reason| Reason::cut(&reason));
+        let end = DevelopmentEnd { job, outcome, exit_code: message.exit_code, reason };
+        let ended = self.scheduler.finish_development(token, end).await.map_err(status::db)?;
+        let job = ended.ok_or_else(no_development_job)?;
+        Ok(Response::new(v1::EndDevelopmentResponse { job: Some(convert::job(&job, None)) }))
     }
 
     async fn read_output(

@@ -24,9 +24,6 @@ pub(crate) use verbs::{claim, finish, heartbeat, job, output, register, start, t
 
 use tonic::{Code, Status};
 
-/// The `domain` of every `ErrorInfo`.
-pub const DOMAIN: &str = "orchestrator";
-
 /// What streams and waiting calls end with when the server stops.
 pub fn shutting_down() -> Status {
     Refusal::new(Code::Unavailable, reason::SHUTTING_DOWN, "the server is stopping; connect again").status()

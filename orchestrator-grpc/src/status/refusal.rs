@@ -1,10 +1,9 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use orchestrator_proto::refusal::DOMAIN;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
-
-use super::DOMAIN;
 
 /// A status in the making.
 #[derive(Debug)]

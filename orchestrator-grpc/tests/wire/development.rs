@@ -109,6 +109,43 @@ async fn a_development_job_ends_after_an_hour_without_a_call() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_end_of_its_program_ends_a_development_job() {
+    let world = world().await;
+    let operator = world.user(Role::Operator).await;
+    let end = async |body: Value| {
+        let answer = post(&world, "/rpc/orchestrator.v1.JobService/EndDevelopment", &operator, &body.to_string()).await;
+        (answer.status, answer.json())
+    };
+    let first = begin(&world, &operator, "Invoices").await;
+    let bulk = json!({ "queueName": "work", "elements": [{ "reference": "1" }] });
+    ask(&world, &operator, "BulkCreateQueueElements", bulk).await;
+    ask(&world, &operator, "ClaimQueueElement", json!({ "queueName": "work" })).await;
+    assert_eq!(end(json!({ "job": first, "exitCode": 0 })).await.0, 200);
+    let ended = job(&world, &first).await;
+    assert_eq!((ended.status.as_str(), ended.exit_code, ended.reason.as_str()), ("DONE", Some(0), ""));
+    assert_eq!(refused(&world, &operator, "IsPausing", json!({})).await.1, "NO_DEVELOPMENT_JOB");
+
+    let second = begin(&world, &operator, "Invoices").await;
+    let list =
+        ask(&world, &operator, "ListQueueElements", json!({ "queueName": "work", "statuses": ["ABANDONED"] })).await;
+    assert_eq!(list["elements"][0]["reference"], json!("1"), "it had left it in progress");
+    // The word of the first one's program comes late.
+    let (status, said) = end(json!({ "job": first, "exitCode": 1 })).await;
+    assert_eq!((status, &said["details"][0]["reason"]), (400, &json!("NO_DEVELOPMENT_JOB")), "{said}");
+    assert_eq!(job(&world, &second).await.status, "RUNNING");
+    end(json!({ "job": second, "exitCode": 7, "reason": "exit code 7" })).await;
+    let ended = job(&world, &second).await;
+    assert_eq!((ended.status.as_str(), ended.exit_code, ended.reason.as_str()), ("FAILED", Some(7), "exit code 7"));
+
+    // Nobody else ends it: not another token, and not that of another user.
+    let third = begin(&world, &operator, "Invoices").await;
+    let admin = world.user(Role::Admin).await;
+    let body = json!({ "job": third, "exitCode": 0 }).to_string();
+    let answer = post(&world, "/rpc/orchestrator.v1.JobService/EndDevelopment", &admin, &body).await;
+    assert_eq!((answer.status, job(&world, &third).await.status.as_str()), (400, "RUNNING"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_kill_of_a_development_job_ends_it_at_once() {
     let world = world().await;
     let operator = world.user(Role::Operator).await;

@@ -15,7 +15,7 @@ use super::session::Sessions;
 use crate::checkout::{CheckoutOptions, Checkouts, Mirroring};
 use crate::process::{JobCookie, Launcher, kill_leftovers};
 use crate::python_package::PythonPackage;
-use crate::robot_api::RobotApi;
+use crate::robot_api::{CallsAs, RobotApi};
 use crate::spool::Spools;
 use crate::state_file::StateFile;
 
@@ -50,7 +50,8 @@ pub(super) async fn assemble(
     let client = client(&options)?;
     let spools = Spools::open(&installation.folder.join("spool"), options.robot_api.spool)?;
     let stop = stopping.soft.clone();
-    let robots = RobotApi::new(connection(&options)?, spools, options.robot_api, tasks.clone(), stop)?;
+    let way = (connection(&options)?, CallsAs::Worker);
+    let robots = RobotApi::new(way, spools, options.robot_api, tasks.clone(), stop)?;
     let robots = Arc::new(robots);
     Ok(Arc::new_cyclic(|this| Inner {
         sessions: Sessions::new(client.clone(), installation.instance, &options),

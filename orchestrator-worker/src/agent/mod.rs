@@ -27,6 +27,6 @@ mod stderr_tail;
 mod supervise;
 
 pub(crate) use call::{pauses, said};
-pub(crate) use options::Connection;
 pub use options::{AgentOptions, ConnectError};
+pub(crate) use options::{Connection, connection};
 pub use run::{Agent, AgentError, Stopping};

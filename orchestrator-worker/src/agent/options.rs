@@ -72,7 +72,7 @@ pub enum ConnectError {
     #[error("the certificate authority cannot be used")]
     Tls(#[source] tonic::transport::Error),
     /// A token with characters that no header can carry.
-    #[error("the worker token contains characters that no token has")]
+    #[error("the token contains characters that no token has")]
     Token,
 }
 

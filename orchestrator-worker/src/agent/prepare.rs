@@ -13,8 +13,9 @@ use super::run::Inner;
 use crate::checkout::{Checkout, CheckoutError, CheckoutRequest};
 use crate::entry_point;
 use crate::interpreter::RobotArguments;
-use crate::process::{JobCookie, LaunchSpec};
+use crate::process::LaunchSpec;
 use crate::python_package::{Found, PythonPackage};
+use crate::start_up::StartUp;
 
 /// What is ready to be started.
 #[derive(Debug)]
@@ -38,11 +39,9 @@ pub(super) async fn prepare(
     cancel: &CancellationToken,
 ) -> Result<Prepared, Outcome> {
     let checkout = if granted.is_git_repo { Some(check_out(agent, granted, cancel).await?) } else { None };
-    let command = python_path(&agent.python).await.and_then(|python_path| {
-        let mut spec = command(agent, granted, job_token, checkout.as_ref())?;
-        python_environment(&mut spec, python_path);
-        Ok(spec)
-    });
+    let command = python_path(&agent.python)
+        .await
+        .and_then(|python_path| command(agent, granted, job_token, checkout.as_ref(), python_path));
     match command {
         Ok(spec) => Ok(Prepared { spec, checkout, job_token: job_token.clone() }),
         Err(outcome) => {
@@ -83,6 +82,7 @@ fn command(
     granted: &Granted,
     job_token: &ApiToken,
     checkout: Option<&Checkout>,
+    python_path: OsString,
 ) -> Result<LaunchSpec, Outcome> {
     let failed = |error: &dyn std::fmt::Display| Outcome::failed(None, error.to_string());
     let (file, folder) = if let Some(checkout) = checkout {
@@ -96,22 +96,16 @@ fn command(
         let folder = file.parent().map_or_else(PathBuf::new, Path::to_owned);
         (file, folder)
     };
-    let start =
-        agent.options.interpreters_of(&granted.process_name).command_for(&file).map_err(|error| failed(&error))?;
-    let mut spec = LaunchSpec::new(start.program, JobCookie::new(granted.job));
-    let robot = RobotArguments {
+    let arguments = RobotArguments {
         process_name: &granted.process_name,
         endpoint: &agent.endpoint_url,
         process_args: &granted.process_args,
         trigger_id: granted.trigger_id,
         job_id: granted.job,
     };
-    spec.args = start.args;
-    spec.args.extend(robot.to_args());
-    spec.cwd = Some(folder);
-    spec.set_env("ORCHESTRATOR_ENDPOINT", &agent.endpoint_url);
-    spec.set_env("ORCHESTRATOR_JOB_TOKEN", job_token.expose());
-    Ok(spec)
+    let start = StartUp { arguments, job_token, python_path };
+    let interpreters = agent.options.interpreters_of(&granted.process_name);
+    start.command(interpreters, &file, folder).map_err(|error| failed(&error))
 }
 
 /// Where Python looks first: the package that the worker carries, which is made whole if anybody has touched it.
@@ -125,12 +119,4 @@ async fn python_path(package: &PythonPackage) -> Result<OsString, Outcome> {
     }
     let inherited = std::env::var_os("PYTHONPATH");
     package.python_path(inherited.as_deref()).map_err(|error| Outcome::failed(None, error.to_string()))
-}
-
-/// What makes Python robots find their package, and write what they write at once and in UTF-8, whatever the machine's locale.
-fn python_environment(spec: &mut LaunchSpec, python_path: OsString) {
-    spec.set_env("PYTHONPATH", python_path);
-    spec.set_env("PYTHONUNBUFFERED", "1").set_env("PYTHONUTF8", "1");
-    // Names of files that are no UTF-8 are written as escapes instead of ending the robot that prints them.
-    spec.set_env("PYTHONIOENCODING", "utf-8:backslashreplace");
 }

@@ -6,9 +6,8 @@ use axum::body::Body;
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, StatusCode, header};
 use http_body_util::BodyExt as _;
+use orchestrator_proto::refusal::Refusal;
 use tonic::Code;
-
-use super::refusal::Refusal;
 
 /// How long a body may take to arrive.
 const PATIENCE: Duration = Duration::from_mins(1);

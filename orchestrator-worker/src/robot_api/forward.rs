@@ -22,11 +22,21 @@ const ANSWER_BYTES: usize = 64 << 20;
 #[derive(Debug, Clone)]
 pub(super) struct Forward {
     connection: Connection,
+    calls_as: CallsAs,
+}
+
+/// By what the server knows in whose name a call is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CallsAs {
+    /// A worker's token, with that of the job beside it.
+    Worker,
+    /// A user's token alone, which stands for its development job.
+    Developer,
 }
 
 impl Forward {
-    pub(super) fn new(connection: Connection) -> Self {
-        Self { connection }
+    pub(super) fn new(connection: Connection, calls_as: CallsAs) -> Self {
+        Self { connection, calls_as }
     }
 
     /// One call, made once.
@@ -39,10 +49,12 @@ impl Forward {
     ) -> Result<Bytes, Status> {
         let mut request = Request::new(message);
         request.set_timeout(limit);
-        let mut job: MetadataValue<Ascii> =
-            token.expose().parse().map_err(|_| Status::internal("a token that no header can carry"))?;
-        job.set_sensitive(true);
-        request.metadata_mut().insert(JOB_TOKEN, job);
+        if self.calls_as == CallsAs::Worker {
+            let mut job: MetadataValue<Ascii> =
+                token.expose().parse().map_err(|_| Status::internal("a token that no header can carry"))?;
+            job.set_sensitive(true);
+            request.metadata_mut().insert(JOB_TOKEN, job);
+        }
         let mut grpc = Grpc::new(self.connection.clone()).max_decoding_message_size(ANSWER_BYTES);
         grpc.ready().await.map_err(|error| Status::unavailable(format!("the server cannot be reached: {error}")))?;
         Ok(grpc.unary(request, method.path(), Raw).await?.into_inner())

@@ -3,9 +3,8 @@
 use std::net::IpAddr;
 
 use http::{HeaderMap, StatusCode, Uri, header};
+use orchestrator_proto::refusal::Refusal;
 use tonic::Code;
-
-use super::refusal::Refusal;
 
 /// Refuses a request that is for another host than this one.
 pub(super) fn check(uri: &Uri, headers: &HeaderMap) -> Result<(), Refusal> {

@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use http::{HeaderMap, header};
 use orchestrator_core::secret::{ApiToken, TokenHash, TokenKind};
+use orchestrator_proto::refusal::Refusal;
 use tonic::Code;
 
 use super::line::{Line, Opened};
-use super::refusal::Refusal;
 
 /// How many ended jobs are remembered, so that their children hear what is wrong.
 const REMEMBERED: usize = 1000;

@@ -5,13 +5,13 @@ use orchestrator_core::clock::Timestamp;
 use orchestrator_core::queue::ElementStatus;
 use orchestrator_core::text::{ConstantName, ConstantValue, Limits, Message, ProcessName, QueueName, TextError};
 use orchestrator_proto::convert::{self, DecodeError};
+use orchestrator_proto::refusal::Refusal;
 use orchestrator_proto::v1;
 use prost::Message as _;
 use tonic::Code;
 
 use super::line::Line;
 use super::method::Method;
-use super::refusal::Refusal;
 
 /// The most lines or elements of one call, as the server has it.
 const MOST: usize = 10_000;

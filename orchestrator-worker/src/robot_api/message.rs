@@ -1,12 +1,12 @@
 //! JSON of the protobuf mapping, from and to the bytes of messages.
 
 use bytes::Bytes;
+use orchestrator_proto::refusal::Refusal;
 use prost::Message as _;
 use prost_reflect::{DescriptorPool, DeserializeOptions, DynamicMessage, MethodDescriptor, SerializeOptions};
 use tonic::Code;
 
 use super::method::{Method, SERVICE};
-use super::refusal::Refusal;
 
 /// The shapes of the service's messages.
 #[derive(Debug)]

@@ -16,12 +16,12 @@ mod line;
 mod message;
 mod method;
 mod options;
-mod refusal;
 mod repeat;
 mod service;
 mod verdict;
 
 pub(crate) use endpoint::Endpoint;
+pub(crate) use forward::CallsAs;
 pub(crate) use line::{Line, Opened};
 pub use message::UnusableDescriptors;
 pub use options::RobotApiOptions;

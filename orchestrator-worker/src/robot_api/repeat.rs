@@ -7,12 +7,12 @@ use chrono::TimeDelta;
 use orchestrator_core::clock::{Clock as _, SystemClock, Timestamp};
 use orchestrator_core::id::{ElementId, LogId, RequestId};
 use orchestrator_proto::convert::timestamp;
+use orchestrator_proto::refusal::Refusal;
 use orchestrator_proto::v1;
 use prost::Message as _;
 use tonic::{Code, Status};
 
 use super::method::Method;
-use super::refusal::Refusal;
 
 /// A request that may be sent more than once and has its effect once.
 #[derive(Debug, Clone)]

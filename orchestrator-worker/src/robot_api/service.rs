@@ -11,6 +11,7 @@ use futures_util::future::join_all;
 use http::{HeaderValue, StatusCode, header};
 use orchestrator_core::clock::{Clock as _, SystemClock};
 use orchestrator_core::secret::ApiToken;
+use orchestrator_proto::refusal::Refusal;
 use prost::Message as _;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
@@ -18,13 +19,12 @@ use tokio_util::task::TaskTracker;
 use tonic::Code;
 
 use super::deliver::Delivery;
-use super::forward::Forward;
+use super::forward::{CallsAs, Forward};
 use super::jobs::OpenJobs;
 use super::line::{Line, Opened};
 use super::message::{Messages, UnusableDescriptors};
 use super::method::{Method, SERVICE, Treatment};
 use super::options::RobotApiOptions;
-use super::refusal::Refusal;
 use super::repeat::Repeatable;
 use super::verdict::{Verdict, verdict};
 use super::{body, host, kept};
@@ -63,7 +63,7 @@ impl Answer {
 
 impl RobotApi {
     pub(crate) fn new(
-        connection: Connection,
+        (connection, calls_as): (Connection, CallsAs),
         spools: Spools,
         options: RobotApiOptions,
         tasks: TaskTracker,
@@ -72,7 +72,7 @@ impl RobotApi {
         Ok(Self {
             jobs: OpenJobs::default(),
             messages: Arc::new(Messages::new()?),
-            forward: Forward::new(connection),
+            forward: Forward::new(connection, calls_as),
             spools: Arc::new(spools),
             options,
             tasks,
@@ -122,7 +122,7 @@ impl RobotApi {
             Ok((text, is_provisional)) => json(text, is_provisional),
             Err(refusal) => {
                 tracing::debug!(code = refusal.reason(), "refused a robot's call: {}", refusal.message());
-                refusal.response()
+                refusal.response().map(Into::into)
             }
         }
     }

@@ -22,7 +22,7 @@ pub(crate) enum Verdict {
 pub(crate) fn verdict(status: &Status) -> Verdict {
     let reason = status.get_details_error_info().map(|info| info.reason);
     match (status.code(), reason.as_deref()) {
-        (_, Some("JOB_TOKEN_UNKNOWN" | "JOB_ENDED")) => Verdict::JobGone,
+        (_, Some("JOB_TOKEN_UNKNOWN" | "JOB_ENDED" | "NO_DEVELOPMENT_JOB")) => Verdict::JobGone,
         (Code::Unauthenticated, _) => Verdict::WorkerNotAllowed,
         (_, Some("INTERNAL")) => Verdict::Broken,
         (Code::Unavailable, _)
@@ -54,6 +54,7 @@ mod tests {
             (of_server(Code::ResourceExhausted, "MESSAGE_TOO_LARGE"), Verdict::Refused),
             (of_server(Code::Internal, "INTERNAL"), Verdict::Broken),
             (of_server(Code::Unauthenticated, "JOB_TOKEN_UNKNOWN"), Verdict::JobGone),
+            (of_server(Code::FailedPrecondition, "NO_DEVELOPMENT_JOB"), Verdict::JobGone),
             (of_server(Code::Unauthenticated, "TOKEN_REVOKED"), Verdict::WorkerNotAllowed),
             (of_server(Code::NotFound, "CONSTANT_NOT_FOUND"), Verdict::Refused),
             (of_server(Code::FailedPrecondition, "ELEMENT_HELD"), Verdict::Refused),

@@ -153,6 +153,7 @@ from_the_book!(JobService {
     kill(KillJobRequest) -> KillJobResponse = "job kill",
     retry(RetryJobRequest) -> RetryJobResponse = "job retry",
     dismiss(DismissJobRequest) -> DismissJobResponse = "job dismiss",
+    end_development(EndDevelopmentRequest) -> EndDevelopmentResponse = "end_development",
     read_output(ReadOutputRequest) -> ReadOutputResponse = "read_output",
 }
     type WatchOutputStream = Pin<Box<dyn Stream<Item = Result<pb::WatchOutputResponse, Status>> + Send>>;

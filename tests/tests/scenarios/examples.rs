@@ -3,9 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, ensure};
-use orchestrator_tests::{NewTrigger, World, on_sqlite, program, seconds};
+use orchestrator_tests::{NewTrigger, World, on_both_databases, on_sqlite, program, seconds};
 
-on_sqlite!(invoices_are_handled_by_a_shell_robot, invoices_are_handled_by_a_rust_robot,);
+on_both_databases!(invoices_are_loaded_and_handled_by_python_robots);
+on_sqlite!(
+    invoices_are_handled_by_a_shell_robot,
+    invoices_are_handled_by_a_rust_robot,
+    a_python_robot_that_cannot_go_on_fails_its_element_and_its_job,
+);
 
 fn example(name: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples").join(name);
@@ -48,6 +53,39 @@ async fn fill(world: &World) {
         let add = ["queue", "element", "add", "Invoices", "--reference", &reference, "--data", &data];
         world.cli(&add).await.ok();
     }
+}
+
+async fn invoices_are_loaded_and_handled_by_python_robots(world: &World) -> Result<()> {
+    prepare(world).await;
+    let _worker = world.worker("robots").start().await;
+    let load = example("python/load_invoices/main.py");
+    let lines = done(world, "load", &load, r#"{"count": 12}"#).await?;
+    assert_eq!(lines, ["Robot started", "Added 12 invoices, 0 were there; the limit is 1000", "Robot finished"]);
+    let lines = done(world, "load again", &load, r#"{"count": 12}"#).await?;
+    ensure!(lines[1].starts_with("Added 0 invoices, 12 were there"), "{lines:?}");
+
+    let lines = done(world, "handle", &example("python/handle_invoices/main.py"), "").await?;
+    are_handled(world).await?;
+    // Invoice 7 crashes the system once: the robot starts over with the same element.
+    ensure!(lines.iter().any(|line| line.contains("Error 1 of 3: The system crashed at invoice-7")), "{lines:?}");
+    ensure!(lines.iter().any(|line| line == "Handled 12 invoices"), "{lines:?}");
+    let seventh = world.elements("Invoices").await?.remove(6);
+    assert_eq!((seventh.message(), seventh.attempt), ("Paid, receipt invoice-7/700", 1));
+    Ok(())
+}
+
+async fn a_python_robot_that_cannot_go_on_fails_its_element_and_its_job(world: &World) -> Result<()> {
+    prepare(world).await;
+    world.cli(&["constant", "set", "Invoice limit", "no number"]).await.ok();
+    fill(world).await;
+    let _worker = world.worker("robots").start().await;
+    world.create(NewTrigger::single("handle", &example("python/handle_invoices/main.py"))).await;
+    let job = world.ended_job_of("handle").await;
+    assert_eq!((job.status.as_str(), job.exit_code), ("FAILED", Some(1)));
+    let elements = world.elements("Invoices").await?;
+    assert_eq!((elements[0].status.as_str(), elements[0].message()), ("FAILED", "The robot gave up, see its log"));
+    ensure!(elements[1..].iter().all(|element| element.status == "NEW"), "{elements:?}");
+    Ok(())
 }
 
 async fn invoices_are_handled_by_a_shell_robot(world: &World) -> Result<()> {

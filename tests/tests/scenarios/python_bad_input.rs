@@ -9,6 +9,7 @@ on_sqlite!(
     a_robot_whose_environment_was_dropped_is_told_what_is_missing,
     a_robot_that_is_given_no_arguments_says_so_in_the_reason,
     a_server_that_is_gone_for_good_becomes_an_exception,
+    a_worker_that_is_gone_becomes_an_exception,
 );
 
 /// Calls that must fail, each with its kind and its words.
@@ -166,10 +167,9 @@ if "-c" not in sys.argv:
     Ok(())
 }
 
-async fn a_server_that_is_gone_for_good_becomes_an_exception(world: &World) -> Result<()> {
-    let configuration = "allowed_paths = [\"/\"]\nrobot_patience_seconds = 1\n";
-    let _worker = world.worker("robots").configured(configuration).start().await;
-    let (begun, heard, gate) = (world.stage().path("begun"), world.stage().path("heard"), world.gate("gone"));
+/// What the exception tells a robot that calls again after this harm.
+async fn exception_after(world: &World, call: &str, harm: impl FnOnce()) -> String {
+    let (begun, heard, gate) = (world.stage().path("begun"), world.stage().path("heard"), world.gate("harm"));
     let body = format!(
         r#"
 import os, sys, time
@@ -177,13 +177,13 @@ from OpenOrchestrator import errors
 from OpenOrchestrator.orchestrator_connection.connection import OrchestratorConnection
 robot = OrchestratorConnection.create_connection_from_args()
 robot._session.patience = 2
-assert robot.get_next_queue_element("q") is None
+{call}
 open('{begun}', "w").close()
 {gate}
 try:
-    robot.get_next_queue_element("q")
-except errors.UnavailableError as error:
-    with open('{heard}' + ".new", "w") as file: file.write(f"{{error.reason}}: {{error}}")
+    {call}
+except errors.OrchestratorError as error:
+    with open('{heard}' + ".new", "w") as file: file.write(f"{{type(error).__name__}} {{error.reason}}: {{error}}")
     os.rename('{heard}' + ".new", '{heard}')
 "#,
         begun = begun.display(),
@@ -193,11 +193,28 @@ except errors.UnavailableError as error:
     let robot = world.stage().file("patient.py", body);
     world.create(NewTrigger::single("patient", &robot)).await;
     eventually("the robot has begun", SOON, async || Ok(std::fs::metadata(&begun)?)).await;
-    world.server().kill_9();
+    harm();
     gate.open();
-    let said = eventually("the robot has heard", SOON, async || Ok(std::fs::read_to_string(&heard)?)).await;
-    assert!(said.to_lowercase().contains("server"), "{said}");
+    eventually("the robot has heard", SOON, async || Ok(std::fs::read_to_string(&heard)?)).await
+}
+
+async fn a_server_that_is_gone_for_good_becomes_an_exception(world: &World) -> Result<()> {
+    let configuration = "allowed_paths = [\"/\"]\nrobot_patience_seconds = 1\n";
+    let _worker = world.worker("robots").configured(configuration).start().await;
+    let said = exception_after(world, "robot.get_next_queue_element('q')", || world.server().kill_9()).await;
+    for words in ["UnavailableError SERVER_AWAY", "the orchestrator server has not answered", "Try again later"] {
+        assert!(said.contains(words), "no {words:?} in {said}");
+    }
     // So that the world can tell what happened, and end.
     world.server().start().await;
+    Ok(())
+}
+
+async fn a_worker_that_is_gone_becomes_an_exception(world: &World) -> Result<()> {
+    let worker = world.worker("robots").start().await;
+    let said = exception_after(world, "robot.log_info('is anybody there?')", || worker.kill_9()).await;
+    for words in ["UnavailableError", "the worker at http://127.0.0.1:", "does not answer", "Is it running?"] {
+        assert!(said.contains(words), "no {words:?} in {said}");
+    }
     Ok(())
 }

@@ -251,6 +251,11 @@ async fn robots_of_each_style_run_in_the_sandbox() {
         assert_eq!(statuses("Sager").await?, "DFDFD");
         assert_eq!(statuses("Fakturaer").await?, "DDDFDN");
         assert_eq!(statuses("Rapporter").await?, "N");
+        let proof: Value = serde_json::from_slice(&std::fs::read(world.stage().path("proof.json"))?)?;
+        assert_eq!(proof, json!(["ada", "pässword 1"]), "what it read of the credential");
+        let name = text("Mail");
+        let mail = api.credentials().reveal(pb::RevealCredentialRequest { name }).await?.into_inner();
+        assert_eq!(mail.password, "pässword 1!", "what it made of the credential");
         let name = text("Limit");
         let constant = api.constants().get(pb::GetConstantRequest { name }).await?.into_inner().constant;
         assert_eq!(constant.map(|constant| constant.value).as_deref(), Some("10"));

@@ -5,7 +5,9 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
-use orchestrator_tests::{NewTrigger, SOON, World, eventually, on_both_databases, seconds};
+use orchestrator_tests::{
+    Api, Database, NewTrigger, SOON, Sandbox, World, eventually, on_both_databases, pb, run, seconds,
+};
 
 on_both_databases!(secrets_are_nowhere_but_with_their_owners);
 
@@ -71,6 +73,51 @@ fn contents(folder: &Path, found: &mut Vec<(std::path::PathBuf, Vec<u8>)>) {
     }
 }
 
+/// What `ps` shows of all processes has none of the secrets; the robot's own token is in the environment of its job alone.
+fn assert_not_shown(all: &[Seen], of_job: &BTreeSet<u32>, job_token: &str, secrets: &[&str]) {
+    let me = std::process::id();
+    for secret in secrets {
+        assert!(secret.len() > 20, "{secret:?} is none");
+        for seen in all.iter().filter(|seen| seen.pid != me) {
+            assert!(!holds(&seen.arguments, secret), "in the arguments of {}", seen.pid);
+            let own = of_job.contains(&seen.pid) && *secret == job_token;
+            assert!(own || !holds(&seen.environment, secret), "in the environment of {}", seen.pid);
+        }
+    }
+}
+
+#[tokio::test]
+async fn secrets_are_in_no_list_of_processes_of_a_sandbox() {
+    run(World::prepare(Database::Sqlite, 1).await, async |world| {
+        let data = world.stage().path("sandbox").display().to_string();
+        let sandbox = Sandbox::start(world, &["--data", &data, "--no-sample", "-o", "json"]);
+        let (url, token) = sandbox.for_scripts().await;
+        let api = Api::new(&url, &token);
+        let credential = pb::SetCredentialRequest {
+            name: "Mail".to_owned(),
+            username: "ada".to_owned(),
+            password: PASSWORD.to_owned(),
+            create_only: true,
+        };
+        api.credentials().set(credential).await?;
+        let (ledger, gate) = (world.ledger("read"), world.gate("looked"));
+        let tell = ledger.add_in_python("connection.job_id");
+        let robot = format!("{ROBOT}\n{tell}\n{}\n", gate.wait_in_python());
+        let trigger = NewTrigger::single("secretive", &world.stage().file("robot.py", robot));
+        let request = pb::CreateTriggerRequest { trigger: Some(trigger.message()), repeat: false, paused: false };
+        api.triggers().create(request).await?;
+        let job = ledger.is_written().await;
+        let of_job: BTreeSet<u32> = world.processes_of(&job).into_iter().collect();
+        let all = processes();
+        let robot = all.iter().find(|seen| of_job.contains(&seen.pid)).context("the robot runs")?;
+        let job_token = variable(&robot.environment, "ORCHESTRATOR_JOB_TOKEN").context("the robot has its token")?;
+        assert_not_shown(&all, &of_job, &job_token, &[&job_token, &token, PASSWORD]);
+        gate.open();
+        Ok(())
+    })
+    .await;
+}
+
 async fn secrets_are_nowhere_but_with_their_owners(world: &World) -> Result<()> {
     let worker = world.worker("robots").start().await;
     world.cli_with(&["credential", "set", "Mail", "--username", "ada"], &format!("{PASSWORD}\n"), &[]).await.ok();
@@ -93,19 +140,8 @@ async fn secrets_are_nowhere_but_with_their_owners(world: &World) -> Result<()> 
     let worker_token = std::fs::read_to_string(world.stage().path("worker-robots/worker.token"))?.trim().to_owned();
     let key_file = std::fs::read_to_string(world.stage().path("orchestrator.key"))?;
     let key = key_file.split_whitespace().max_by_key(|word| word.len()).context("the key file holds a key")?.to_owned();
-    let secrets = [&job_token, &worker_token, &key, &PASSWORD.to_owned()];
-    for secret in secrets {
-        assert!(secret.len() > 20, "{secret:?} is none");
-    }
-
-    let me = std::process::id();
-    for seen in all.iter().filter(|seen| seen.pid != me) {
-        for secret in secrets {
-            assert!(!holds(&seen.arguments, secret), "in the arguments of {}", seen.pid);
-            let own = of_job.contains(&seen.pid) && *secret == job_token;
-            assert!(own || !holds(&seen.environment, secret), "in the environment of {}", seen.pid);
-        }
-    }
+    let secrets: &[&str] = &[&job_token, &worker_token, &key, PASSWORD];
+    assert_not_shown(&all, &of_job, &job_token, secrets);
     gate.open();
     assert_eq!(world.ended_within(&job.id, seconds(60)).await.status, "DONE");
 
@@ -126,7 +162,7 @@ async fn secrets_are_nowhere_but_with_their_owners(world: &World) -> Result<()> 
     for table in tables {
         let rows = world.sql(&format!("SELECT * FROM {table}"));
         for secret in secrets {
-            assert!(!rows.contains(secret.as_str()) && !rows.contains(&hexadecimal(secret)), "in table {table}");
+            assert!(!rows.contains(*secret) && !rows.contains(&hexadecimal(secret)), "in table {table}");
         }
     }
     Ok(())

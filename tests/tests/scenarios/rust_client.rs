@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use orchestrator_client::{
-    Claim, Client, Code, ElementFilter, ElementStatus, Error, JobFilter, LogFilter, NewElement, Plaintext, pb, trigger,
+    Claim, Client, Code, ElementFilter, ElementStatus, Error, JobFilter, LogFilter, NewElement, Plaintext,
+    RobotConnection, pb, trigger,
 };
 use orchestrator_tests::{World, on_both_databases, on_sqlite, seconds};
 
@@ -12,6 +13,7 @@ on_both_databases!(a_program_does_the_work_of_an_administrator, a_program_works_
 on_sqlite!(
     what_is_refused_has_a_stable_code,
     calls_whose_answers_are_lost_have_one_effect,
+    what_was_removed_stays_removed_when_the_answer_is_lost,
     a_server_that_is_restarted_is_waited_for,
 );
 
@@ -132,6 +134,38 @@ async fn calls_whose_answers_are_lost_have_one_effect(world: &World) -> Result<(
     client.triggers().run_now("t").await?;
     wire.has_lost("RunNow", 1).await;
     assert_eq!(world.jobs_of("t").await?.len(), 1);
+    Ok(())
+}
+
+async fn what_was_removed_stays_removed_when_the_answer_is_lost(world: &World) -> Result<()> {
+    let wire = world.wire().await;
+    let server = || Client::builder(wire.url()).token(world.admin_token());
+    let client = server().connect().await?;
+    let robot = RobotConnection::for_development("Cleaner", server(), "").await?;
+    let robots = robot.create_queue_element("work", NewElement::new("of the robot", "")).await?;
+    wire.lose_an_answer_to_a_robot(0);
+    robot.delete_queue_element(&robots.id).await?;
+    wire.has_lost("RobotService", 1).await;
+    let error = robot.delete_queue_element(&robots.id).await.expect_err("it is gone");
+    assert!(error.is_not_found(), "{error}");
+
+    let element = client.queues().create("work", NewElement::new("of the program", "")).await?;
+    client.constants().set("limit", "10").await?;
+    client.credentials().set("mail", "ada", &Plaintext::new("pässword".to_owned())).await?;
+    client.triggers().create(trigger::scheduled("t", "t", "/robot.py", "0 0 1 1 *")).await?;
+    wire.lose_an_answer_of("QueueService", 0);
+    client.queues().delete(&element.id).await?;
+    wire.lose_an_answer_of("ConstantService", 0);
+    client.constants().delete("limit").await?;
+    wire.lose_an_answer_of("CredentialService", 0);
+    client.credentials().delete("mail").await?;
+    wire.lose_an_answer_of("TriggerService", 0);
+    client.triggers().delete("t").await?;
+    for service in ["QueueService", "ConstantService", "CredentialService", "TriggerService"] {
+        wire.has_lost(service, 1).await;
+    }
+    assert!(world.elements("work").await?.is_empty());
+    assert!(client.constants().delete("limit").await.expect_err("it is gone").is_not_found());
     Ok(())
 }
 

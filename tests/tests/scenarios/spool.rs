@@ -14,38 +14,41 @@ on_sqlite!(
     what_does_not_fit_is_counted_on_the_job,
 );
 
-/// All messages of a job's log lines, oldest first.
-async fn lines(world: &World, job: &str) -> Result<Vec<String>> {
+/// All of a list that comes in pages.
+async fn all<T>(page: impl AsyncFn(Option<pb::Page>) -> Result<(Vec<T>, String)>) -> Result<Vec<T>> {
     let mut all = Vec::new();
     let mut cursor = String::new();
     loop {
-        let page = Some(pb::Page { limit: 1000, cursor });
-        let request = pb::ListLogsRequest { job: job.to_owned(), page, ..pb::ListLogsRequest::default() };
-        let answer = world.api().logs().list(request).await?.into_inner();
-        all.extend(answer.logs.into_iter().map(|line| line.log_message));
-        cursor = answer.next_cursor;
-        if cursor.is_empty() {
-            all.reverse();
+        let (items, next) = page(Some(pb::Page { limit: 1000, cursor })).await?;
+        all.extend(items);
+        if next.is_empty() {
             return Ok(all);
         }
+        cursor = next;
     }
+}
+
+/// All messages of a job's log lines, oldest first.
+async fn lines(world: &World, job: &str) -> Result<Vec<String>> {
+    let mut lines = all(async |page| {
+        let request = pb::ListLogsRequest { job: job.to_owned(), page, ..pb::ListLogsRequest::default() };
+        let answer = world.api().logs().list(request).await?.into_inner();
+        Ok((answer.logs, answer.next_cursor))
+    })
+    .await?;
+    lines.reverse();
+    Ok(lines.into_iter().map(|line| line.log_message).collect())
 }
 
 /// All elements of a queue, oldest first.
 async fn elements(world: &World, queue: &str) -> Result<Vec<pb::QueueElement>> {
-    let mut all = Vec::new();
-    let mut cursor = String::new();
-    loop {
-        let page = Some(pb::Page { limit: 1000, cursor });
+    all(async |page| {
         let request =
             pb::ListElementsRequest { queue_name: queue.to_owned(), page, ..pb::ListElementsRequest::default() };
         let answer = world.api().queues().list(request).await?.into_inner();
-        all.extend(answer.elements);
-        cursor = answer.next_cursor;
-        if cursor.is_empty() {
-            return Ok(all);
-        }
-    }
+        Ok((answer.elements, answer.next_cursor))
+    })
+    .await
 }
 
 fn references(elements: &[pb::QueueElement]) -> Vec<&str> {
@@ -75,12 +78,12 @@ while not os.path.exists('{gate}'):
     get("SetQueueElementStatus", element=claimed["id"], status="DONE")
     get("UpdateConstant", name="last", value=str(number))
     number += 1
-    open('{went_on}', 'a').write(f"{{number}}\n")
-open('{counted}', 'w').write(str(number))
+    {went_on}
+{counted}
 "#,
         gate = world.stage().path("gate-end").display(),
-        counted = world.stage().path("ledger-counted").display(),
-        went_on = world.stage().path("ledger-went-on").display(),
+        counted = counted.add_in_python("number"),
+        went_on = went_on.add_in_python("number"),
     );
     world.create(NewTrigger::single("robot", &world.python("robot", &body))).await;
     let job = world.running_job_of("robot").await;
@@ -128,7 +131,7 @@ async fn eight_robots_write_through_an_outage(world: &World) -> Result<()> {
     let body = format!(
         r#"
 mine = [get("ClaimQueueElement", queueName="work")["element"] for _ in range(10)]
-open('{begun}', 'a').write(job_id + '\n')
+{begun}
 number, end = 0, time.monotonic() + {run}
 while time.monotonic() < end:
     next_line = time.monotonic() + 0.01
@@ -143,7 +146,7 @@ while mine:
     get("SetQueueElementStatus", element=mine.pop()["id"], status="DONE", message=process_name)
 print(number)
 "#,
-        begun = world.stage().path("ledger-begun").display(),
+        begun = begun.add_in_python("job_id"),
         run = away.as_secs() + 6,
     );
     let robot = world.python("robot", &body);
@@ -183,45 +186,46 @@ print(number)
     Ok(())
 }
 
+/// Has a robot make its calls while the server is away; its job, when that has ended well.
+async fn done_while_away(world: &World, calls: &str) -> Result<pb::Job> {
+    let (away, written) = (world.gate("away"), world.ledger("written"));
+    let body = format!("{}\n{calls}\n{}", away.wait_in_python(), written.add_in_python("'written'"));
+    world.create(NewTrigger::single("robot", &world.python("robot", &body))).await;
+    let job = world.running_job_of("robot").await;
+    world.server().stop().await;
+    away.open();
+    written.is_written().await;
+    world.no_process_of(&job.id, SOON).await;
+    world.server().start().await;
+    let ended = world.ended_within(&job.id, seconds(40)).await;
+    ensure!(ended.status == "DONE", "it is {}: {}", ended.status, ended.reason);
+    Ok(ended)
+}
+
 async fn what_a_robot_wrote_comes_before_its_end_and_what_is_refused_is_told_on_the_job(world: &World) -> Result<()> {
     let worker = world.worker("here").start().await;
-    let (gate, written) = (world.gate("away"), world.ledger("written"));
-    let body = format!(
-        r#"
-{wait}
+    let calls = r#"
 assert get("GetContext")["jobId"] == job_id
 for number in range(100):
-    get("Log", logs=[{{"logLevel": "INFO", "logMessage": str(number)}}])
-element = get("CreateQueueElement", queueName="made", element={{"reference": "r", "data": "d"}})["element"]
+    get("Log", logs=[{"logLevel": "INFO", "logMessage": str(number)}])
+element = get("CreateQueueElement", queueName="made", element={"reference": "r", "data": "d"})["element"]
 assert (element["status"], element["reference"], element["data"], len(element["id"])) == ("NEW", "r", "d", 36), element
 done = get("SetQueueElementStatus", element=element["id"], status="DONE", message="well")["element"]
 assert (done["id"], done["status"], done["message"]) == (element["id"], "DONE", "well"), done
 nobody = "01890000-0000-7000-8000-00000000abcd"
 get("SetQueueElementStatus", element=nobody, status="FAILED", message="lost")
-get("Log", logs=[{{"logLevel": "INFO", "logMessage": "after"}}])
-local.worker.request("POST", "/rpc/orchestrator.v1.RobotService/Log", "{{}}", {{
-    "Content-Type": "application/json", "Authorization": "Bearer " + os.environ["ORCHESTRATOR_JOB_TOKEN"]}})
+get("Log", logs=[{"logLevel": "INFO", "logMessage": "after"}])
+local.worker.request("POST", "/rpc/orchestrator.v1.RobotService/Log", "{}", {
+    "Content-Type": "application/json", "Authorization": "Bearer " + os.environ["ORCHESTRATOR_JOB_TOKEN"]})
 answer = local.worker.getresponse()
-assert (answer.status, answer.headers["Orchestrator-Provisional"], answer.read()) == (200, "true", b"{{}}")
+assert (answer.status, answer.headers["Orchestrator-Provisional"], answer.read()) == (200, "true", b"{}")
 # What this worker can see to be wrong is refused at once.
 status, said = ask("SetQueueElementStatus", element=nobody, status="FINISHED")
 assert (status, said["details"][0]["reason"]) == (400, "INVALID_FIELD"), said
-status, said = ask("CreateQueueElement", queueName="made", element={{"reference": "x" * 101}})
-assert (status, said["details"][0]["metadata"]) == (400, {{"field": "reference", "limit": "100", "length": "101"}}), said
-open('{written}', 'w').write('written\n')
-"#,
-        wait = gate.wait_in_python(),
-        written = world.stage().path("ledger-written").display(),
-    );
-    world.create(NewTrigger::single("robot", &world.python("robot", &body))).await;
-    let job = world.running_job_of("robot").await;
-    world.server().stop().await;
-    gate.open();
-    eventually("the robot has written", SOON, async || written.lines().pop().context("not yet")).await;
-    world.no_process_of(&job.id, SOON).await;
-    world.server().start().await;
-    let ended = world.ended_within(&job.id, seconds(40)).await;
-    ensure!(ended.status == "DONE", "it is {}: {}", ended.status, ended.reason);
+status, said = ask("CreateQueueElement", queueName="made", element={"reference": "x" * 101})
+assert (status, said["details"][0]["metadata"]) == (400, {"field": "reference", "limit": "100", "length": "101"}), said
+"#;
+    let job = done_while_away(world, calls).await?;
     let said = lines(world, &job.id).await?;
     assert_eq!(&said[..100], numbers(100), "at the end of a job its lines are there");
     assert_eq!((said.len(), said[101].as_str()), (102, "after"), "{said:#?}");
@@ -252,7 +256,7 @@ for method, body in [("GetConstant", {{"name": "limit"}}), ("ClaimQueueElement",
     assert (status, said["code"], said["details"][0]["reason"]) == (503, "unavailable", "SERVER_AWAY"), said
     assert "2 s" in said["message"] and 1 < time.monotonic() - began < 10, (said, time.monotonic() - began)
 get("Log", logs=[{{"logLevel": "INFO", "logMessage": "kept"}}])
-open('{tried}', 'w').write('tried\n')
+{tried}
 {back}
 deadline = time.monotonic() + 20
 while True:
@@ -267,13 +271,13 @@ assert (mine["status"], mine["jobId"]) == ("IN_PROGRESS", job_id), mine
 "#,
         away = away.wait_in_python(),
         back = back.wait_in_python(),
-        tried = world.stage().path("ledger-tried").display(),
+        tried = tried.add_in_python("'tried'"),
     );
     world.create(NewTrigger::single("robot", &world.python("robot", &body))).await;
     let job = world.running_job_of("robot").await;
     world.server().stop().await;
     away.open();
-    eventually("the robot has tried", SOON + SOON, async || tried.lines().pop().context("not yet")).await;
+    tried.is_written().await;
     world.server().start().await;
     back.open();
     let ended = world.ended_within(&job.id, seconds(60)).await;
@@ -293,11 +297,11 @@ element = get("ClaimQueueElement", queueName="work")["element"]["id"]
 for number in range(50):
     get("Log", logs=[{{"logLevel": "INFO", "logMessage": str(number)}}])
 get("SetQueueElementStatus", element=element, status="DONE", message="just before")
-open('{written}', 'w').write('written\n')
+{written}
 time.sleep(600)
 "#,
         wait = gate.wait_in_python(),
-        written = world.stage().path("ledger-written").display(),
+        written = written.add_in_python("'written'"),
     );
     world.create(NewTrigger::single("robot", &world.python("robot", &body))).await;
     let job = world.running_job_of("robot").await;
@@ -308,7 +312,7 @@ time.sleep(600)
     .await;
     world.server().kill_9();
     gate.open();
-    eventually("the robot has written", SOON, async || written.lines().pop().context("not yet")).await;
+    written.is_written().await;
     worker.kill_9();
     assert_eq!(worker.spool().len(), 1);
     worker.start();
@@ -325,27 +329,13 @@ time.sleep(600)
 async fn what_does_not_fit_is_counted_on_the_job(world: &World) -> Result<()> {
     let limits = "spool_job_bytes = 20000\nrobot_patience_seconds = 1\n";
     let _worker = world.worker("here").configured(limits).start().await;
-    let (gate, written) = (world.gate("away"), world.ledger("written"));
-    let body = format!(
-        r#"
-{wait}
+    let calls = r#"
 for number in range(300):
-    get("Log", logs=[{{"logLevel": "INFO", "logMessage": f"{{number}} " + "x" * 200}}])
-status, said = ask("CreateQueueElement", queueName="made", element={{"data": "x" * 1000}})
+    get("Log", logs=[{"logLevel": "INFO", "logMessage": f"{number} " + "x" * 200}])
+status, said = ask("CreateQueueElement", queueName="made", element={"data": "x" * 1000})
 assert (status, said["details"][0]["reason"], said["details"][0]["metadata"]["limit"]) == (507, "SPOOL_FULL", "20000"), (status, said)
-open('{written}', 'w').write('written\n')
-"#,
-        wait = gate.wait_in_python(),
-        written = world.stage().path("ledger-written").display(),
-    );
-    world.create(NewTrigger::single("robot", &world.python("robot", &body))).await;
-    let job = world.running_job_of("robot").await;
-    world.server().stop().await;
-    gate.open();
-    eventually("the robot has written", SOON, async || written.lines().pop().context("not yet")).await;
-    world.server().start().await;
-    let ended = world.ended_within(&job.id, seconds(40)).await;
-    ensure!(ended.status == "DONE", "it is {}: {}", ended.status, ended.reason);
+"#;
+    let job = done_while_away(world, calls).await?;
     let said = lines(world, &job.id).await?;
     let (told, kept) = said.split_last().context("nothing was logged")?;
     assert!((10..300).contains(&kept.len()), "{} lines were kept", kept.len());

@@ -1,16 +1,15 @@
 """The sample robot "hello": says who it is and what it was given."""
 
-import sys
-import time
+from OpenOrchestrator.orchestrator_connection.connection import OrchestratorConnection
 
-# A robot is called as OpenOrchestrator calls it: process name, endpoint, placeholder, arguments, trigger, job.
-names = ["process name", "endpoint", "placeholder", "arguments", "trigger id", "job id"]
-given = dict(zip(names, sys.argv[1:]))
+connection = OrchestratorConnection.create_connection_from_args()
 
 print("Hello! I am a robot.")
-for name, value in given.items():
-    print(f"  {name}: {value or '(none)'}")
+print(f"  process name: {connection.process_name}")
+print(f"  arguments: {connection.process_arguments or '(none)'}")
+print(f"  trigger id: {connection.trigger_id}")
+print(f"  job id: {connection.job_id}")
 for step in range(1, 4):
-    print(f"step {step} of 3")
-    time.sleep(0.1)
+    # What is printed is the job's output; what is logged is found under Logs, across all jobs.
+    connection.log_info(f"step {step} of 3")
 print("Done.")

@@ -1,17 +1,16 @@
-//! Refusals as robots read them: the same JSON as the server's.
+//! Refusals as JSON, in the form of the Connect protocol's unary calls: what servers and workers answer over HTTP.
 
-use axum::response::{IntoResponse as _, Response};
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderValue, Response, StatusCode, header};
 use serde_json::{Map, Value, json};
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
 /// The `domain` of every detail.
-const DOMAIN: &str = "orchestrator";
+pub const DOMAIN: &str = "orchestrator";
 
 /// `{"code": "not_found", "message": "…", "details": [{"reason": "…", "metadata": {…}}]}` in the making.
 #[derive(Debug, Clone)]
-pub(crate) struct Refusal {
+pub struct Refusal {
     code: Code,
     reason: String,
     message: String,
@@ -22,7 +21,7 @@ pub(crate) struct Refusal {
 
 impl Refusal {
     /// A refusal with its stable code and what people read.
-    pub(crate) fn new(code: Code, reason: impl Into<String>, message: impl Into<String>) -> Self {
+    pub fn new(code: Code, reason: impl Into<String>, message: impl Into<String>) -> Self {
         Self {
             code,
             reason: reason.into(),
@@ -35,37 +34,40 @@ impl Refusal {
 
     /// Adds a value that programs may use.
     #[must_use]
-    pub(crate) fn with(mut self, name: &str, value: &impl ToString) -> Self {
+    pub fn with(mut self, name: &str, value: &impl ToString) -> Self {
         self.metadata.insert(name.to_owned(), Value::String(value.to_string()));
         self
     }
 
     /// Where HTTP has a better word for it than the code's own.
     #[must_use]
-    pub(crate) fn in_http(mut self, status: StatusCode) -> Self {
+    pub fn in_http(mut self, status: StatusCode) -> Self {
         self.http = Some(status);
         self
     }
 
     /// Says when to try again.
     #[must_use]
-    pub(crate) fn retry_after(mut self, seconds: u64) -> Self {
+    pub fn retry_after(mut self, seconds: u64) -> Self {
         self.retry_after_s = Some(seconds);
         self
     }
 
     /// The stable code.
-    pub(crate) fn reason(&self) -> &str {
+    #[must_use]
+    pub fn reason(&self) -> &str {
         &self.reason
     }
 
     /// What people read.
-    pub(crate) fn message(&self) -> &str {
+    #[must_use]
+    pub fn message(&self) -> &str {
         &self.message
     }
 
     /// As an answer.
-    pub(super) fn response(&self) -> Response {
+    #[must_use]
+    pub fn response(&self) -> Response<String> {
         let details = if self.reason.is_empty() {
             json!([])
         } else {
@@ -73,7 +75,8 @@ impl Refusal {
         };
         let body = json!({ "code": name(self.code), "message": self.message, "details": details });
         let status = self.http.unwrap_or_else(|| http_status(self.code));
-        let mut response = (status, body.to_string()).into_response();
+        let mut response = Response::new(body.to_string());
+        *response.status_mut() = status;
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -133,6 +136,8 @@ fn http_status(code: Code) -> StatusCode {
     match code {
         Code::Ok => StatusCode::OK,
         Code::InvalidArgument | Code::FailedPrecondition | Code::OutOfRange => StatusCode::BAD_REQUEST,
+        // What nginx made usual for a caller that is gone; there is no name for it.
+        Code::Cancelled => StatusCode::from_u16(499).unwrap_or(StatusCode::BAD_REQUEST),
         Code::DeadlineExceeded => StatusCode::GATEWAY_TIMEOUT,
         Code::NotFound => StatusCode::NOT_FOUND,
         Code::AlreadyExists | Code::Aborted => StatusCode::CONFLICT,
@@ -141,6 +146,6 @@ fn http_status(code: Code) -> StatusCode {
         Code::Unimplemented => StatusCode::NOT_IMPLEMENTED,
         Code::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         Code::Unauthenticated => StatusCode::UNAUTHORIZED,
-        Code::Cancelled | Code::Unknown | Code::Internal | Code::DataLoss => StatusCode::INTERNAL_SERVER_ERROR,
+        Code::Unknown | Code::Internal | Code::DataLoss => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
