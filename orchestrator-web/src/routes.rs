@@ -68,7 +68,7 @@ pub fn table() -> Vec<Route> {
 fn start() -> Vec<Route> {
     vec![
         open("/", VIEWER, pages::overview::show),
-        open("/events", VIEWER, events::stream),
+        open("/events", VIEWER, events::tell),
         open("/calendar", VIEWER, pages::calendar::show),
     ]
 }

@@ -79,7 +79,8 @@ impl Work for Elements {
         }
         tx.audit_insert(&trail.into_rows(), now).await?;
         let hints = renewed(answers.iter().flat_map(|answer| answer.changed.iter().flatten()));
-        Ok(Done { answers, hints, here: Vec::new() })
+        let here = told_here(&answers);
+        Ok(Done { answers, hints, here })
     }
 
     async fn run_at_once(
@@ -88,7 +89,7 @@ impl Work for Elements {
         line: &LaneLine,
         call: &ElementCall,
         now: Timestamp,
-    ) -> Result<Option<ElementAnswer>, DbError> {
+    ) -> Result<Option<Done<ElementAnswer>>, DbError> {
         let (Some(claim), Some(marks), LaneLine::Postgres(line)) = (&call.claim, db.marks(), line) else {
             return Ok(None);
         };
@@ -97,7 +98,11 @@ impl Work for Elements {
         }
         let mut connection = line.take().await.map_err(DbError::in_op("lane"))?;
         match element_claim_at_once(&mut connection, marks, claim, call.actor.as_ref(), now).await {
-            Ok(AtOnce::Done(elements)) => Ok(Some(ElementAnswer { changed: Vec::new(), claimed: Ok(elements) })),
+            Ok(AtOnce::Done(elements)) => {
+                let answers = vec![ElementAnswer { changed: Vec::new(), claimed: Ok(elements) }];
+                let here = told_here(&answers);
+                Ok(Some(Done { answers, hints: Vec::new(), here }))
+            }
             Ok(AtOnce::Undone) => Ok(None),
             Err(error) => {
                 connection.give_up();
@@ -105,6 +110,15 @@ impl Work for Elements {
             }
         }
     }
+}
+
+/// Viewers on this server see it at once. Those on others look every now and then: a notification for every element would
+/// slow every commit.
+fn told_here(answers: &[ElementAnswer]) -> Vec<Hint> {
+    let is_changed = answers.iter().any(|answer| {
+        answer.changed.iter().any(Result::is_ok) || answer.claimed.as_ref().is_ok_and(|claimed| !claimed.is_empty())
+    });
+    if is_changed { vec![Hint::Elements] } else { Vec::new() }
 }
 
 /// Whoever waits for elements of a queue hears of those that are new again.
