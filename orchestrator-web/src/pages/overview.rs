@@ -7,6 +7,7 @@ use orchestrator_proto::v1;
 use crate::chrome::Chrome;
 use crate::error::PageError;
 use crate::link::{Link, encoded};
+use crate::pages::queues::list::Row as QueueRow;
 use crate::status::{Badge, badge};
 use crate::text::{shortened, shown_in_line};
 use crate::times::{Span, Stamp};
@@ -60,15 +61,6 @@ struct NextRow {
     link: String,
     process: String,
     at: Stamp,
-}
-
-#[derive(Debug)]
-struct QueueRow {
-    name: String,
-    new: i64,
-    in_progress: i64,
-    failed: i64,
-    abandoned: i64,
 }
 
 /// The jobs of the last day, by outcome.
@@ -148,7 +140,7 @@ pub(crate) async fn show(viewer: Viewer) -> Result<Response, PageError> {
         running: jobs(&viewer, &["ASSIGNED", "RUNNING", "LOST", "QUEUED"]).await?,
         failed: jobs(&viewer, &["FAILED", "TIMED_OUT", "KILLED"]).await?,
         next: next(&viewer).await?,
-        queues: queues.iter().map(queue).collect(),
+        queues: QueueRow::all(&queues),
         has_workers: status.workers_up > 0,
     };
     viewer.live(&page, &page.as_live(), "/")
@@ -207,16 +199,6 @@ async fn next(viewer: &Viewer) -> Result<Vec<NextRow>, PageError> {
         at: viewer.stamp(run.at),
     };
     Ok(viewer.triggers()?.list_planned_runs(request).await?.into_inner().runs.into_iter().map(row).collect())
-}
-
-fn queue(queue: &v1::Queue) -> QueueRow {
-    QueueRow {
-        name: shown_in_line(&queue.queue_name),
-        new: queue.new_count,
-        in_progress: queue.in_progress_count,
-        failed: queue.failed_count,
-        abandoned: queue.abandoned_count,
-    }
 }
 
 #[cfg(test)]
