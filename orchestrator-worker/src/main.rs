@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
-use orchestrator_worker::agent::{Agent, AgentError, AgentOptions, Stopping};
+use orchestrator_worker::agent::{Agent, AgentError, AgentOptions, IdentifyError, Stopping, identify};
 use orchestrator_worker::configuration::Configuration;
+use orchestrator_worker::doctor::{self, Outcome};
+use orchestrator_worker::enrolment;
 use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 
@@ -24,22 +26,45 @@ struct Cli {
 enum Command {
     /// Run the agent until it is told to stop (once: robots get their stop grace to end; twice: they are killed).
     Start(Start),
+    /// Keep a worker's token on this machine, after asking its server, so that `start` finds it.
+    Enroll(Enroll),
+    /// Check everything between this machine and a running robot; each finding with its fix.
+    Doctor(Base),
 }
 
+/// What every command has to know.
 #[derive(Debug, Args)]
-struct Start {
+struct Base {
     /// A configuration file (TOML).
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// The server's address [default: http://127.0.0.1:8420].
     #[arg(long, value_name = "URL")]
     server: Option<String>,
-    /// A file with the worker token. Without it: ORCHESTRATOR_WORKER_TOKEN, or a prompt.
+    /// A file with the worker token. Without it: ORCHESTRATOR_WORKER_TOKEN, what `enroll` kept, or a prompt.
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
     /// The agent's own folder, one per agent [default: ./orchestrator-worker].
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+    /// A certificate authority to trust beside the system's (PEM).
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+struct Enroll {
+    /// The token. Other users of this machine can see it here: without it, it is taken as `start` takes it.
+    #[arg(value_name = "TOKEN")]
+    token: Option<String>,
+    #[command(flatten)]
+    base: Base,
+}
+
+#[derive(Debug, Args)]
+struct Start {
+    #[command(flatten)]
+    base: Base,
     /// Jobs at once [default: 1].
     #[arg(long, value_name = "N")]
     slots: Option<u32>,
@@ -50,17 +75,20 @@ struct Start {
     /// such repositories nowhere].
     #[arg(long = "allow-path", value_name = "DIR")]
     allowed_paths: Vec<PathBuf>,
-    /// A certificate authority to trust beside the system's (PEM).
-    #[arg(long, value_name = "FILE")]
-    ca: Option<PathBuf>,
 }
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
     logs();
-    let Command::Start(start) = cli.command;
-    match run(&start) {
-        Ok(()) => ExitCode::SUCCESS,
+    // With one provider compiled in this cannot fail; it names the one we mean.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let ended = match &cli.command {
+        Command::Start(start) => run(start).map(|()| ExitCode::SUCCESS),
+        Command::Enroll(args) => enroll(args).map(|()| ExitCode::SUCCESS),
+        Command::Doctor(base) => doctor(base),
+    };
+    match ended {
+        Ok(code) => code,
         // It was told to stop while it waited for a server, and did.
         Err(error) if matches!(error.downcast_ref(), Some(AgentError::Stopped)) => ExitCode::SUCCESS,
         Err(error) => fail(&error),
@@ -70,7 +98,12 @@ fn main() -> ExitCode {
 #[expect(clippy::print_stderr, reason = "the one place where the program tells why it ends")]
 fn fail(error: &anyhow::Error) -> ExitCode {
     eprintln!("error: {error:#}");
-    // As the commands of `orchestrator`: 4 not allowed, 5 conflict, 1 anything else.
+    // As the commands of `orchestrator`: 4 not allowed, 5 conflict, 6 unreachable, 1 anything else.
+    match error.downcast_ref::<IdentifyError>() {
+        Some(IdentifyError::Refused { .. } | IdentifyError::NoWorker { .. }) => return ExitCode::from(4),
+        Some(IdentifyError::Away { .. }) => return ExitCode::from(6),
+        Some(IdentifyError::Connect(_)) | None => {}
+    }
     match error.downcast_ref::<AgentError>() {
         Some(AgentError::Refused { code: Some(code), .. }) if code == "WORKER_NAME_TAKEN" => ExitCode::from(5),
         Some(AgentError::Refused { .. }) => ExitCode::from(4),
@@ -80,15 +113,49 @@ fn fail(error: &anyhow::Error) -> ExitCode {
 }
 
 fn run(start: &Start) -> anyhow::Result<()> {
-    // With one provider compiled in this cannot fail; it names the one we mean.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let configuration = configuration(start)?;
-    let token = token(configuration.token_file.as_deref())?;
+    let mut configuration = configuration(&start.base)?;
+    if let Some(slots) = start.slots {
+        configuration.slots = slots;
+    }
+    configuration.exclusive |= start.exclusive;
+    configuration.allowed_paths.extend(start.allowed_paths.iter().cloned());
+    configuration.check()?;
+    let token = token(&configuration)?;
     let options = options(&configuration, token)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no runtime")?;
+    let runtime = runtime()?;
     runtime.block_on(work(options))?;
     runtime.shutdown_timeout(Duration::from_secs(1));
     Ok(())
+}
+
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no runtime")
+}
+
+fn enroll(args: &Enroll) -> anyhow::Result<()> {
+    let configuration = configuration(&args.base)?;
+    let token = match &args.token {
+        Some(token) => SecretString::from(token.trim().to_owned()),
+        None => token(&configuration)?,
+    };
+    let options = options(&configuration, token.clone())?;
+    let name = runtime()?.block_on(identify(&options))?;
+    let replaced = enrolment::keep(&options.data, &token)
+        .with_context(|| format!("the token cannot be kept in '{}'", options.data.display()))?;
+    let file = enrolment::token_file(&options.data);
+    let replaced = if replaced { ", in the place of another one" } else { "" };
+    say(&format!("Worker {name}: its token is kept in {}{replaced}.", file.display()));
+    say(&format!("Next:  orchestrator-worker start --server {} --data {}", options.server, options.data.display()));
+    Ok(())
+}
+
+fn doctor(base: &Base) -> anyhow::Result<ExitCode> {
+    let configuration = configuration(base)?;
+    let token = token(&configuration)?;
+    let findings = runtime()?.block_on(doctor::examine(&options(&configuration, token)?));
+    say(&doctor::page(&findings));
+    let is_well = findings.iter().all(|finding| finding.outcome != Outcome::Bad);
+    Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
 async fn work(options: AgentOptions) -> anyhow::Result<()> {
@@ -177,21 +244,16 @@ impl Signals {
     }
 }
 
-fn configuration(start: &Start) -> anyhow::Result<Configuration> {
-    let mut configuration = Configuration::load(start.config.as_deref())?;
-    if let Some(server) = &start.server {
+fn configuration(base: &Base) -> anyhow::Result<Configuration> {
+    let mut configuration = Configuration::load(base.config.as_deref())?;
+    if let Some(server) = &base.server {
         configuration.server.clone_from(server);
     }
-    if let Some(slots) = start.slots {
-        configuration.slots = slots;
-    }
-    if let Some(data) = &start.data {
+    if let Some(data) = &base.data {
         configuration.data.clone_from(data);
     }
-    configuration.token_file = start.token_file.clone().or(configuration.token_file);
-    configuration.ca_file = start.ca.clone().or(configuration.ca_file);
-    configuration.exclusive |= start.exclusive;
-    configuration.allowed_paths.extend(start.allowed_paths.iter().cloned());
+    configuration.token_file = base.token_file.clone().or(configuration.token_file);
+    configuration.ca_file = base.ca.clone().or(configuration.ca_file);
     configuration.check()?;
     Ok(configuration)
 }
@@ -220,13 +282,15 @@ fn options(configuration: &Configuration, token: SecretString) -> anyhow::Result
     })
 }
 
-/// The token: from a file, the environment, the terminal, or the standard input.
-fn token(file: Option<&std::path::Path>) -> anyhow::Result<SecretString> {
-    let text = if let Some(file) = file {
-        warn_if_open(file);
-        std::fs::read_to_string(file).with_context(|| format!("the token file '{}' cannot be read", file.display()))?
+/// The token: from a file, the environment, where `enroll` kept it, the terminal, or the standard input.
+fn token(configuration: &Configuration) -> anyhow::Result<SecretString> {
+    let kept = enrolment::token_file(&configuration.data);
+    let text = if let Some(file) = &configuration.token_file {
+        read_token(file)?
     } else if let Ok(text) = std::env::var("ORCHESTRATOR_WORKER_TOKEN") {
         text
+    } else if kept.exists() {
+        read_token(&kept)?
     } else if std::io::stdin().is_terminal() {
         dialoguer::Password::new().with_prompt("Worker token").interact().context("no token was given")?
     } else {
@@ -240,6 +304,11 @@ fn token(file: Option<&std::path::Path>) -> anyhow::Result<SecretString> {
         "no worker token: make one with `orchestrator token create worker NAME --out FILE`, and give it with --token-file"
     );
     Ok(SecretString::from(text.to_owned()))
+}
+
+fn read_token(file: &std::path::Path) -> anyhow::Result<String> {
+    warn_if_open(file);
+    std::fs::read_to_string(file).with_context(|| format!("the token file '{}' cannot be read", file.display()))
 }
 
 /// Who can read the token can take this worker's jobs.
