@@ -50,7 +50,7 @@ test("a user is made, gets another role, and is locked out", async () => {
   await jonas.page.getByLabel("Name").fill("jonas");
   await jonas.page.getByLabel("Password").fill(PASSWORD);
   await jonas.page.getByRole("button", { name: "Sign in" }).click();
-  await jonas.page.getByRole("alert").first().waitFor();
+  await jonas.page.locator("main").getByRole("alert").first().waitFor();
   await jonas.close();
   await admin.isUntroubled();
 });

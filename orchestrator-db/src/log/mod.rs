@@ -51,7 +51,7 @@ macro_rules! list_text {
         sql!["SELECT " [columns log_columns] " FROM logs
          WHERE " $scope " AND (log_time, id) " $low " ($1, $2) AND (log_time, id) " $high " ($3, $4)
              AND ($7 OR log_level" [in_texts "$8"] ") AND ($9 = '%%' OR log_message" [like "$9"] ")
-             AND ($5 = '' OR process_name = $5) AND ($6 IS NULL OR job_id = $6)
+             AND ($5 = '' OR process_name = $5) AND (job_id = $6 OR $6 IS NULL)
          " $order " LIMIT $10"]
     };
     ($scope:literal) => {
@@ -71,7 +71,7 @@ macro_rules! window_text {
     ($scope:literal) => {
         sql!["SELECT log_time, id FROM logs
          WHERE " $scope " AND (log_time, id) >= ($1, $2) AND (log_time, id) < ($3, $4)
-             AND ($5 = '' OR process_name = $5) AND ($6 IS NULL OR job_id = $6)
+             AND ($5 = '' OR process_name = $5) AND (job_id = $6 OR $6 IS NULL)
          ORDER BY log_time DESC, id DESC LIMIT 1 OFFSET $7"]
     };
 }

@@ -56,6 +56,9 @@ async fn every_change_that_a_page_shows_is_told() {
     let row = world.get("/queues/letters", &admin).await.body;
     let element = row.split("/elements/").nth(1).unwrap().split('"').next().unwrap().to_owned();
     let element = format!("/elements/{element}");
+    let form = world.get(&element, &admin).await.body;
+    let seen = form.split("name=\"seen\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    let ended = format!("reference=1&status=DONE&data=&message=sent&seen={seen}");
     for (path, form, topic) in [
         ("/constants/constant", "name=Limit&value=7", "access"),
         ("/constants/constant/Limit", "value=8", "access"),
@@ -67,7 +70,7 @@ async fn every_change_that_a_page_shows_is_told() {
         ("/queues/letters/pause", "", "queues"),
         ("/queues/letters/resume", "", "queues"),
         ("/queues/letters/settings", "max_attempts=3", "queues"),
-        (element.as_str(), "reference=1&status=DONE&data=&message=sent", "queues"),
+        (element.as_str(), ended.as_str(), "queues"),
         (&format!("{element}/delete"), "", "queues"),
     ] {
         let address = listens_to(&world, "/", &admin).await;
