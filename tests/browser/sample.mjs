@@ -26,7 +26,7 @@ export async function furnish(world) {
     ["Maja", "VIEWER"],
   ];
   for (const [name, role] of people) {
-    await world.rpc("AdminService/CreateUser", { name: name.toLowerCase(), displayName: name, role });
+    await world.rpc("AdminService/CreateUser", { name: name.toLowerCase(), displayName: name, role, password: role === "ADMIN" ? "correct horse battery" : "" });
   }
   await world.rpc("AdminService/CreateToken", { kind: "USER", name: "nightly-import", role: "OPERATOR" });
 }

@@ -40,19 +40,24 @@ async function shots(world) {
 
 /** Spreads what happened just now over the last day: the database, while nobody has it. */
 function spread(world) {
+  // A job's id tells when it was made, and what belongs to it names it.
   const script = `
 import sqlite3, sys
 from datetime import datetime, timedelta
 db = sqlite3.connect(sys.argv[1])
 rows = db.execute("SELECT id FROM jobs WHERE status IN ('DONE', 'FAILED') ORDER BY queued_at DESC").fetchall()
 shift = lambda text, minutes: text and (datetime.fromisoformat(text) - timedelta(minutes=minutes)).isoformat()
+earlier = lambda id, minutes: (int.from_bytes(id[:6], "big") - minutes * 60000).to_bytes(6, "big") + id[6:]
 columns = ["scheduled_at", "queued_at", "start_time", "end_time"]
 for number, (job,) in enumerate(rows):
-    minutes = number * 1380 // max(1, len(rows)) + number % 7
+    minutes = number * 1380 // max(1, len(rows)) + number * number % 97
+    new = earlier(job, minutes)
     values = db.execute(f"SELECT {', '.join(columns)} FROM jobs WHERE id = ?", (job,)).fetchone()
     changed = [shift(value, minutes) for value in values]
-    db.execute("UPDATE jobs SET " + ", ".join(f"{column} = ?" for column in columns) + " WHERE id = ?", (*changed, job))
-    for log, at in db.execute("SELECT id, log_time FROM logs WHERE job_id = ?", (job,)).fetchall():
+    db.execute("UPDATE jobs SET id = ?, " + ", ".join(f"{column} = ?" for column in columns) + " WHERE id = ?", (new, *changed, job))
+    for table in ["logs", "job_output", "queues"]:
+        db.execute(f"UPDATE {table} SET job_id = ? WHERE job_id = ?", (new, job))
+    for log, at in db.execute("SELECT id, log_time FROM logs WHERE job_id = ?", (new,)).fetchall():
         db.execute("UPDATE logs SET log_time = ? WHERE id = ?", (shift(at, minutes), log))
 db.commit()
 `;

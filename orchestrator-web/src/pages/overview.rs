@@ -9,7 +9,7 @@ use crate::error::PageError;
 use crate::link::{Link, encoded};
 use crate::pages::queues::list::Row as QueueRow;
 use crate::status::{Badge, badge};
-use crate::text::{shortened, shown_in_line};
+use crate::text::{shown_in_line, summed_up};
 use crate::times::{Span, Stamp};
 use crate::viewer::Viewer;
 
@@ -184,7 +184,7 @@ async fn jobs(viewer: &Viewer, statuses: &[&str]) -> Result<Vec<JobRow>, PageErr
         status: badge(&job.status),
         span: viewer.span(job.start_time, job.end_time),
         ended: viewer.stamp(job.end_time),
-        why: shortened(if job.waiting_reason.is_empty() { &job.reason } else { &job.waiting_reason }, 120),
+        why: summed_up(if job.waiting_reason.is_empty() { &job.reason } else { &job.waiting_reason }, 120),
         id: job.id,
     };
     Ok(viewer.jobs()?.list(request).await?.into_inner().jobs.into_iter().map(row).collect())
