@@ -83,7 +83,7 @@ fn transport(server: &str) -> Option<Finding> {
 fn folder(data: &Path) -> Finding {
     const NAME: &str = "folder";
     let place = data.display();
-    let existing = data.ancestors().find(|folder| folder.is_dir()).unwrap_or(Path::new("."));
+    let existing = data.ancestors().find(|folder| folder.is_dir()).unwrap_or_else(|| Path::new("."));
     match tempfile::tempfile_in(existing) {
         Ok(_) if existing == data => Finding::new(Outcome::Good, NAME, format!("{place} can be written"), ""),
         Ok(_) => Finding::new(Outcome::Good, NAME, format!("{place} is not there yet, and can be made"), ""),

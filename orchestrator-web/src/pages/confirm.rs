@@ -12,7 +12,7 @@ use crate::viewer::Viewer;
 pub(crate) struct Question {
     /// The tab that it belongs to.
     pub(crate) tab: &'static str,
-    pub(crate) question: String,
+    pub(crate) text: String,
     /// What happens then.
     pub(crate) consequence: String,
     /// Where the answer goes.

@@ -16,7 +16,7 @@ async fn ask(viewer: &Viewer, job: String, verb: &str, consequence: &str) -> Res
     let link = format!("/jobs/{}", encoded(&job.id));
     viewer.ask(Question {
         tab: "/jobs",
-        question: format!("{verb} job {name}?"),
+        text: format!("{verb} job {name}?"),
         consequence: consequence.to_owned(),
         action: format!("{link}/{}", verb.to_lowercase()),
         submit: format!("{verb} job {}", short_id(&job.id)),

@@ -88,7 +88,7 @@ pub(crate) async fn ask_revoke(viewer: Viewer, Path(id): Path<String>) -> Result
     let name = shown_in_line(&token.name);
     viewer.ask(Question {
         tab: PATH,
-        question: format!("Revoke the token of \u{201c}{name}\u{201d}?"),
+        text: format!("Revoke the token of \u{201c}{name}\u{201d}?"),
         consequence: format!(
             "Whoever uses {} is refused from now on. This cannot be undone; a new token can be made.",
             shown_in_line(&token.prefix)

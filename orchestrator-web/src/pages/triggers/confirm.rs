@@ -19,7 +19,7 @@ async fn ask(viewer: &Viewer, trigger: &str, verb: &str, consequence: &str) -> R
     let link = format!("/triggers/{}", encoded(&trigger.id));
     viewer.ask(Question {
         tab: "/triggers",
-        question: format!("{verb} \u{201c}{name}\u{201d}?"),
+        text: format!("{verb} \u{201c}{name}\u{201d}?"),
         consequence: consequence.to_owned(),
         action: format!("{link}/{}", verb.to_lowercase()),
         submit: format!("{verb} trigger {name}"),

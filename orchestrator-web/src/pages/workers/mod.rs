@@ -111,7 +111,7 @@ pub(crate) async fn ask_remove(viewer: Viewer, Path(name): Path<String>) -> Resu
     let shown = shown_in_line(&name);
     viewer.ask(Question {
         tab: PATH,
-        question: format!("Remove worker {shown}?"),
+        text: format!("Remove worker {shown}?"),
         consequence: "It leaves the list. Its token stays valid: the worker is back when it connects again.".to_owned(),
         action: format!("{PATH}/{}/remove", encoded(&name)),
         submit: format!("Remove worker {shown}"),
