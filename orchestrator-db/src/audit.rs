@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::dialect::{Sql, sql};
 use crate::error::{Corrupt, DbError, Readable, RowAddress};
 use crate::lists::{containing, earliest, latest, time_text};
-use crate::page::{PageRequest, cursor};
+use crate::page::{PageRequest, SEARCHED_ROWS, cursor};
 use crate::rows::{execute, fetch, fetch_plain};
 use crate::tx::Tx;
 
@@ -71,9 +71,6 @@ pub struct AuditFilter {
     /// [`SEARCHED_ROWS`] rows at most, so it may be empty and yet have a next one.
     pub search: Option<String>,
 }
-
-/// How many rows one page of a search looks at.
-pub const SEARCHED_ROWS: u32 = 50_000;
 
 /// Rows older than this may be pruned: what the triggers of the table go by.
 const PRUNED_BEFORE: &str = "audit_pruned_before";

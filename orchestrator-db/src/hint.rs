@@ -50,6 +50,10 @@ pub enum Hint {
     Logs,
     /// A token was revoked, or sessions of browsers were ended.
     Tokens,
+    /// Elements or queues changed in a way that nobody but a viewer waits for: claimed, ended, edited, held.
+    Elements,
+    /// A constant, a credential, a user, a session or a token was made or changed.
+    Access,
 }
 
 /// What a notification carries.

@@ -36,7 +36,7 @@ mod tx;
 mod user;
 mod worker;
 
-pub use audit::{AuditEntry, AuditFilter, AuditRow, SEARCHED_ROWS};
+pub use audit::{AuditEntry, AuditFilter, AuditRow};
 pub use backup::{BackupError, sqlite_backup, sqlite_restore};
 pub use browser::{BrowserSession, NewBrowserSession, NewSignInLink};
 pub use connect::{ConnectError, Db, DbOptions, MigrationStatus};
@@ -54,7 +54,7 @@ pub use lanes::{
 };
 pub use log::{LogFilter, LogPosition};
 pub use orchestrator_core::job::OutputChunk;
-pub use page::PageRequest;
+pub use page::{PageRequest, SEARCHED_ROWS};
 pub use queue::{
     ClaimRequest, ElementClaimError, ElementEdit, ElementFilter, NewElement, QueueCounts, QueueSettings, QueueSummary,
     StatusBy, StatusChange, StatusError, StatusSet,

@@ -14,6 +14,9 @@ use crate::lists::{earliest, latest};
 /// The most rows of one page.
 const MOST_ROWS: u32 = 1000;
 
+/// How many rows one page of a search for a text looks at, so that it may be empty and yet have a next one.
+pub const SEARCHED_ROWS: u32 = 50_000;
+
 /// Which page of a list is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PageRequest {

@@ -2,7 +2,7 @@
 
 use orchestrator_core::constant::Constant;
 use orchestrator_core::text::{ConstantName, ConstantValue};
-use orchestrator_db::DbError;
+use orchestrator_db::{DbError, Hint};
 use orchestrator_proto::convert::{self, DecodeError};
 use orchestrator_proto::v1;
 use orchestrator_proto::v1::constant_service_server::ConstantService;
@@ -77,7 +77,7 @@ impl ConstantService for Constants {
             let documents = (before, Some(document(&constant)));
             let row = audit::row(&actor, "constant.set", "constant", &constant.name, documents);
             tx.audit_insert(&[row], now).await?;
-            Ok(((), Vec::new()))
+            Ok(((), vec![Hint::Access]))
         })?;
         Ok(Response::new(v1::SetConstantResponse { constant: Some(convert::constant(&constant)) }))
     }
@@ -93,7 +93,7 @@ impl ConstantService for Constants {
             tx.constant_delete(&name).await?;
             let row = audit::row(&actor, "constant.delete", "constant", &name, (Some(document(&before)), None));
             tx.audit_insert(&[row], self.scheduler.now()).await?;
-            Ok(((), Vec::new()))
+            Ok(((), vec![Hint::Access]))
         })?;
         Ok(Response::new(v1::DeleteConstantResponse {}))
     }

@@ -39,4 +39,4 @@ pub use in_process::{Channel, InProcess};
 pub use pages::{Inside, Pages};
 pub use serve::{ServeError, ServeOptions, Server, Shutdown, TlsError, TlsFiles, serve};
 pub use services::Services;
-pub use ticks::{Ticks, Topic};
+pub use ticks::{NotSeen, Seen, Ticks, Topic};

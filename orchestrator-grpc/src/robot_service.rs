@@ -7,7 +7,7 @@ use orchestrator_core::id::TokenId;
 use orchestrator_core::job::Job;
 use orchestrator_core::text::{ConstantValue, ProcessArgs, ProcessName, WorkerName};
 use orchestrator_core::trigger::Hold;
-use orchestrator_db::Tx;
+use orchestrator_db::{Hint, Tx};
 use orchestrator_proto::convert::{self, DecodeError};
 use orchestrator_proto::v1;
 use orchestrator_proto::v1::robot_service_server::RobotService;
@@ -169,7 +169,7 @@ impl RobotService for Robots {
             let documents = documents(&job, Some(before), Some(after));
             let row = audit::row(&actor, "constant.update", "constant", &constant.name, documents);
             tx.audit_insert(&[row], now).await?;
-            Ok(((), Vec::new()))
+            Ok(((), vec![Hint::Access]))
         })?;
         Ok(Response::new(v1::RobotUpdateConstantResponse { constant: Some(convert::constant(&constant)) }))
     }
@@ -215,7 +215,7 @@ impl RobotService for Robots {
             let documents = documents(&job, Some(before), Some(after));
             let row = audit::row(&actor, "credential.update", "credential", &credential.name, documents);
             tx.audit_insert(&[row], now).await?;
-            Ok(((), Vec::new()))
+            Ok(((), vec![Hint::Access]))
         })?;
         Ok(Response::new(v1::RobotUpdateCredentialResponse {}))
     }

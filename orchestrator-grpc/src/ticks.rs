@@ -2,13 +2,21 @@
 //!
 //! A page that hears a tick asks again for what it shows, with its own filters. So the server keeps nothing per page, and
 //! a tick that was lost is healed by the next one. Per topic at most one tick in [`QUIET`] is sent: the first at once.
+//!
+//! A page is drawn before it listens, and a browser looks away and comes back. So each page carries a [`Seen`], and
+//! whoever begins to listen is told at once what changed since.
 
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use orchestrator_db::Hint;
 use tokio::sync::broadcast::{self, error::RecvError};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 /// The least time between two ticks of a topic.
 const QUIET: Duration = Duration::from_millis(250);
@@ -26,7 +34,7 @@ pub enum Topic {
     Workers,
     /// Log lines.
     Logs,
-    /// Tokens, users and sessions.
+    /// Constants and credentials, tokens, users and sessions.
     Access,
 }
 
@@ -51,11 +59,46 @@ impl Topic {
         match hint {
             Hint::Triggers => &[Self::Triggers],
             Hint::Jobs | Hint::Job { .. } => &[Self::Jobs],
-            Hint::Queue { .. } | Hint::Reopened { .. } => &[Self::Queues],
+            Hint::Queue { .. } | Hint::Reopened { .. } | Hint::Elements => &[Self::Queues],
             Hint::Worker { .. } => &[Self::Workers],
             Hint::Logs => &[Self::Logs],
-            Hint::Tokens => &[Self::Access],
+            Hint::Tokens | Hint::Access => &[Self::Access],
         }
+    }
+}
+
+/// Up to which change of each topic somebody has seen everything. Another server, and the same one after a restart,
+/// counts anew: to it everything has changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seen {
+    /// Who counted.
+    server: Uuid,
+    changes: [u64; Topic::ALL.len()],
+}
+
+impl fmt::Display for Seen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.server.simple())?;
+        self.changes.iter().try_for_each(|count| write!(f, ".{count}"))
+    }
+}
+
+/// A text that was never a [`Seen`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not what a server says that was seen")]
+pub struct NotSeen;
+
+impl FromStr for Seen {
+    type Err = NotSeen;
+
+    fn from_str(text: &str) -> Result<Self, NotSeen> {
+        let mut parts = text.split('.');
+        let server = parts.next().and_then(|part| Uuid::try_parse(part).ok()).ok_or(NotSeen)?;
+        let mut changes = [0; Topic::ALL.len()];
+        for count in &mut changes {
+            *count = parts.next().and_then(|part| part.parse().ok()).ok_or(NotSeen)?;
+        }
+        if parts.next().is_some() { Err(NotSeen) } else { Ok(Self { server, changes }) }
     }
 }
 
@@ -63,13 +106,40 @@ impl Topic {
 #[derive(Debug, Clone)]
 pub struct Ticks {
     sender: broadcast::Sender<Topic>,
+    server: Uuid,
+    changes: Arc<[AtomicU64; Topic::ALL.len()]>,
 }
 
 impl Ticks {
     pub(crate) fn new() -> Self {
         // A page that is this far behind asks for everything anyway.
         let (sender, _) = broadcast::channel(64);
-        Self { sender }
+        Self { sender, server: Uuid::new_v4(), changes: Arc::default() }
+    }
+
+    /// What someone has seen who looks from now on.
+    pub fn seen(&self) -> Seen {
+        Seen { server: self.server, changes: std::array::from_fn(|at| self.changes[at].load(Ordering::Acquire)) }
+    }
+
+    /// What changed since. Listen first, then ask, and no change is missed.
+    pub fn since(&self, seen: &Seen) -> Vec<Topic> {
+        let now = self.seen();
+        let changed = |topic: &Topic| now.changes[*topic as usize] != seen.changes[*topic as usize];
+        Topic::ALL.into_iter().filter(|topic| now.server != seen.server || changed(topic)).collect()
+    }
+
+    /// What someone has seen who looks at one more topic now.
+    pub fn looked_at(&self, seen: Option<&Seen>, topic: Topic) -> Seen {
+        // Of what another server counted nothing is known; no count ever gets this high.
+        let nothing = Seen { server: self.server, changes: [u64::MAX; Topic::ALL.len()] };
+        let mut seen = seen.filter(|seen| seen.server == self.server).copied().unwrap_or(nothing);
+        seen.changes[topic as usize] = self.seen().changes[topic as usize];
+        seen
+    }
+
+    fn count(&self, topic: Topic) {
+        self.changes[topic as usize].fetch_add(1, Ordering::AcqRel);
     }
 
     /// Hears every tick from now on. Whoever lags has missed some and looks at everything.
@@ -85,8 +155,8 @@ impl Ticks {
             tokio::select! {
                 () = stop.cancelled() => return,
                 hint = hints.recv() => match hint {
-                    Ok(hint) => Topic::of(&hint).iter().for_each(|topic| quiet.note(*topic)),
-                    Err(RecvError::Lagged(_)) => Topic::ALL.iter().for_each(|topic| quiet.note(*topic)),
+                    Ok(hint) => self.note(&mut quiet, Topic::of(&hint)),
+                    Err(RecvError::Lagged(_)) => self.note(&mut quiet, &Topic::ALL),
                     Err(RecvError::Closed) => return,
                 },
                 () = at(due) => {}
@@ -95,6 +165,13 @@ impl Ticks {
                 // Nobody listening is fine.
                 let _ = self.sender.send(topic);
             }
+        }
+    }
+
+    fn note(&self, quiet: &mut Quiet, topics: &[Topic]) {
+        for topic in topics {
+            self.count(*topic);
+            quiet.note(*topic);
         }
     }
 }
@@ -169,6 +246,38 @@ mod tests {
             stop.cancel();
         };
         tokio::join!(ticks.run(receiver, stop.clone()), talk);
+    }
+
+    #[tokio::test]
+    async fn whoever_begins_to_listen_is_told_what_changed_since_they_looked() {
+        let ticks = Ticks::new();
+        let (hints, receiver) = broadcast::channel(64);
+        let before = ticks.seen();
+        hints.send(Hint::Access).unwrap();
+        hints.send(Hint::Elements).unwrap();
+        drop(hints);
+        ticks.run(receiver, CancellationToken::new()).await;
+        assert_eq!(ticks.since(&before), [Topic::Queues, Topic::Access]);
+        assert_eq!(ticks.since(&ticks.seen()), []);
+    }
+
+    #[test]
+    fn to_another_server_everything_changed() {
+        let (here, elsewhere) = (Ticks::new(), Ticks::new().seen());
+        assert_eq!(here.since(&elsewhere), Topic::ALL);
+        let seen = here.looked_at(Some(&elsewhere), Topic::Jobs);
+        assert!(!here.since(&seen).contains(&Topic::Jobs), "it was looked at");
+        assert_eq!(here.since(&seen).len(), Topic::ALL.len() - 1, "the others were not");
+    }
+
+    #[test]
+    fn what_was_seen_survives_an_address() {
+        let seen = Ticks::new().seen();
+        assert_eq!(seen.to_string().parse(), Ok(seen));
+        let (server, more) = (seen.server.simple().to_string(), format!("{seen}.0"));
+        for text in ["", "x", "0.0.0.0.0.0.0", server.as_str(), more.as_str(), "a.b"] {
+            assert_eq!(text.parse::<Seen>(), Err(NotSeen), "{text}");
+        }
     }
 
     #[tokio::test(start_paused = true)]

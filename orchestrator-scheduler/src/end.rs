@@ -40,7 +40,9 @@ impl Ended<'_> {
     pub(crate) async fn settle(self, tx: &mut Tx) -> Result<Vec<Hint>, DbError> {
         let id = self.job.job.id;
         let mut hints = released(tx, id, self.now).await?;
-        self.log(tx).await?;
+        if self.log(tx).await? {
+            hints.push(Hint::Logs);
+        }
         let retried = self.retry(tx).await?;
         let mut progress = progress_of(self.trigger);
         if !retried && self.job.job.snapshot.origin == JobOrigin::Trigger {
@@ -59,10 +61,11 @@ impl Ended<'_> {
         Ok(hints)
     }
 
-    async fn log(&self, tx: &mut Tx) -> Result<(), DbError> {
+    /// Writes a line about an end that is no good one; whether it did.
+    async fn log(&self, tx: &mut Tx) -> Result<bool, DbError> {
         let job = &self.job.job;
         let what = match self.outcome {
-            Outcome::Done | Outcome::Cancelled => return Ok(()),
+            Outcome::Done | Outcome::Cancelled => return Ok(false),
             Outcome::Failed => "failed",
             Outcome::Killed => "was killed",
             Outcome::TimedOut => "timed out",
@@ -79,7 +82,8 @@ impl Ended<'_> {
             message: LogMessage::cut(&text),
             job_id: Some(job.id),
         };
-        tx.log_insert(&[line]).await
+        tx.log_insert(&[line]).await?;
+        Ok(true)
     }
 
     /// Inserts the next attempt, where the policy grants one.
@@ -165,10 +169,14 @@ fn is_counted(outcome: Outcome) -> bool {
     }
 }
 
-/// Takes back what a job holds; the queues that have something new again may have triggers.
+/// Takes back what a job holds; the queues that have something new again may have triggers, and pages show all of it.
 pub(crate) async fn released(tx: &mut Tx, job: JobId, now: Timestamp) -> Result<Vec<Hint>, DbError> {
     let elements = tx.element_release_of_job(&[job], now).await?;
-    Ok(hints_of_new(&elements))
+    let mut hints = hints_of_new(&elements);
+    if !elements.is_empty() {
+        hints.push(Hint::Elements);
+    }
+    Ok(hints)
 }
 
 /// Word of queues that have something new.

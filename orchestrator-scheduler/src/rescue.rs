@@ -172,6 +172,7 @@ async fn expire(tx: &mut Tx, trigger: &StoredTrigger, job: &LockedJob, now: Time
             tx.job_mark_lost(&[id], now).await?;
             tx.trigger_refresh_status(&[trigger.trigger.id]).await?;
             log_loss(tx, job, now).await?;
+            hints.push(Hint::Logs);
         }
         JobStatus::Queued
         | JobStatus::Lost

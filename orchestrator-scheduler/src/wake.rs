@@ -68,7 +68,12 @@ impl Wake {
                         state.marks.workers = true;
                         false
                     }
-                    Hint::Reopened { .. } | Hint::Job { .. } | Hint::Logs | Hint::Tokens => false,
+                    Hint::Reopened { .. }
+                    | Hint::Job { .. }
+                    | Hint::Logs
+                    | Hint::Tokens
+                    | Hint::Elements
+                    | Hint::Access => false,
                 };
             }
             state.marks.changed |= for_engine;

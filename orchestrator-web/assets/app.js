@@ -54,17 +54,14 @@
   };
   setInterval(count, 1000);
 
-  // Word of changes: lost, found again. What was missed meanwhile is asked for.
+  // Word of changes: lost, found again. The server tells what was missed meanwhile.
   const lost = document.getElementById("lost");
   let down = false;
-  const topics = ["triggers", "jobs", "queues", "workers", "logs", "access"];
   body.addEventListener("htmx:sse:error", () => { down = true; lost.hidden = false; });
-  let heard = 0;
   body.addEventListener("htmx:sse:after:connection", (event) => {
     const status = event.detail.connection.status;
     if (status === 401) return location.reload();
     lost.hidden = true;
-    if (heard++ > 0) for (const topic of topics) window.htmx.trigger(body, topic);
     down = false;
   });
   body.addEventListener("htmx:error", (event) => {

@@ -69,6 +69,8 @@ pub(crate) struct Chrome {
     pub(crate) role: String,
     pub(crate) theme: Theme,
     pub(crate) zone: String,
+    /// Which changes the page shows: of those that come later it hears.
+    pub(crate) seen: String,
     pub(crate) flash: Option<Flash>,
     pub(crate) can_operate: bool,
     pub(crate) can_administer: bool,
@@ -86,6 +88,7 @@ impl Viewer {
             role: self.role().map(|role| word(role.as_str())).unwrap_or_default(),
             theme: self.theme,
             zone: self.zone.name().to_owned(),
+            seen: self.seen.to_string(),
             flash: self.flash.clone(),
             can_operate: self.can_operate(),
             can_administer: is_admin,

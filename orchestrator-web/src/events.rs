@@ -1,4 +1,7 @@
 //! `/events`: ticks of what changed, by topic.
+//!
+//! Each carries what the browser has seen when it has looked. It says so when it comes back after a break, and is
+//! told at once what changed meanwhile; a page says at first what it was drawn with.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -6,11 +9,13 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::response::Sse;
 use axum::response::sse::{Event, KeepAlive};
-use futures_util::{Stream, StreamExt as _};
-use orchestrator_grpc::Topic;
+use futures_util::{Stream, StreamExt as _, stream};
+use http::HeaderMap;
+use orchestrator_grpc::{Seen, Topic};
 use tokio_stream::wrappers::BroadcastStream;
 
 use crate::app::App;
+use crate::form::Query;
 
 /// A stream ends after this time and the browser asks again, so that whoever was signed out hears nothing for long.
 const LONGEST: Duration = Duration::from_mins(10);
@@ -18,19 +23,34 @@ const LONGEST: Duration = Duration::from_mins(10);
 /// How often a silent stream shows that it is alive.
 const ALIVE: Duration = Duration::from_secs(15);
 
+/// What a browser sends that has heard something before.
+const LAST: &str = "last-event-id";
+
 /// The handler.
-pub(crate) async fn stream(State(app): State<App>) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
-    let ticks = BroadcastStream::new(app.inside().ticks.subscribe());
-    let events = ticks.flat_map(|tick| {
-        // Whoever lagged looks at everything.
-        let topics = tick.map_or_else(|_| Topic::ALL.to_vec(), |topic| vec![topic]);
-        futures_util::stream::iter(topics.into_iter().map(|topic| Ok(event(topic))))
+pub(crate) async fn tell(
+    State(app): State<App>,
+    headers: HeaderMap,
+    Query(query): Query,
+) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+    let ticks = app.inside().ticks.clone();
+    // Listen first: what changes from here on is heard.
+    let later = BroadcastStream::new(ticks.subscribe());
+    let last = headers.get(LAST).and_then(|value| value.to_str().ok());
+    let mut seen = last.unwrap_or_else(|| query.text("seen")).parse::<Seen>().ok();
+    let missed = seen.map_or_else(|| Topic::ALL.to_vec(), |seen| ticks.since(&seen));
+    // Whoever lagged looks at everything.
+    let later = later.map(|tick| tick.map_or_else(|_| Topic::ALL.to_vec(), |topic| vec![topic]));
+    let topics = stream::iter([missed]).chain(later).flat_map(stream::iter);
+    let events = topics.map(move |topic| {
+        let now = ticks.looked_at(seen.as_ref(), topic);
+        seen = Some(now);
+        Ok(event(topic, &now))
     });
     let events = events.take_until(tokio::time::sleep(LONGEST));
     Sse::new(events).keep_alive(KeepAlive::new().interval(ALIVE))
 }
 
-fn event(topic: Topic) -> Event {
+fn event(topic: Topic, seen: &Seen) -> Event {
     // Browsers drop events without data.
-    Event::default().event(topic.as_str()).data("1")
+    Event::default().event(topic.as_str()).id(seen.to_string()).data("1")
 }

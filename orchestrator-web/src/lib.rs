@@ -7,6 +7,7 @@
 mod app;
 mod assets;
 mod chrome;
+mod csv;
 mod error;
 mod events;
 mod flash;

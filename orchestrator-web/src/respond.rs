@@ -63,7 +63,16 @@ impl Viewer {
         Ok((StatusCode::UNPROCESSABLE_ENTITY, Html(template.render()?)).into_response())
     }
 
-    /// The same for a form that may stand in a dialog: then the dialog alone.
+    /// A page that may stand in a dialog of another page: then what is in the dialog alone.
+    pub(crate) fn dialog<'page, Whole: Template, Part: Template>(
+        &self,
+        page: &'page Whole,
+        part: impl FnOnce(&'page Whole) -> Part,
+    ) -> Result<Response, PageError> {
+        if self.wants_part { self.page(&part(page)) } else { self.page(page) }
+    }
+
+    /// A form that was refused and may stand in a dialog.
     pub(crate) fn refused_form<'page, Whole: Template, Part: Template>(
         &self,
         page: &'page Whole,

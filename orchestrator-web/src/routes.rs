@@ -68,7 +68,7 @@ pub fn table() -> Vec<Route> {
 fn start() -> Vec<Route> {
     vec![
         open("/", VIEWER, pages::overview::show),
-        open("/events", VIEWER, events::stream),
+        open("/events", VIEWER, events::tell),
         open("/calendar", VIEWER, pages::calendar::show),
     ]
 }
@@ -104,6 +104,8 @@ fn queues() -> Vec<Route> {
         open("/queues/{queue}/import", OPERATOR, pages::queues::import::ask),
         take("/queues/{queue}/import", OPERATOR, pages::queues::import::MOST_BYTES, pages::queues::import::upload),
         send("/queues/{queue}/bulk", OPERATOR, pages::queues::bulk::act),
+        send("/queues/{queue}/pause", OPERATOR, pages::queues::hold::pause),
+        send("/queues/{queue}/resume", OPERATOR, pages::queues::hold::resume),
         open("/queues/{queue}/settings", ADMIN, pages::queues::settings::ask),
         send("/queues/{queue}/settings", ADMIN, pages::queues::settings::change),
         open("/elements/{element}", VIEWER, pages::queues::element::show),

@@ -49,6 +49,12 @@ pub(crate) fn shortened(text: &str, most: usize) -> String {
     short
 }
 
+/// The same of a text of several lines, such as why a job failed: they stand one behind the other.
+pub(crate) fn summed_up(text: &str, most: usize) -> String {
+    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    shortened(&lines.join(" \u{b7} "), most)
+}
+
 /// The end of an id, as lists show it: its beginning hardly changes.
 pub(crate) fn short_id(id: &str) -> String {
     id.get(id.len().saturating_sub(8)..).unwrap_or(id).to_owned()
@@ -57,6 +63,15 @@ pub(crate) fn short_id(id: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lines_stand_one_behind_the_other_and_stay_text() {
+        assert_eq!(
+            summed_up("exit code 1\n\n  no such file\u{1b}\n", 99),
+            "exit code 1 \u{b7} no such file\u{27e8}ESC\u{27e9}"
+        );
+        assert_eq!(summed_up("a\nb", 3), "a \u{2026}");
+    }
 
     #[test]
     fn control_characters_are_seen_and_do_nothing() {

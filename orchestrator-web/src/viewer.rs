@@ -9,8 +9,8 @@ use http::{HeaderMap, header};
 use orchestrator_core::clock::Timestamp;
 use orchestrator_core::id::UserId;
 use orchestrator_core::identity::Role;
-use orchestrator_grpc::Channel;
 use orchestrator_grpc::auth::Identity;
+use orchestrator_grpc::{Channel, Seen};
 use orchestrator_proto::v1::admin_service_client::AdminServiceClient;
 use orchestrator_proto::v1::constant_service_client::ConstantServiceClient;
 use orchestrator_proto::v1::credential_service_client::CredentialServiceClient;
@@ -36,6 +36,8 @@ pub(crate) struct Viewer {
     identity: Option<Identity>,
     /// One instant for the whole page.
     pub(crate) now: Timestamp,
+    /// What had changed before anything of the page was read.
+    pub(crate) seen: Seen,
     /// The zone of their browser.
     pub(crate) zone: Tz,
     pub(crate) theme: Theme,
@@ -71,6 +73,7 @@ impl Viewer {
             app: app.clone(),
             identity: parts.extensions.get().cloned(),
             now: app.inside().clock.now(),
+            seen: app.inside().ticks.seen(),
             zone: zone.unwrap_or_else(|| app.inside().zone),
             theme: cookie(&parts.headers, THEME_COOKIE).map_or(Theme::System, |name| Theme::named(&name)),
             flash: cookie(&parts.headers, Flash::COOKIE).and_then(|text| Flash::read(&text)),

@@ -54,7 +54,7 @@ pub(crate) fn run(run: Run) -> anyhow::Result<ExitCode> {
     }
     configuration.ca_file = run.ca.clone().or(configuration.ca_file);
     configuration.check()?;
-    let token = token(run.token_file.as_deref(), "ORCHESTRATOR_TOKEN", "Your token")?;
+    let token = token(run.token_file.as_deref(), "ORCHESTRATOR_TOKEN", None, "Your token")?;
     let options = options(&configuration, token)?;
     let (source, name) = source(&run)?;
     let name = run.name.unwrap_or(name);

@@ -79,6 +79,11 @@ impl Interpreters {
         self
     }
 
+    /// Each extension with the program that runs its files.
+    pub fn programs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().filter_map(|(extension, command)| Some((extension.as_str(), command.first()?.as_str())))
+    }
+
     /// How to run `file`: by the rule for its extension, or directly if it is executable.
     pub fn command_for(&self, file: &Path) -> Result<CommandStart, InterpreterError> {
         let extension = file.extension().map(|extension| key(&extension.to_string_lossy())).unwrap_or_default();

@@ -2,13 +2,16 @@
 //!
 //! [`agent`] is the whole; it alone talks to the server. Below it, [`process`] starts, watches and ends trees of processes, [`output`] drains what
 //! they write, [`checkout`] and [`entry_point`] find what is to be run, [`interpreter`] says how, and [`state_file`]
-//! remembers it across a crash of the agent. [`desk`] runs one robot without an agent. [`robot_api`] is what the robots call, [`python_package`] what Python ones
-//! import, and [`spool`] keeps what they write while the server is away.
+//! remembers it across a crash of the agent. [`desk`] runs one robot without an agent. [`robot_api`] is what the robots call,
+//! [`python_package`] what Python ones import, and [`spool`] keeps what they write while the server is away. [`doctor`] and
+//! [`enrolment`] are for whoever sets a machine up.
 
 pub mod agent;
 pub mod checkout;
 pub mod configuration;
 pub mod desk;
+pub mod doctor;
+pub mod enrolment;
 pub mod entry_point;
 pub mod interpreter;
 pub mod output;

@@ -3,14 +3,16 @@
 mod desk_command;
 
 use std::io::{IsTerminal as _, Read as _, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
-use orchestrator_worker::agent::{Agent, AgentError, AgentOptions, Stopping};
+use orchestrator_worker::agent::{Agent, AgentError, AgentOptions, IdentifyError, Stopping, identify};
 use orchestrator_worker::configuration::Configuration;
+use orchestrator_worker::doctor::{self, Outcome};
+use orchestrator_worker::enrolment;
 use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 
@@ -28,22 +30,45 @@ enum Command {
     Start(Start),
     /// Run a robot on this machine with your own token, as a development job, and show what it writes.
     Run(desk_command::Run),
+    /// Keep a worker's token on this machine, after asking its server, so that `start` finds it.
+    Enroll(Enroll),
+    /// Check everything between this machine and a running robot; each finding with its fix.
+    Doctor(Base),
 }
 
+/// What every command has to know.
 #[derive(Debug, Args)]
-struct Start {
+struct Base {
     /// A configuration file (TOML).
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// The server's address [default: http://127.0.0.1:8420].
     #[arg(long, value_name = "URL")]
     server: Option<String>,
-    /// A file with the worker token. Without it: ORCHESTRATOR_WORKER_TOKEN, or a prompt.
+    /// A file with the worker token. Without it: ORCHESTRATOR_WORKER_TOKEN, what `enroll` kept, or a prompt.
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
     /// The agent's own folder, one per agent [default: ./orchestrator-worker].
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+    /// A certificate authority to trust beside the system's (PEM).
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+struct Enroll {
+    /// The token. Other users of this machine can see it here: without it, it is taken as `start` takes it.
+    #[arg(value_name = "TOKEN")]
+    token: Option<String>,
+    #[command(flatten)]
+    base: Base,
+}
+
+#[derive(Debug, Args)]
+struct Start {
+    #[command(flatten)]
+    base: Base,
     /// Jobs at once [default: 1].
     #[arg(long, value_name = "N")]
     slots: Option<u32>,
@@ -54,9 +79,6 @@ struct Start {
     /// such repositories nowhere].
     #[arg(long = "allow-path", value_name = "DIR")]
     allowed_paths: Vec<PathBuf>,
-    /// A certificate authority to trust beside the system's (PEM).
-    #[arg(long, value_name = "FILE")]
-    ca: Option<PathBuf>,
 }
 
 fn main() -> ExitCode {
@@ -64,11 +86,13 @@ fn main() -> ExitCode {
     logs();
     // With one provider compiled in this cannot fail; it names the one we mean.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let outcome = match cli.command {
+    let ended = match cli.command {
         Command::Start(start) => run(&start).map(|()| ExitCode::SUCCESS),
         Command::Run(run) => desk_command::run(run),
+        Command::Enroll(args) => enroll(&args).map(|()| ExitCode::SUCCESS),
+        Command::Doctor(base) => doctor(&base),
     };
-    match outcome {
+    match ended {
         Ok(code) => code,
         // It was told to stop while it waited for a server, and did.
         Err(error) if matches!(error.downcast_ref(), Some(AgentError::Stopped)) => ExitCode::SUCCESS,
@@ -79,7 +103,12 @@ fn main() -> ExitCode {
 #[expect(clippy::print_stderr, reason = "the one place where the program tells why it ends")]
 fn fail(error: &anyhow::Error) -> ExitCode {
     eprintln!("error: {error:#}");
-    // As the commands of `orchestrator`: 4 not allowed, 5 conflict, 1 anything else.
+    // As the commands of `orchestrator`: 4 not allowed, 5 conflict, 6 unreachable, 1 anything else.
+    match error.downcast_ref::<IdentifyError>() {
+        Some(IdentifyError::Refused { .. } | IdentifyError::NoWorker { .. }) => return ExitCode::from(4),
+        Some(IdentifyError::Away { .. }) => return ExitCode::from(6),
+        Some(IdentifyError::Connect(_)) | None => {}
+    }
     match error.downcast_ref::<AgentError>() {
         Some(AgentError::Refused { code: Some(code), .. }) if code == "WORKER_NAME_TAKEN" => ExitCode::from(5),
         Some(AgentError::Refused { .. }) => ExitCode::from(4),
@@ -89,13 +118,49 @@ fn fail(error: &anyhow::Error) -> ExitCode {
 }
 
 fn run(start: &Start) -> anyhow::Result<()> {
-    let configuration = configuration(start)?;
-    let token = token(configuration.token_file.as_deref(), "ORCHESTRATOR_WORKER_TOKEN", "Worker token")?;
+    let mut configuration = configuration(&start.base)?;
+    if let Some(slots) = start.slots {
+        configuration.slots = slots;
+    }
+    configuration.exclusive |= start.exclusive;
+    configuration.allowed_paths.extend(start.allowed_paths.iter().cloned());
+    configuration.check()?;
+    let token = worker_token(&configuration)?;
     let options = options(&configuration, token)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no runtime")?;
+    let runtime = runtime()?;
     runtime.block_on(work(options))?;
     runtime.shutdown_timeout(Duration::from_secs(1));
     Ok(())
+}
+
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no runtime")
+}
+
+fn enroll(args: &Enroll) -> anyhow::Result<()> {
+    let configuration = configuration(&args.base)?;
+    let token = match &args.token {
+        Some(token) => SecretString::from(token.trim().to_owned()),
+        None => worker_token(&configuration)?,
+    };
+    let options = options(&configuration, token.clone())?;
+    let name = runtime()?.block_on(identify(&options))?;
+    let replaced = enrolment::keep(&options.data, &token)
+        .with_context(|| format!("the token cannot be kept in '{}'", options.data.display()))?;
+    let file = enrolment::token_file(&options.data);
+    let replaced = if replaced { ", in the place of another one" } else { "" };
+    say(&format!("Worker {name}: its token is kept in {}{replaced}.", file.display()));
+    say(&format!("Next:  orchestrator-worker start --server {} --data {}", options.server, options.data.display()));
+    Ok(())
+}
+
+fn doctor(base: &Base) -> anyhow::Result<ExitCode> {
+    let configuration = configuration(base)?;
+    let token = worker_token(&configuration)?;
+    let findings = runtime()?.block_on(doctor::examine(&options(&configuration, token)?));
+    say(&doctor::page(&findings));
+    let is_well = findings.iter().all(|finding| finding.outcome != Outcome::Bad);
+    Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
 async fn work(options: AgentOptions) -> anyhow::Result<()> {
@@ -184,21 +249,16 @@ impl Signals {
     }
 }
 
-fn configuration(start: &Start) -> anyhow::Result<Configuration> {
-    let mut configuration = Configuration::load(start.config.as_deref())?;
-    if let Some(server) = &start.server {
+fn configuration(base: &Base) -> anyhow::Result<Configuration> {
+    let mut configuration = Configuration::load(base.config.as_deref())?;
+    if let Some(server) = &base.server {
         configuration.server.clone_from(server);
     }
-    if let Some(slots) = start.slots {
-        configuration.slots = slots;
-    }
-    if let Some(data) = &start.data {
+    if let Some(data) = &base.data {
         configuration.data.clone_from(data);
     }
-    configuration.token_file = start.token_file.clone().or(configuration.token_file);
-    configuration.ca_file = start.ca.clone().or(configuration.ca_file);
-    configuration.exclusive |= start.exclusive;
-    configuration.allowed_paths.extend(start.allowed_paths.iter().cloned());
+    configuration.token_file = base.token_file.clone().or(configuration.token_file);
+    configuration.ca_file = base.ca.clone().or(configuration.ca_file);
     configuration.check()?;
     Ok(configuration)
 }
@@ -227,13 +287,19 @@ fn options(configuration: &Configuration, token: SecretString) -> anyhow::Result
     })
 }
 
-/// The token: from a file, the environment, the terminal, or the standard input.
-fn token(file: Option<&std::path::Path>, variable: &str, prompt: &str) -> anyhow::Result<SecretString> {
+fn worker_token(configuration: &Configuration) -> anyhow::Result<SecretString> {
+    let kept = enrolment::token_file(&configuration.data);
+    token(configuration.token_file.as_deref(), "ORCHESTRATOR_WORKER_TOKEN", Some(&kept), "Worker token")
+}
+
+/// The token: from a file, the environment, where `enroll` kept it, the terminal, or the standard input.
+fn token(file: Option<&Path>, variable: &str, kept: Option<&Path>, prompt: &str) -> anyhow::Result<SecretString> {
     let text = if let Some(file) = file {
-        warn_if_open(file);
-        std::fs::read_to_string(file).with_context(|| format!("the token file '{}' cannot be read", file.display()))?
+        read_token(file)?
     } else if let Ok(text) = std::env::var(variable) {
         text
+    } else if let Some(kept) = kept.filter(|kept| kept.exists()) {
+        read_token(kept)?
     } else if std::io::stdin().is_terminal() {
         dialoguer::Password::new().with_prompt(prompt).interact().context("no token was given")?
     } else {
@@ -250,9 +316,14 @@ fn token(file: Option<&std::path::Path>, variable: &str, prompt: &str) -> anyhow
     Ok(SecretString::from(text.to_owned()))
 }
 
+fn read_token(file: &Path) -> anyhow::Result<String> {
+    warn_if_open(file);
+    std::fs::read_to_string(file).with_context(|| format!("the token file '{}' cannot be read", file.display()))
+}
+
 /// Who can read the token can take this worker's jobs.
 #[cfg(unix)]
-fn warn_if_open(file: &std::path::Path) {
+fn warn_if_open(file: &Path) {
     use std::os::unix::fs::MetadataExt as _;
     if std::fs::metadata(file).is_ok_and(|metadata| metadata.mode() & 0o077 != 0) {
         tracing::warn!(file = %file.display(), "the token file can be read by others; close it: chmod 600");

@@ -15,6 +15,7 @@ use crate::commands::{
     db::DbCommand,
     dev::Dev,
     doctor::Doctor,
+    export::ExportArgs,
     import::ImportCommand,
     job::JobCommand,
     key::KeyCommand,
@@ -125,6 +126,9 @@ pub(crate) enum Command {
     /// Takes over what another orchestrator keeps.
     #[command(subcommand)]
     Import(ImportCommand),
+    /// Prints what people have set up, as one document to read, to compare and to keep: no passwords, nothing that changes by
+    /// itself.
+    Export(ExportArgs),
     /// One screen: server, workers, what runs, waits and fails, and what to do about it.
     Status,
     /// Checks everything between here and a running robot; each finding with its fix.

@@ -102,9 +102,10 @@ export class Visitor {
     assert.deepEqual([...trouble, ...reports.map((report) => `content security policy: ${report}`)], []);
   }
 
-  /** What the accessibility checker finds that is serious or worse, in words. */
-  async accessibilityFaults(label) {
-    const { violations } = await new AxeBuilder({ page: this.page }).analyze();
+  /** What the accessibility checker finds that is serious or worse, in words; by these rules only, where they are given. */
+  async accessibilityFaults(label, rules) {
+    const checker = new AxeBuilder({ page: this.page });
+    const { violations } = await (rules ? checker.withRules(rules) : checker).analyze();
     const serious = violations.filter((violation) => ["serious", "critical"].includes(violation.impact));
     return serious.map((violation) => {
       const places = violation.nodes.slice(0, 3).map((node) => `${node.target.join(" ")}: ${node.failureSummary}`);

@@ -1,7 +1,7 @@
 // One real `orchestrator dev` for a file of tests, and a browser beside it.
 
 import { spawn, execFile } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync, readFileSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -19,6 +19,7 @@ const FLAGS = [
   "--no-sandbox",
   "--disable-gpu",
   "--disable-quic",
+  "--disable-dev-shm-usage",
   "--no-first-run",
   "--disable-background-networking",
   "--disable-component-update",
@@ -38,7 +39,7 @@ export class World {
 
   async #startServer(flags) {
     if (!existsSync(program)) {
-      throw new Error(`${program} is not there: cargo build -p orchestrator`);
+      throw new Error(`${program} is not there: scripts/test-browser builds it`);
     }
     this.flags = flags;
     const listen = ["dev", "--port", String(this.port ?? 0), "--data", path.join(this.folder, "data"), "-o", "json"];
@@ -89,6 +90,17 @@ export class World {
     return body;
   }
 
+  /** Waits until the server says so. What it tells nobody of is asked for again. */
+  async comes(what, isSo) {
+    const late = Date.now() + 30_000;
+    while (!(await isSo())) {
+      if (Date.now() > late) {
+        throw new Error(`${what}: not within 30 s`);
+      }
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+
   /** Makes a user with a role, and a link that signs them in once. */
   async linkFor(name, role) {
     await this.rpc("AdminService/CreateUser", { name, role });
@@ -112,6 +124,7 @@ export class World {
     await this.#startServer(this.flags);
   }
 
+  /** Ends all. */
   async stop() {
     await this.browser?.close();
     if (this.server?.exitCode === null) {
@@ -120,13 +133,4 @@ export class World {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
-  /** What the server wrote to its log. */
-  log() {
-    return this.words;
-  }
-}
-
-/** A file of the repository. */
-export function repositoryFile(name) {
-  return readFileSync(path.join(here, "../..", name), "utf8");
 }

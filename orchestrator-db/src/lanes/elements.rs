@@ -80,7 +80,8 @@ impl Work for Elements {
         }
         tx.audit_insert(&trail.into_rows(), now).await?;
         let hints = renewed(answers.iter().flat_map(|answer| answer.changed.iter().flatten()));
-        Ok(Done { answers, hints, here: Vec::new() })
+        let here = told_here(&answers);
+        Ok(Done { answers, hints, here })
     }
 
     async fn run_at_once(
@@ -89,9 +90,10 @@ impl Work for Elements {
         line: &LaneLine,
         call: &ElementCall,
         now: Timestamp,
-    ) -> Result<Option<ElementAnswer>, DbError> {
+    ) -> Result<Option<Done<ElementAnswer>>, DbError> {
         let (LaneLine::Postgres(line), Some(marks)) = (line, db.marks()) else { return Ok(None) };
-        let ends_one = matches!(&call.changes[..], [change] if call.claim.is_none() && call.actor.is_none() && change.fits_at_once());
+        let ends_one = call.claim.is_none() && call.actor.is_none() && call.changes.len() == 1;
+        let ends_one = ends_one && call.changes.iter().all(StatusChange::fits_at_once);
         let claims_one = call.changes.is_empty() && call.claim.as_ref().is_some_and(ClaimRequest::fits_at_once);
         if !ends_one && !claims_one {
             return Ok(None);
@@ -113,8 +115,22 @@ impl Work for Elements {
         if answer.is_err() {
             connection.give_up();
         }
-        answer
+        let done = |answer| {
+            let answers = vec![answer];
+            let here = told_here(&answers);
+            Done { answers, hints: Vec::new(), here }
+        };
+        Ok(answer?.map(done))
     }
+}
+
+/// Viewers on this server see it at once. Those on others look every now and then: a notification for every element would
+/// slow every commit.
+fn told_here(answers: &[ElementAnswer]) -> Vec<Hint> {
+    let is_changed = answers.iter().any(|answer| {
+        answer.changed.iter().any(Result::is_ok) || answer.claimed.as_ref().is_ok_and(|claimed| !claimed.is_empty())
+    });
+    if is_changed { vec![Hint::Elements] } else { Vec::new() }
 }
 
 /// Whoever waits for elements of a queue hears of those that are new again.

@@ -217,9 +217,9 @@ impl<W: Work> Inner<W> {
     async fn once(&self, calls: &[W::Call]) -> Result<Vec<W::Answer>, Failure> {
         if let [call] = calls
             && self.options.is_on
-            && let Some(answer) = self.at_once(call).await?
+            && let Some(done) = self.at_once(call).await?
         {
-            return Ok(vec![answer]);
+            return Ok(done.answers);
         }
         let mut tx = self.begin().await.map_err(Failure::All)?;
         let now = self.context.clock.now();
@@ -243,14 +243,14 @@ impl<W: Work> Inner<W> {
         Ok(answers)
     }
 
-    async fn at_once(&self, call: &W::Call) -> Result<Option<W::Answer>, Failure> {
+    async fn at_once(&self, call: &W::Call) -> Result<Option<Done<W::Answer>>, Failure> {
         let context = &self.context;
-        let answer = self.work.run_at_once(&context.db, &self.line, call, context.clock.now()).await;
-        let answer = answer.map_err(Failure::All)?;
-        if answer.is_some() {
-            (context.committed)(&[]);
+        let done = self.work.run_at_once(&context.db, &self.line, call, context.clock.now()).await;
+        let done = done.map_err(Failure::All)?;
+        if let Some(done) = &done {
+            (context.committed)(&done.here);
         }
-        Ok(answer)
+        Ok(done)
     }
 
     async fn begin(&self) -> Result<Tx, DbError> {

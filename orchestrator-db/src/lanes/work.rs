@@ -38,7 +38,7 @@ pub(super) trait Work: Send + Sync + 'static {
         _line: &LaneLine,
         _call: &Self::Call,
         _now: Timestamp,
-    ) -> impl Future<Output = Result<Option<Self::Answer>, DbError>> + Send {
+    ) -> impl Future<Output = Result<Option<Done<Self::Answer>>, DbError>> + Send {
         std::future::ready(Ok(None))
     }
 }

@@ -13,8 +13,8 @@ use uuid::Uuid;
 use crate::dialect::{Sql, sql};
 use crate::error::{DbError, Readable};
 use crate::lists::{Texts, containing, earliest, latest, time_text};
-use crate::page::PageRequest;
-use crate::rows::fetch;
+use crate::page::{PageRequest, SEARCHED_ROWS, cursor};
+use crate::rows::{fetch, fetch_plain};
 use crate::tx::{Tx, TxInner};
 
 use row::{LogRow, log_columns};
@@ -45,26 +45,40 @@ pub struct LogPosition {
     pub id: LogId,
 }
 
-/// `$scope` names the index that fits: `$9` is the process name, `$10` the job.
+/// `$scope` names the index that fits: `$5` is the process name, `$6` the job.
 macro_rules! list_text {
-    ($scope:literal, $after:literal, $order:literal) => {
+    ($scope:literal, $low:literal, $high:literal, $order:literal) => {
         sql!["SELECT " [columns log_columns] " FROM logs
-         WHERE " $scope " AND log_time >= $1 AND log_time <= $2 AND (log_time, id) " $after " ($3, $4)
-             AND ($5 OR log_level" [in_texts "$6"] ") AND ($7 = '%%' OR log_message" [like "$7"] ")
-             AND ($9 = '' OR process_name = $9) AND (job_id = $10 OR $10 IS NULL)
-         " $order " LIMIT $8"]
+         WHERE " $scope " AND (log_time, id) " $low " ($1, $2) AND (log_time, id) " $high " ($3, $4)
+             AND ($7 OR log_level" [in_texts "$8"] ") AND ($9 = '%%' OR log_message" [like "$9"] ")
+             AND ($5 = '' OR process_name = $5) AND (job_id = $6 OR $6 IS NULL)
+         " $order " LIMIT $10"]
     };
     ($scope:literal) => {
         [
-            list_text!($scope, "<", "ORDER BY log_time DESC, id DESC"),
-            list_text!($scope, ">", "ORDER BY log_time, id"),
+            list_text!($scope, ">=", "<", "ORDER BY log_time DESC, id DESC"),
+            list_text!($scope, ">", "<=", "ORDER BY log_time, id"),
         ]
     };
 }
-const OF_JOB: [Sql; 2] = list_text!("job_id = $10");
-const OF_PROCESS: [Sql; 2] = list_text!("process_name = $9");
+const OF_JOB: [Sql; 2] = list_text!("job_id = $6");
+const OF_PROCESS: [Sql; 2] = list_text!("process_name = $5");
 const ERRORS: [Sql; 2] = list_text!("log_level = 'ERROR'");
 const ALL: [Sql; 2] = list_text!("TRUE");
+
+/// Where a search stops looking, newest first.
+macro_rules! window_text {
+    ($scope:literal) => {
+        sql!["SELECT log_time, id FROM logs
+         WHERE " $scope " AND (log_time, id) >= ($1, $2) AND (log_time, id) < ($3, $4)
+             AND ($5 = '' OR process_name = $5) AND (job_id = $6 OR $6 IS NULL)
+         ORDER BY log_time DESC, id DESC LIMIT 1 OFFSET $7"]
+    };
+}
+const WINDOW_OF_JOB: Sql = window_text!("job_id = $6");
+const WINDOW_OF_PROCESS: Sql = window_text!("process_name = $5");
+const WINDOW_OF_ERRORS: Sql = window_text!("log_level = 'ERROR'");
+const WINDOW_OF_ALL: Sql = window_text!("TRUE");
 
 const LOG_INSERT: Sql = sql!["INSERT INTO logs (id, log_time, log_level, process_name, log_message, job_id) "
      [only sqlite "SELECT unhex(value->>0), value->>1, value->>2, value->>3, value->>4, unhex(value->>5)
@@ -108,15 +122,18 @@ impl Tx {
         .map_err(DbError::in_op("log_insert"))
     }
 
-    /// A page of lines, newest first, with the cursor of the next one.
+    /// A page of lines, newest first, with the cursor of the next one. A search looks at [`SEARCHED_ROWS`] rows at most.
     pub async fn log_list(
         &mut self,
         filter: &LogFilter,
         page: &PageRequest,
     ) -> Result<(Readable<LogLine>, Option<String>), DbError> {
-        let before = page.after::<Key>()?.unwrap_or_else(|| (latest(), Uuid::max()));
-        let mut rows = self.log_rows(filter.texts()[0], filter, before, page.fetch()).await?;
-        let next = page.cut(&mut rows, |row| (row.log_time, row.id));
+        let (mut low, mut high) = filter.bounds();
+        high = page.after::<Key>()?.map_or(high, |after| after.min(high));
+        let window = if filter.search.is_some() { self.log_window(filter, low, high).await? } else { None };
+        low = window.unwrap_or(low);
+        let mut rows = self.log_rows(filter.texts().newest_first, filter, (low, high), page.fetch()).await?;
+        let next = page.cut(&mut rows, |row| (row.log_time, row.id)).or_else(|| window.as_ref().map(cursor));
         Ok((Readable::collect(rows.into_iter().map(|row| row.and_then(LogLine::try_from))), next))
     }
 
@@ -127,8 +144,9 @@ impl Tx {
         after: Option<LogPosition>,
         limit: u32,
     ) -> Result<Readable<LogLine>, DbError> {
-        let after = after.map_or_else(|| (earliest(), Uuid::nil()), |after| (after.log_time, after.id.as_uuid()));
-        let rows = self.log_rows(filter.texts()[1], filter, after, i64::from(limit)).await?;
+        let (low, high) = filter.bounds();
+        let low = after.map_or(low, |after| (after.log_time, after.id.as_uuid()).max(low));
+        let rows = self.log_rows(filter.texts().oldest_first, filter, (low, high), i64::from(limit)).await?;
         Ok(Readable::collect(rows.into_iter().map(|row| row.and_then(LogLine::try_from))))
     }
 
@@ -136,34 +154,60 @@ impl Tx {
         &mut self,
         text: Sql,
         filter: &LogFilter,
-        (log_time, id): Key,
+        (low, high): (Key, Key),
         limit: i64,
     ) -> Result<Vec<Result<LogRow, crate::error::Corrupt>>, DbError> {
         let levels: Texts = filter.levels.iter().map(|level| level.as_str()).collect();
         fetch!(self, "log_list", text, table "logs" key "id" as LogRow, [
-            filter.since.unwrap_or_else(earliest),
-            filter.until.unwrap_or_else(latest),
-            log_time,
-            id,
+            low.0,
+            low.1,
+            high.0,
+            high.1,
+            filter.process_name.as_ref().map_or("", ProcessName::as_str),
+            filter.job.map(JobId::as_uuid),
             filter.levels.is_empty(),
             &levels,
             containing(filter.search.as_deref().unwrap_or_default()),
             limit,
+        ])
+    }
+
+    /// The last row between these two that a search looks at, when there may be more.
+    async fn log_window(&mut self, filter: &LogFilter, low: Key, high: Key) -> Result<Option<Key>, DbError> {
+        let mut rows = fetch_plain!(self, "log_window", filter.texts().window, as Key, [
+            low.0,
+            low.1,
+            high.0,
+            high.1,
             filter.process_name.as_ref().map_or("", ProcessName::as_str),
             filter.job.map(JobId::as_uuid),
-        ])
+            i64::from(SEARCHED_ROWS) - 1,
+        ])?;
+        Ok(rows.pop())
     }
 }
 
+/// The texts whose index fits a filter best.
+struct LogTexts {
+    newest_first: Sql,
+    oldest_first: Sql,
+    window: Sql,
+}
+
 impl LogFilter {
-    /// The texts whose index fits best: newest first, oldest first.
-    fn texts(&self) -> [Sql; 2] {
-        match (self.job, &self.process_name, self.levels.as_slice()) {
-            (Some(_), ..) => OF_JOB,
-            (None, Some(_), _) => OF_PROCESS,
-            (None, None, [LogLevel::Error]) => ERRORS,
-            (None, None, _) => ALL,
-        }
+    fn texts(&self) -> LogTexts {
+        let ([newest_first, oldest_first], window) = match (self.job, &self.process_name, self.levels.as_slice()) {
+            (Some(_), ..) => (OF_JOB, WINDOW_OF_JOB),
+            (None, Some(_), _) => (OF_PROCESS, WINDOW_OF_PROCESS),
+            (None, None, [LogLevel::Error]) => (ERRORS, WINDOW_OF_ERRORS),
+            (None, None, _) => (ALL, WINDOW_OF_ALL),
+        };
+        LogTexts { newest_first, oldest_first, window }
+    }
+
+    /// Between which keys its lines are. No id is the first or the last one there can be.
+    fn bounds(&self) -> (Key, Key) {
+        ((self.since.unwrap_or_else(earliest), Uuid::nil()), (self.until.unwrap_or_else(latest), Uuid::max()))
     }
 }
 
@@ -194,5 +238,9 @@ crate::statements::statements![
     ERRORS[0],
     ERRORS[1],
     ALL[0],
-    ALL[1]
+    ALL[1],
+    WINDOW_OF_JOB,
+    WINDOW_OF_PROCESS,
+    WINDOW_OF_ERRORS,
+    WINDOW_OF_ALL
 ];

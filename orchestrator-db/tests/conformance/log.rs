@@ -4,7 +4,7 @@ use orchestrator_core::clock::Timestamp;
 use orchestrator_core::id::{JobId, LogId};
 use orchestrator_core::log::{LogLevel, LogLine};
 use orchestrator_core::text::{LogMessage, ProcessName};
-use orchestrator_db::{Db, LogFilter, LogPosition, PageRequest};
+use orchestrator_db::{Db, LogFilter, LogPosition, PageRequest, SEARCHED_ROWS};
 
 use crate::harness::TestDb;
 use crate::queue::world::{at, execute, literal, t0};
@@ -16,6 +16,7 @@ conformance! {
     a_follower_sees_what_came_after,
     a_line_that_cannot_be_read_does_not_break_the_list,
     wildcards_in_a_search_are_literal,
+    a_search_looks_at_so_many_lines_and_goes_on_where_it_stopped,
     a_thousand_lines_of_any_text_are_written_at_once,
 }
 
@@ -118,6 +119,32 @@ async fn wildcards_in_a_search_are_literal(db: TestDb) {
         let filter = LogFilter { search: Some(text.to_owned()), ..LogFilter::default() };
         assert_eq!(list(&db, &filter).await, lines[expected..=expected], "{text}");
     }
+}
+
+async fn a_search_looks_at_so_many_lines_and_goes_on_where_it_stopped(db: TestDb) {
+    let job = JobId::generate();
+    let of_job = |text: &str, second| LogLine { job_id: Some(job), level: LogLevel::Error, ..line(text, at(second)) };
+    let mut tx = db.begin_write().await.unwrap();
+    tx.log_insert(&[of_job("needle", 0)]).await.unwrap();
+    for second in 1..=i64::from(SEARCHED_ROWS / 5000) {
+        let hay: Vec<LogLine> = (0..5000).map(|_| of_job("hay", second)).collect();
+        tx.log_insert(&hay).await.unwrap();
+    }
+    let all = LogFilter { search: Some("NEEDLE".to_owned()), ..LogFilter::default() };
+    for filter in [
+        all.clone(),
+        LogFilter { job: Some(job), ..all.clone() },
+        LogFilter { process_name: Some(ProcessName::parse("Letters").unwrap()), ..all.clone() },
+        LogFilter { levels: vec![LogLevel::Error], ..all.clone() },
+        LogFilter { until: Some(at(99)), since: Some(t0()), ..all.clone() },
+    ] {
+        let (none, cursor) = tx.log_list(&filter, &PageRequest::first(10)).await.unwrap();
+        assert!(none.rows.is_empty() && cursor.is_some(), "it offers to go on: {filter:?}");
+        let (found, end) = tx.log_list(&filter, &PageRequest { limit: 10, cursor }).await.unwrap();
+        assert_eq!((found.rows[0].message.as_str(), found.rows.len(), end), ("needle", 1, None), "{filter:?}");
+    }
+    let (listed, next) = tx.log_list(&LogFilter::default(), &PageRequest::first(10)).await.unwrap();
+    assert!(listed.rows.len() == 10 && next.is_some(), "a list without a search looks at what it shows");
 }
 
 async fn a_thousand_lines_of_any_text_are_written_at_once(db: TestDb) {

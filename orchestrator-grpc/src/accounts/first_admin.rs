@@ -5,7 +5,7 @@ use orchestrator_core::id::UserId;
 use orchestrator_core::identity::{IdentityKind, Role};
 use orchestrator_core::secret::{ApiToken, NewPassword};
 use orchestrator_core::text::UserName;
-use orchestrator_db::{NewUser, StoredToken};
+use orchestrator_db::{Hint, NewUser, StoredToken};
 use tonic::{Code, Status};
 
 use super::sign_in::{Begun, Method};
@@ -70,7 +70,7 @@ impl Accounts {
             let documents = (before.as_ref().map(user_document), Some(user_document(&user)));
             tx.audit_insert(&[audit::row(&actor, action, audit::USER, &user.name, documents)], now).await?;
             self.begin(tx, &user, &begun, Method::Token, visitor, now).await?;
-            Ok(((), Vec::new()))
+            Ok(((), vec![Hint::Access]))
         })?;
         Ok(self.cookie(begun.secret()))
     }

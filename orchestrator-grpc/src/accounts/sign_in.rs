@@ -65,7 +65,7 @@ impl Accounts {
                 return Err(refused().into());
             }
             self.begin(tx, &current, &begun, Method::Password, visitor, now).await?;
-            Ok(((), Vec::new()))
+            Ok(((), vec![Hint::Access]))
         });
         signed_in?;
         self.inner.throttle.give_back(&taken);
@@ -95,7 +95,7 @@ impl Accounts {
                 return Err(link_over().into());
             }
             self.begin(tx, &user, &begun, Method::Link, visitor, now).await?;
-            Ok(((), Vec::new()))
+            Ok(((), vec![Hint::Access]))
         })?;
         self.inner.throttle.give_back(&taken);
         Ok(self.cookie(&begun.secret))

@@ -73,7 +73,7 @@ pub(super) async fn create(
         let stored = tx.token_find(&token.id.to_string(), now).await?;
         let row = audit::row(actor, "token.create", "token", &token.id, (None, Some(document(&stored))));
         tx.audit_insert(&[row], now).await?;
-        Ok((stored, Vec::new()))
+        Ok((stored, vec![Hint::Access]))
     })?;
     Ok(v1::CreateTokenResponse { token: Some(show::token(&stored)), secret: secret.expose().to_owned() })
 }

@@ -45,7 +45,7 @@ pub(super) async fn create(
         let stored = tx.user_lock(new.id).await?;
         let row = audit::row(actor, "user.create", audit::USER, &stored.name, (None, Some(document(&stored))));
         tx.audit_insert(&[row], now).await?;
-        Ok((stored, Vec::new()))
+        Ok((stored, vec![Hint::Access]))
     })?;
     Ok(show::user(&stored))
 }
@@ -125,7 +125,7 @@ pub(super) async fn update(
             (Some(document(&before)), Some(document(&after))),
         );
         tx.audit_insert(&[row], now).await?;
-        let mut hints = Vec::new();
+        let mut hints = vec![Hint::Access];
         if after.role != before.role || after.disabled_at != before.disabled_at {
             end_all(tx, id, None, now).await?;
             hints.push(Hint::Tokens);

@@ -80,7 +80,9 @@ impl Gate {
                     | Hint::Queue { .. }
                     | Hint::Reopened { .. }
                     | Hint::Worker { .. }
-                    | Hint::Logs,
+                    | Hint::Logs
+                    | Hint::Elements
+                    | Hint::Access,
                 ) => {}
                 Err(broadcast::error::RecvError::Closed) => return,
             }

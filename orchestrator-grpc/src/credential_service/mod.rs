@@ -4,7 +4,7 @@ mod keys;
 
 use orchestrator_core::credential::Credential;
 use orchestrator_core::text::{CredentialName, Username};
-use orchestrator_db::DbError;
+use orchestrator_db::{DbError, Hint};
 use orchestrator_proto::convert;
 use orchestrator_proto::v1;
 use orchestrator_proto::v1::credential_service_server::CredentialService;
@@ -103,7 +103,7 @@ impl CredentialService for Credentials {
             let documents = (before, Some(document(&credential)));
             let row = audit::row(&actor, "credential.set", "credential", &credential.name, documents);
             tx.audit_insert(&[row], now).await?;
-            Ok(((), Vec::new()))
+            Ok(((), vec![Hint::Access]))
         })?;
         Ok(Response::new(v1::SetCredentialResponse { credential: Some(convert::credential(&credential)) }))
     }
@@ -119,7 +119,7 @@ impl CredentialService for Credentials {
             tx.credential_delete(&name).await?;
             let row = audit::row(&actor, "credential.delete", "credential", &name, (Some(document(&before)), None));
             tx.audit_insert(&[row], self.scheduler.now()).await?;
-            Ok(((), Vec::new()))
+            Ok(((), vec![Hint::Access]))
         })?;
         Ok(Response::new(v1::DeleteCredentialResponse {}))
     }

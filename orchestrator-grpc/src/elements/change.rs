@@ -1,7 +1,9 @@
 use orchestrator_core::id::ElementId;
 use orchestrator_core::queue::QueueElement;
 use orchestrator_core::text::{Limits, Message};
-use orchestrator_db::{ClaimRequest, ElementAnswer, ElementCall, ElementEdit, StatusChange, StatusError, StatusSet};
+use orchestrator_db::{
+    ClaimRequest, ElementAnswer, ElementCall, ElementEdit, Hint, StatusChange, StatusError, StatusSet,
+};
 use orchestrator_proto::convert::{self, DecodeError};
 use orchestrator_proto::v1;
 use tonic::Status;
@@ -81,7 +83,7 @@ impl Elements<'_> {
                 vec![audit::row(actor, "element.update", audit::ELEMENT, &id, documents)]
             })
             .await?;
-            Ok((after, Vec::new()))
+            Ok((after, vec![Hint::Elements]))
         })
     }
 
@@ -94,7 +96,7 @@ impl Elements<'_> {
                 vec![audit::row(actor, "element.delete", audit::ELEMENT, &id, (Some(audit::element(&before)), None))]
             })
             .await?;
-            Ok(((), Vec::new()))
+            Ok(((), vec![Hint::Elements]))
         })
     }
 

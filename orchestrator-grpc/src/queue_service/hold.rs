@@ -32,7 +32,7 @@ pub(super) async fn set_paused(
             tx.audit_insert(&[row], now).await?;
         }
         // Triggers that wait for its elements look at once when it goes on.
-        let hints = if paused { Vec::new() } else { vec![Hint::Queue { name: name.as_str().to_owned() }] };
+        let hints = vec![if paused { Hint::Elements } else { Hint::Queue { name: name.as_str().to_owned() } }];
         Ok((tx.queue_get(&name).await?, hints))
     })
 }
@@ -64,13 +64,13 @@ pub(super) async fn delete(
         });
         let row = audit::row(actor, "queue.delete", "queue", &name, (Some(document), None));
         tx.audit_insert(&[row], now).await?;
-        Ok(((), Vec::new()))
+        Ok(((), vec![Hint::Elements]))
     })?;
     let mut deleted = 0;
     loop {
         let count = in_transaction!(scheduler, |tx| {
             let count = tx.element_delete_of_queue(&name, BATCH).await?;
-            Ok((count, Vec::new()))
+            Ok((count, vec![Hint::Elements]))
         })?;
         if count == 0 {
             break;
@@ -83,7 +83,7 @@ pub(super) async fn delete(
         if left == 0 {
             tx.queue_settings_delete(&name).await?;
         }
-        Ok((left, Vec::new()))
+        Ok((left, vec![Hint::Elements]))
     })?;
     Ok(v1::DeleteQueueResponse {
         deleted_count: i64::try_from(deleted).unwrap_or(i64::MAX),

@@ -3,7 +3,7 @@
 mod hold;
 
 use orchestrator_core::text::QueueName;
-use orchestrator_db::{QueueSettings, QueueSummary};
+use orchestrator_db::{Hint, QueueSettings, QueueSummary};
 use orchestrator_proto::convert::{self, DecodeError};
 use orchestrator_proto::v1;
 use orchestrator_proto::v1::queue_service_server::QueueService;
@@ -147,7 +147,7 @@ impl QueueService for Queues {
             let documents = (before.map(document), Some(document(settings)));
             let row = audit::row(&actor, "queue.update_settings", "queue", &name, documents);
             tx.audit_insert(&[row], now).await?;
-            Ok((tx.queue_get(&name).await?, Vec::new()))
+            Ok((tx.queue_get(&name).await?, vec![Hint::Elements]))
         })?;
         Ok(Response::new(v1::UpdateQueueSettingsResponse { queue: Some(queue(&summary)) }))
     }

@@ -159,7 +159,11 @@ pub(crate) async fn show(viewer: Viewer, Query(query): Query) -> Result<Response
         fault,
         here: filter.link_to(PATH).with("cursor", &filter.cursor).into_string(),
         download: filter.link_to("/logs/download").into_string(),
-        pager: Pager::new(&filter.link_to(PATH), &filter.cursor, &answer.next_cursor),
+        pager: Pager::new(&filter.link_to(PATH), &filter.cursor, &answer.next_cursor).searched(
+            &filter.search,
+            answer.logs.len(),
+            PAGE,
+        ),
         rows: answer.logs.into_iter().map(|log| Row::new(log, &viewer)).collect(),
         filter,
     };
@@ -175,28 +179,26 @@ pub(crate) async fn download(viewer: Viewer, Query(query): Query) -> Result<Resp
     let mut logs = viewer.logs()?;
     // The first page before the head of the answer, so that a refusal is still one.
     let first = logs.list(request.clone()).await?.into_inner();
+    let found = first.logs.len();
     let lines = lines_of(first.logs);
     request.page = Some(v1::Page { limit: A_READ, cursor: first.next_cursor.clone() });
-    let more =
-        futures_util::stream::unfold((logs, request, A_READ as usize), |(mut logs, mut request, read)| async move {
-            let cursor = request.page.as_ref().map_or("", |page| page.cursor.as_str());
-            if cursor.is_empty() || read >= MOST_LINES {
-                return None;
+    let more = futures_util::stream::unfold((logs, request, found), |(mut logs, mut request, found)| async move {
+        let cursor = request.page.as_ref().map_or("", |page| page.cursor.as_str());
+        if cursor.is_empty() || found >= MOST_LINES {
+            return None;
+        }
+        let answer = match logs.list(request.clone()).await {
+            Ok(answer) => answer.into_inner(),
+            // The file ends in the middle: the browser must see that it did.
+            Err(status) => {
+                request.page = None;
+                return Some((Err(std::io::Error::other(status.message().to_owned())), (logs, request, MOST_LINES)));
             }
-            let answer = match logs.list(request.clone()).await {
-                Ok(answer) => answer.into_inner(),
-                // The file ends in the middle: the browser must see that it did.
-                Err(status) => {
-                    request.page = None;
-                    return Some((
-                        Err(std::io::Error::other(status.message().to_owned())),
-                        (logs, request, MOST_LINES),
-                    ));
-                }
-            };
-            request.page = Some(v1::Page { limit: A_READ, cursor: answer.next_cursor });
-            Some((Ok(lines_of(answer.logs)), (logs, request, read + A_READ as usize)))
-        });
+        };
+        request.page = Some(v1::Page { limit: A_READ, cursor: answer.next_cursor });
+        let found = found + answer.logs.len();
+        Some((Ok(lines_of(answer.logs)), (logs, request, found)))
+    });
     let all = futures_util::StreamExt::chain(futures_util::stream::once(async { Ok(lines) }), more);
     let mut response = Response::new(Body::from_stream(all));
     let headers = response.headers_mut();

@@ -3,6 +3,7 @@
 pub(crate) mod access;
 pub(crate) mod audit;
 pub(crate) mod calendar;
+pub(crate) mod confirm;
 pub(crate) mod jobs;
 pub(crate) mod logs;
 pub(crate) mod overview;

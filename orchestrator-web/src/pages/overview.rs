@@ -7,8 +7,9 @@ use orchestrator_proto::v1;
 use crate::chrome::Chrome;
 use crate::error::PageError;
 use crate::link::{Link, encoded};
+use crate::pages::queues::list::Row as QueueRow;
 use crate::status::{Badge, badge};
-use crate::text::{shortened, shown_in_line};
+use crate::text::{shown_in_line, summed_up};
 use crate::times::{Span, Stamp};
 use crate::viewer::Viewer;
 
@@ -60,15 +61,6 @@ struct NextRow {
     link: String,
     process: String,
     at: Stamp,
-}
-
-#[derive(Debug)]
-struct QueueRow {
-    name: String,
-    new: i64,
-    in_progress: i64,
-    failed: i64,
-    abandoned: i64,
 }
 
 /// The jobs of the last day, by outcome.
@@ -148,7 +140,7 @@ pub(crate) async fn show(viewer: Viewer) -> Result<Response, PageError> {
         running: jobs(&viewer, &["ASSIGNED", "RUNNING", "LOST", "QUEUED"]).await?,
         failed: jobs(&viewer, &["FAILED", "TIMED_OUT", "KILLED"]).await?,
         next: next(&viewer).await?,
-        queues: queues.iter().map(queue).collect(),
+        queues: QueueRow::all(&queues),
         has_workers: status.workers_up > 0,
     };
     viewer.live(&page, &page.as_live(), "/")
@@ -192,7 +184,7 @@ async fn jobs(viewer: &Viewer, statuses: &[&str]) -> Result<Vec<JobRow>, PageErr
         status: badge(&job.status),
         span: viewer.span(job.start_time, job.end_time),
         ended: viewer.stamp(job.end_time),
-        why: shortened(if job.waiting_reason.is_empty() { &job.reason } else { &job.waiting_reason }, 120),
+        why: summed_up(if job.waiting_reason.is_empty() { &job.reason } else { &job.waiting_reason }, 120),
         id: job.id,
     };
     Ok(viewer.jobs()?.list(request).await?.into_inner().jobs.into_iter().map(row).collect())
@@ -207,16 +199,6 @@ async fn next(viewer: &Viewer) -> Result<Vec<NextRow>, PageError> {
         at: viewer.stamp(run.at),
     };
     Ok(viewer.triggers()?.list_planned_runs(request).await?.into_inner().runs.into_iter().map(row).collect())
-}
-
-fn queue(queue: &v1::Queue) -> QueueRow {
-    QueueRow {
-        name: shown_in_line(&queue.queue_name),
-        new: queue.new_count,
-        in_progress: queue.in_progress_count,
-        failed: queue.failed_count,
-        abandoned: queue.abandoned_count,
-    }
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ mod execute;
 mod granted;
 mod heartbeat;
 mod held;
+mod identify;
 mod installation;
 mod job;
 mod lease;
@@ -27,6 +28,7 @@ mod stderr_tail;
 mod supervise;
 
 pub(crate) use call::{pauses, said};
+pub use identify::{IdentifyError, identify};
 pub use options::{AgentOptions, ConnectError};
 pub(crate) use options::{Connection, connection};
 pub use run::{Agent, AgentError, Stopping};

@@ -29,9 +29,10 @@ where
     let mut cursor = paging.cursor.clone();
     loop {
         let limit = u32::try_from(wanted - items.len()).unwrap_or(PAGE).min(PAGE);
-        let (page, next) = fetch(pb::Page { limit, cursor }).await?;
-        let stalled = page.is_empty();
+        let (page, next) = fetch(pb::Page { limit, cursor: cursor.clone() }).await?;
         items.extend(page);
+        // A search may find nothing in its share of the rows and yet go on; one that stands still never ends.
+        let stalled = next == cursor;
         if next.is_empty() || stalled || items.len() >= wanted {
             return Ok((items, next));
         }
@@ -61,6 +62,27 @@ mod tests {
         let mut calls = Vec::new();
         let (items, next) = fetch(1200, &mut calls).await;
         assert_eq!((items.len(), next.as_str(), calls), (1200, "1200", vec![1000, 200]));
+    }
+
+    #[tokio::test]
+    async fn a_search_goes_on_behind_a_page_without_any() {
+        let paging = Paging::<100> { limit: 0, cursor: String::new() };
+        let (items, next) = pages(&paging, async |page: pb::Page| match page.cursor.as_str() {
+            "" => Ok((Vec::new(), "1".to_owned())),
+            "1" => Ok((vec!["found"], "2".to_owned())),
+            _ => Ok((Vec::new(), String::new())),
+        })
+        .await
+        .unwrap();
+        assert_eq!((items, next.as_str()), (vec!["found"], ""));
+    }
+
+    #[tokio::test]
+    async fn a_list_that_stands_still_ends() {
+        let paging = Paging::<100> { limit: 0, cursor: String::new() };
+        let still = async |_: pb::Page| Ok((vec![1], "same".to_owned()));
+        let (items, next) = pages(&paging, still).await.unwrap();
+        assert_eq!((items, next.as_str()), (vec![1, 1], "same"));
     }
 
     #[tokio::test]

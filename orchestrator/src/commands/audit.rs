@@ -1,13 +1,12 @@
 //! `audit`: who did what.
 
-use chrono::SecondsFormat;
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 use orchestrator_proto::v1 as pb;
 
 use crate::app::App;
 use crate::arguments::{Moment, Paging, pages};
-use crate::error::{CliError, Result};
-use crate::output::{instant, stdout_bytes, to_line};
+use crate::error::Result;
+use crate::output::{FileForm, file_time, stdout_bytes};
 
 /// The most entries the server gives at once.
 const PAGE: u32 = 1000;
@@ -28,17 +27,8 @@ pub(crate) enum AuditCommand {
         filter: Filter,
         /// The form.
         #[arg(long, value_enum, value_name = "FORM", default_value = "jsonl")]
-        format: ExportFormat,
+        format: FileForm,
     },
-}
-
-/// The form of an export.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum ExportFormat {
-    /// Comma-separated values, with a header.
-    Csv,
-    /// One JSON object a line.
-    Jsonl,
 }
 
 #[derive(Debug, Args)]
@@ -95,16 +85,14 @@ async fn list(app: &App, request: &pb::ListAuditRequest, paging: &Paging) -> Res
     app.printer.list(&pb::ListAuditResponse { entries, next_cursor })
 }
 
-async fn export(app: &App, request: &pb::ListAuditRequest, format: ExportFormat) -> Result {
+async fn export(app: &App, request: &pb::ListAuditRequest, format: FileForm) -> Result {
     let client = app.connect().await?;
     let mut cursor = String::new();
-    if format == ExportFormat::Csv {
-        stdout_bytes(&csv_bytes(|writer| writer.write_record(COLUMNS))?)?;
-    }
+    stdout_bytes(&format.header(&COLUMNS)?)?;
     loop {
         let page = Some(pb::Page { limit: PAGE, cursor });
         let reply = client.admin().list_audit(pb::ListAuditRequest { page, ..request.clone() }).await?.into_inner();
-        stdout_bytes(&written(format, &reply.entries)?)?;
+        stdout_bytes(&format.rows(&reply.entries, record)?)?;
         if reply.next_cursor.is_empty() {
             return Ok(());
         }
@@ -112,33 +100,10 @@ async fn export(app: &App, request: &pb::ListAuditRequest, format: ExportFormat)
     }
 }
 
-fn written(format: ExportFormat, entries: &[pb::AuditEntry]) -> Result<Vec<u8>> {
-    match format {
-        ExportFormat::Csv => {
-            csv_bytes(|writer| entries.iter().try_for_each(|entry| writer.write_record(record(entry))))
-        }
-        ExportFormat::Jsonl => {
-            let mut text = String::new();
-            for entry in entries {
-                text.push_str(&to_line(entry)?);
-                text.push('\n');
-            }
-            Ok(text.into_bytes())
-        }
-    }
-}
-
-fn csv_bytes(write: impl FnOnce(&mut csv::Writer<Vec<u8>>) -> csv::Result<()>) -> Result<Vec<u8>> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    write(&mut writer).map_err(|error| CliError::Terminal(std::io::Error::other(error)))?;
-    writer.into_inner().map_err(|error| CliError::Terminal(error.into_error()))
-}
-
 fn record(entry: &pb::AuditEntry) -> [String; 9] {
-    let at = instant(entry.at.as_ref()).map(|at| at.to_rfc3339_opts(SecondsFormat::AutoSi, true)).unwrap_or_default();
     [
         entry.id.clone(),
-        at,
+        file_time(entry.at.as_ref()),
         entry.actor_kind.clone(),
         safe(&entry.actor),
         entry.action.clone(),
@@ -171,12 +136,12 @@ mod tests {
             before: String::new(),
             after: "{\"role\":\"ADMIN\"}".to_owned(),
         };
-        let csv = String::from_utf8(written(ExportFormat::Csv, std::slice::from_ref(&entry)).unwrap()).unwrap();
+        let csv = String::from_utf8(FileForm::Csv.rows(std::slice::from_ref(&entry), record).unwrap()).unwrap();
         assert_eq!(
             csv,
             "1,2026-11-22T12:00:00Z,USER,\"'=HYPERLINK(\"\"x\"\")\",user.update,user,\"a,b\",,\"{\"\"role\"\":\"\"ADMIN\"\"}\"\n"
         );
-        let json = String::from_utf8(written(ExportFormat::Jsonl, &[entry]).unwrap()).unwrap();
+        let json = String::from_utf8(FileForm::Jsonl.rows(&[entry], record).unwrap()).unwrap();
         assert!(json.contains(r#""actor":"=HYPERLINK(\"x\")""#) && json.ends_with("}\n"), "{json}");
     }
 }

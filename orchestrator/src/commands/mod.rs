@@ -9,6 +9,7 @@ pub(crate) mod credential;
 pub(crate) mod db;
 pub(crate) mod dev;
 pub(crate) mod doctor;
+pub(crate) mod export;
 pub(crate) mod import;
 pub(crate) mod job;
 pub(crate) mod key;
@@ -56,6 +57,7 @@ async fn dispatch(command: Command, app: &App) -> Result {
         Command::Db(command) => db::run(command, app).await,
         Command::Status => glance::status(app).await,
         Command::Import(command) => import::run(command, app).await,
+        Command::Export(args) => export::run(args, app).await,
         Command::Doctor(args) => doctor::run(*args, app).await,
         Command::Context(command) => context::run(command, app),
         Command::Login(args) => login::login(args, app).await,

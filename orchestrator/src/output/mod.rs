@@ -2,6 +2,7 @@
 
 mod choice;
 mod column;
+mod file_form;
 mod json;
 mod look;
 mod print;
@@ -14,7 +15,8 @@ mod views;
 
 pub(crate) use choice::{ColorChoice, Format, TimeStyle};
 pub(crate) use column::{Cell, Column, Tone};
-pub(crate) use json::{JsonError, to_line};
+pub(crate) use file_form::{FileForm, file_time};
+pub(crate) use json::{JsonError, Reply, to_line};
 pub(crate) use look::Look;
 pub(crate) use print::{Listing, Printer, Row, Single, stderr_bytes, stderr_line, stdout_bytes, stdout_line};
 pub(crate) use progress::Progress;

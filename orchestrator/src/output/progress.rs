@@ -18,6 +18,15 @@ impl Progress {
         Self(bar.with_style(ProgressStyle::with_template(form).unwrap_or_else(|_| ProgressStyle::default_bar())))
     }
 
+    /// The same where nobody knows how many there will be.
+    pub(crate) fn counting(verb: &'static str, for_people: bool) -> Self {
+        let visible = for_people && std::io::stderr().is_terminal();
+        let target = if visible { ProgressDrawTarget::stderr_with_hz(10) } else { ProgressDrawTarget::hidden() };
+        let bar = ProgressBar::with_draw_target(None, target).with_message(verb);
+        let form = "{msg}: {human_pos}, {per_sec}";
+        Self(bar.with_style(ProgressStyle::with_template(form).unwrap_or_else(|_| ProgressStyle::default_spinner())))
+    }
+
     /// So many more are done.
     pub(crate) fn add(&self, count: usize) {
         self.0.inc(u64::try_from(count).unwrap_or_default());

@@ -6,3 +6,4 @@ mod errors;
 mod fake_server;
 mod files;
 mod program;
+mod prune;

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "in helpers, too, a test that cannot go on panics")]
 
 mod audit;
+mod live;
 mod people;
 mod routes;
 mod sign_in;

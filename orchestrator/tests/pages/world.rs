@@ -1,6 +1,7 @@
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::TimeDelta;
 use orchestrator_core::clock::{Clock, ManualClock};
@@ -166,6 +167,26 @@ impl World {
             ("content-type", "application/x-www-form-urlencoded"),
         ];
         self.send(&format!("POST {path} HTTP/1.1\r\n"), &headers, form).await
+    }
+
+    /// Listens to a stream until it says something, and gives what it said.
+    pub(crate) async fn listen(&self, path: &str, cookie: &str, headers: &[(&str, &str)], until: &str) -> String {
+        let mut request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\ncookie: {cookie}\r\n");
+        for (name, value) in headers {
+            write!(request, "{name}: {value}\r\n").unwrap();
+        }
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        stream.write_all(format!("{request}\r\n").as_bytes()).await.unwrap();
+        let mut heard = Vec::new();
+        let listening = async {
+            while !String::from_utf8_lossy(&heard).contains(until) {
+                assert!(stream.read_buf(&mut heard).await.unwrap() > 0, "the stream ended");
+            }
+        };
+        let is_late = tokio::time::timeout(Duration::from_secs(10), listening).await.is_err();
+        let heard = String::from_utf8_lossy(&heard).into_owned();
+        assert!(!is_late, "{path}: no '{until}' in {heard}");
+        heard
     }
 
     /// Sends a request and reads the answer: of a stream only its head.

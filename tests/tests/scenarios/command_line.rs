@@ -76,6 +76,29 @@ async fn a_copy_is_paused_and_a_switch_can_be_taken_back() {
 }
 
 #[tokio::test]
+async fn what_people_have_set_up_is_exported_and_changes_only_when_they_change_it() {
+    on(Database::Sqlite, async |world| {
+        world.cli(&["constant", "set", "Error Email", "robots@example.org"]).await.ok();
+        let create =
+            ["trigger", "create", "scheduled", "day", "--cron", "0 12 * * *", "--process", "p", "--path", "/p"];
+        world.cli(&create).await.ok();
+        let before = world.cli(&["export"]).await.ok().stdout;
+        let exported: serde_json::Value = serde_json::from_str(&before)?;
+        assert_eq!(exported["triggers"][0]["scheduled"]["cronExpr"], "0 12 * * *");
+        assert_eq!(exported["constants"][0]["value"], "robots@example.org");
+        world.cli(&["trigger", "run", "day"]).await.ok();
+        assert_eq!(world.cli(&["export"]).await.ok().stdout, before, "a run is no change");
+        world.cli(&["trigger", "edit", "day", "--priority", "3"]).await.ok();
+        let file = world.stage().path("export.json");
+        world.cli(&["export", &file.to_string_lossy()]).await.ok();
+        let after: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(file)?)?;
+        assert_eq!(after["triggers"][0]["priority"], 3);
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_worker_is_enrolled_and_a_job_is_watched_to_its_end() {
     on(Database::Sqlite, async |world| {
         let said = world.cli(&["worker", "enroll", "w"]).await.ok();

@@ -37,4 +37,5 @@ mod spool;
 mod tokens;
 mod two_servers;
 mod worker_killed;
+mod worker_setup;
 mod worker_stops;

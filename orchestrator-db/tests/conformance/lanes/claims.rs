@@ -203,10 +203,12 @@ async fn an_element_that_is_new_again_is_told_of(db: TestDb) {
     let world = world(db);
     let stored = world.stored(1).await;
     taken(world.lanes.elements(claim()).await);
-    assert!(world.told_last().is_empty());
+    assert_eq!(world.told_last(), [Hint::Elements], "only viewers look");
+    taken(world.lanes.elements(claim()).await);
+    assert!(world.told_last().is_empty(), "nothing was taken");
     let again = StatusChange { status: ElementStatus::New, ..done(stored[0]) };
     world.lanes.elements(status(again)).await.unwrap();
-    assert_eq!(world.told_last(), [Hint::Queue { name: QUEUE.to_owned() }]);
+    assert_eq!(world.told_last(), [Hint::Queue { name: QUEUE.to_owned() }, Hint::Elements]);
 }
 
 async fn a_paused_queue_gives_nothing_even_to_a_caller_alone(db: TestDb) {

@@ -1,7 +1,7 @@
 use orchestrator_core::id::ElementId;
 use orchestrator_core::queue::ElementStatus::{Done, Failed, New};
 use orchestrator_core::text::{Message, QueueName, Reference};
-use orchestrator_db::{DbError, ElementFilter, NewElement, PageRequest, StatusBy, StatusChange};
+use orchestrator_db::{DbError, ElementFilter, NewElement, PageRequest, SEARCHED_ROWS, StatusBy, StatusChange};
 
 use super::world::*;
 use crate::harness::TestDb;
@@ -12,6 +12,7 @@ conformance! {
     pages_follow_one_another_without_gaps_or_repeats,
     every_filter_narrows_the_list,
     wildcards_in_a_search_are_literal,
+    a_search_looks_at_so_many_elements_and_goes_on_where_it_stopped,
     an_element_that_cannot_be_read_does_not_break_the_list,
     a_cursor_of_another_list_is_refused,
 }
@@ -88,6 +89,42 @@ async fn every_filter_narrows_the_list(db: TestDb) {
             let filter = ElementFilter { newest_first, ..filter };
             assert_eq!(list(&db, &filter).await, expected, "{filter:?}");
         }
+    }
+}
+
+async fn a_search_looks_at_so_many_elements_and_goes_on_where_it_stopped(db: TestDb) {
+    let needle = NewElement { reference: Some(Reference::parse("needle", 100).unwrap()), ..element() };
+    let hay = Reference::parse("hay", 100).unwrap();
+    // One more than a page looks at, on one side of the needle or on the other.
+    for newest_first in [true, false] {
+        let queue = QueueName::parse(if newest_first { "Newest" } else { "Oldest" }).unwrap();
+        let elements = |count: u32| -> Vec<NewElement> {
+            let one = || NewElement { reference: Some(hay.clone()), queue_name: queue.clone(), ..element() };
+            (0..count).map(|_| one()).collect()
+        };
+        let here = NewElement { id: ElementId::generate(), queue_name: queue.clone(), ..needle.clone() };
+        insert(&db, std::slice::from_ref(&here), at(if newest_first { 0 } else { 99 })).await;
+        for second in 1..=i64::from(SEARCHED_ROWS / 5000) {
+            insert(&db, &elements(5000), at(second)).await;
+        }
+        let all = ElementFilter { search: Some("NEEDLE".to_owned()), newest_first, ..ElementFilter::of(queue) };
+        for filter in [
+            all.clone(),
+            ElementFilter { statuses: vec![New], ..all.clone() },
+            ElementFilter { created_from: Some(t0()), created_to: Some(at(99)), ..all.clone() },
+        ] {
+            let mut tx = db.begin_read().await.unwrap();
+            let (none, cursor) = tx.element_list(&filter, &PageRequest::first(10)).await.unwrap();
+            assert!(none.rows.is_empty() && cursor.is_some(), "it offers to go on: {filter:?}");
+            let (found, end) = tx.element_list(&filter, &PageRequest { limit: 10, cursor }).await.unwrap();
+            assert_eq!((ids(&found.rows), end), (vec![here.id], None), "{filter:?}");
+        }
+        let of_hay = ElementFilter { reference: Some(hay.clone()), ..all };
+        let mut tx = db.begin_read().await.unwrap();
+        let (none, cursor) = tx.element_list(&of_hay, &PageRequest::first(10)).await.unwrap();
+        assert!(none.rows.is_empty() && cursor.is_some());
+        let (none, end) = tx.element_list(&of_hay, &PageRequest { limit: 10, cursor }).await.unwrap();
+        assert!(none.rows.is_empty() && end.is_none());
     }
 }
 

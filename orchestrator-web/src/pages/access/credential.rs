@@ -6,37 +6,27 @@ use axum::response::Response;
 use http::{HeaderValue, header};
 use orchestrator_proto::v1;
 
-use super::PATH;
+use super::item::Item;
+use super::{NAME_HINT, PATH};
 use crate::chrome::Chrome;
 use crate::error::PageError;
 use crate::form::{Fields, Form};
 use crate::input::{Faults, Input};
-use crate::link::encoded;
 use crate::text::shown_in_line;
-use crate::times::Stamp;
 use crate::viewer::Viewer;
 
+const KIND: &str = "credential";
 const FIELDS: &[&str] = &["name", "username", "password"];
 
 #[derive(Debug, Template)]
 #[template(path = "access/credential.html", blocks = ["dialog"])]
 struct Page {
     chrome: Chrome,
-    title: String,
-    action: String,
-    existing: Option<Existing>,
+    item: Item,
     name: Input,
     username: Input,
     password: Input,
     general: Vec<String>,
-}
-
-#[derive(Debug)]
-struct Existing {
-    name: String,
-    link: String,
-    changed_at: Stamp,
-    changed_by: String,
 }
 
 /// The password, for as long as the dialog is open.
@@ -50,38 +40,23 @@ struct Revealed {
 }
 
 impl Page {
-    fn new(viewer: &Viewer, existing: Option<&v1::Credential>, fields: &Fields, faults: &Faults) -> Self {
-        let title = existing.map_or_else(|| "New credential".to_owned(), |one| format!("Credential “{}”", one.name));
-        let title = shown_in_line(&title);
-        let existing = existing.map(|one| Existing {
-            name: shown_in_line(&one.name),
-            link: format!("{PATH}/credential/{}", encoded(&one.name)),
-            changed_at: viewer.stamp(one.changed_at),
-            changed_by: shown_in_line(&one.changed_by),
-        });
+    fn new(viewer: &Viewer, item: Item, fields: &Fields, faults: &Faults) -> Self {
         let password = Input::new("password", "Password", fields, faults).kind("password");
         // A password that was refused is typed again: it goes back to no page.
         let password = Input { value: String::new(), ..password };
-        let password = password.hint(if existing.is_some() {
+        let password = password.hint(if item.existing.is_some() {
             "The one that is stored cannot be kept: type it again, or the new one. At most 700 bytes."
         } else {
             "Stored encrypted. At most 700 bytes."
         });
         Self {
-            chrome: viewer.chrome(PATH, title.clone()),
-            title,
-            action: existing.as_ref().map_or_else(|| format!("{PATH}/credential"), |one| one.link.clone()),
-            existing,
-            name: Input::new("name", "Name", fields, faults)
-                .hint("At most 100 characters. Robots ask for it by this name."),
+            chrome: viewer.chrome(PATH, item.title.clone()),
+            item,
+            name: Input::new("name", "Name", fields, faults).hint(NAME_HINT),
             username: Input::new("username", "Username", fields, faults),
             password,
             general: faults.general.clone(),
         }
-    }
-
-    fn draw(&self, viewer: &Viewer) -> Result<Response, PageError> {
-        if viewer.wants_part { viewer.page(&self.as_dialog()) } else { viewer.page(self) }
     }
 }
 
@@ -90,53 +65,67 @@ async fn find(viewer: &Viewer, name: String) -> Result<v1::Credential, PageError
     Ok(answer.credential.unwrap_or_default())
 }
 
+fn item(viewer: &Viewer, credential: &v1::Credential) -> Item {
+    Item::existing(viewer, KIND, &credential.name, credential.changed_at, &credential.changed_by)
+}
+
 /// `GET /constants/credential`
 pub(crate) async fn ask_new(viewer: Viewer) -> Result<Response, PageError> {
-    Page::new(&viewer, None, &Fields::default(), &Faults::default()).draw(&viewer)
+    let page = Page::new(&viewer, Item::new(KIND), &Fields::default(), &Faults::default());
+    viewer.dialog(&page, Page::as_dialog)
 }
 
 /// `POST /constants/credential`
 pub(crate) async fn create(viewer: Viewer, Form(form): Form) -> Result<Response, PageError> {
-    save(&viewer, None, form).await
+    let name = form.trimmed("name").to_owned();
+    save(&viewer, Item::new(KIND), name, &form).await
 }
 
 /// `GET /constants/credential/{name}`
 pub(crate) async fn ask(viewer: Viewer, Path(name): Path<String>) -> Result<Response, PageError> {
     let credential = find(&viewer, name).await?;
     let mut fields = Fields::default();
-    fields.set("name", &credential.name);
     fields.set("username", &credential.username);
-    Page::new(&viewer, Some(&credential), &fields, &Faults::default()).draw(&viewer)
+    let page = Page::new(&viewer, item(&viewer, &credential), &fields, &Faults::default());
+    viewer.dialog(&page, Page::as_dialog)
 }
 
 /// `POST /constants/credential/{name}`
 pub(crate) async fn change(viewer: Viewer, Path(name): Path<String>, Form(form): Form) -> Result<Response, PageError> {
     let credential = find(&viewer, name).await?;
-    save(&viewer, Some(&credential), form).await
+    let item = item(&viewer, &credential);
+    if let Some(who) = item.conflict(&form) {
+        let mut faults = Faults::default();
+        let username = shown_in_line(&credential.username);
+        faults.general.push(format!(
+            "{who}; its username is now: {username}. What you typed is kept below; type the password and save again to replace it."
+        ));
+        return viewer.refused_form(&Page::new(&viewer, item, &form, &faults), Page::as_dialog);
+    }
+    save(&viewer, item, credential.name, &form).await
 }
 
-async fn save(viewer: &Viewer, existing: Option<&v1::Credential>, mut form: Fields) -> Result<Response, PageError> {
+async fn save(viewer: &Viewer, item: Item, name: String, form: &Fields) -> Result<Response, PageError> {
     let mut faults = Faults::default();
-    if let Some(existing) = existing {
-        form.set("name", &existing.name);
-    }
-    let name = form.trimmed("name").to_owned();
     if form.text("password").is_empty() {
         faults.add("password", "type a password");
-        return viewer.refused_form(&Page::new(viewer, existing, &form, &faults), Page::as_dialog);
+        return viewer.refused_form(&Page::new(viewer, item, form, &faults), Page::as_dialog);
     }
+    let is_new = item.existing.is_none();
     let request = v1::SetCredentialRequest {
         name: name.clone(),
         username: form.trimmed("username").to_owned(),
         password: form.text("password").to_owned(),
-        create_only: existing.is_none(),
+        create_only: is_new,
     };
     match viewer.credentials()?.set(request).await {
-        Ok(_) if existing.is_some() => viewer.done(&format!("Credential “{name}” was changed."), PATH),
-        Ok(_) => viewer.done(&format!("Credential “{name}” was created."), PATH),
+        Ok(_) => {
+            let done = if is_new { "created" } else { "changed" };
+            viewer.done(&format!("Credential “{name}” was {done}."), PATH)
+        }
         Err(status) => {
             faults.refuse(&status.into(), FIELDS);
-            viewer.refused_form(&Page::new(viewer, existing, &form, &faults), Page::as_dialog)
+            viewer.refused_form(&Page::new(viewer, item, form, &faults), Page::as_dialog)
         }
     }
 }

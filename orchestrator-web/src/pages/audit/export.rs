@@ -85,28 +85,17 @@ fn time(entry: &v1::AuditEntry) -> String {
 }
 
 fn csv(entry: &v1::AuditEntry) -> String {
-    let fields = [
-        entry.id.clone(),
-        time(entry),
-        entry.actor_kind.clone(),
-        entry.actor.clone(),
-        entry.action.clone(),
-        entry.subject_kind.clone(),
-        entry.subject.clone(),
-        entry.before.clone(),
-        entry.after.clone(),
-    ];
-    let line: Vec<String> = fields.iter().map(|field| cell(field)).collect();
-    format!("{}\r\n", line.join(","))
-}
-
-/// A field of a line. What a spreadsheet would take for a formula begins with an apostrophe.
-fn cell(text: &str) -> String {
-    let guard = if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { "'" } else { "" };
-    if guard.is_empty() && !text.contains([',', '"', '\n', '\r']) {
-        return text.to_owned();
-    }
-    format!("\"{guard}{}\"", text.replace('"', "\"\""))
+    crate::csv::line([
+        entry.id.as_str(),
+        &time(entry),
+        &entry.actor_kind,
+        &entry.actor,
+        &entry.action,
+        &entry.subject_kind,
+        &entry.subject,
+        &entry.before,
+        &entry.after,
+    ])
 }
 
 fn jsonl(entry: &v1::AuditEntry) -> String {

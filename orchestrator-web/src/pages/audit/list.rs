@@ -27,8 +27,6 @@ struct Page {
     jsonl: String,
     entries: Vec<Row>,
     pager: Pager,
-    /// A search that looked at its share and may go on.
-    goes_on: Option<String>,
 }
 
 #[derive(Debug)]
@@ -71,14 +69,12 @@ pub(crate) async fn show(viewer: Viewer, Query(query): Query) -> Result<Response
     let request = filter.request(viewer.zone, PAGE, cursor.clone());
     let answer = viewer.admin()?.list_audit(request).await?.into_inner();
     let link = filter.link(PATH);
-    let is_short = answer.entries.len() < PAGE as usize && !answer.next_cursor.is_empty();
     let page = Page {
         chrome: viewer.chrome(PATH, "Audit"),
         here: link.clone().with("cursor", &cursor).into_string(),
         csv: filter.link("/audit/export").with("format", "csv").into_string(),
         jsonl: filter.link("/audit/export").with("format", "jsonl").into_string(),
-        goes_on: is_short.then(|| link.clone().with("cursor", &answer.next_cursor).into_string()),
-        pager: Pager::new(&link, &cursor, if is_short { "" } else { &answer.next_cursor }),
+        pager: Pager::new(&link, &cursor, &answer.next_cursor).searched(&filter.search, answer.entries.len(), PAGE),
         entries: answer.entries.into_iter().map(|entry| Row::new(entry, &viewer)).collect(),
         filter,
     };

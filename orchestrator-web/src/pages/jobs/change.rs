@@ -1,40 +1,27 @@
 //! What operators do with a job.
 
-use askama::Template;
 use axum::extract::Path;
 use axum::response::Response;
 use orchestrator_proto::v1;
 
-use crate::chrome::Chrome;
 use crate::error::PageError;
 use crate::link::encoded;
+use crate::pages::confirm::Question;
 use crate::text::{short_id, shown_in_line};
 use crate::viewer::Viewer;
-
-#[derive(Debug, Template)]
-#[template(path = "confirm.html", blocks = ["dialog"])]
-struct Page {
-    chrome: Chrome,
-    question: String,
-    consequence: String,
-    action: String,
-    submit: String,
-    back: String,
-}
 
 async fn ask(viewer: &Viewer, job: String, verb: &str, consequence: &str) -> Result<Response, PageError> {
     let job = viewer.jobs()?.get(v1::GetJobRequest { job }).await?.into_inner().job.unwrap_or_default();
     let name = format!("{} {}", shown_in_line(&job.process_name), short_id(&job.id));
     let link = format!("/jobs/{}", encoded(&job.id));
-    let page = Page {
-        chrome: viewer.chrome("/jobs", format!("{verb} {name}")),
-        question: format!("{verb} job {name}?"),
+    viewer.ask(Question {
+        tab: "/jobs",
+        text: format!("{verb} job {name}?"),
         consequence: consequence.to_owned(),
         action: format!("{link}/{}", verb.to_lowercase()),
         submit: format!("{verb} job {}", short_id(&job.id)),
         back: link,
-    };
-    if viewer.wants_part { viewer.page(&page.as_dialog()) } else { viewer.page(&page) }
+    })
 }
 
 /// `GET /jobs/{job}/kill`

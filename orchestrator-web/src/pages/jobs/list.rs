@@ -11,7 +11,7 @@ use crate::form::{Fields, Query};
 use crate::link::{Link, encoded};
 use crate::pager::Pager;
 use crate::status::{Badge, badge};
-use crate::text::{short_id, shortened, shown_in_line};
+use crate::text::{short_id, shown_in_line, summed_up};
 use crate::times::{Span, Stamp, parse_duration};
 use crate::viewer::Viewer;
 
@@ -82,7 +82,7 @@ impl Row {
             span: viewer.span(job.start_time, job.end_time),
             status: badge(&job.status),
             attempt: job.attempt,
-            why: shortened(why, 160),
+            why: summed_up(why, 160),
             id: job.id,
         }
     }

@@ -234,7 +234,7 @@ impl NewPage {
 /// `GET /queues/{queue}/new`
 pub(crate) async fn ask(viewer: Viewer, Path(queue): Path<String>) -> Result<Response, PageError> {
     let page = NewPage::new(&viewer, &queue, &Fields::default(), &Faults::default());
-    if viewer.wants_part { viewer.page(&page.as_dialog()) } else { viewer.page(&page) }
+    viewer.dialog(&page, NewPage::as_dialog)
 }
 
 /// `POST /queues/{queue}/new`

@@ -87,32 +87,10 @@ fn texts(element: &v1::QueueElement) -> [String; 9] {
 }
 
 fn csv_line(element: &v1::QueueElement) -> String {
-    let mut line = texts(element).map(|text| csv_field(&text)).join(",");
-    line.push_str("\r\n");
-    line
-}
-
-/// In quotes where it must be, and never what a spreadsheet takes for a formula: robots' texts come from anywhere.
-fn csv_field(text: &str) -> String {
-    let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
-    let text = if is_formula { format!("'{text}") } else { text.to_owned() };
-    if text.contains([',', '"', '\n', '\r', '\'']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
+    crate::csv::line(texts(element).iter().map(String::as_str))
 }
 
 fn json_line(element: &v1::QueueElement) -> String {
     let fields = COLUMNS.iter().zip(texts(element)).map(|(name, text)| ((*name).to_owned(), text.into()));
     format!("{}\n", serde_json::Value::Object(fields.collect()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn no_text_of_a_robot_becomes_a_formula_or_another_column() {
-        assert_eq!(csv_field("plain"), "plain");
-        assert_eq!(csv_field("a,b"), "\"a,b\"");
-        assert_eq!(csv_field("say \"x\"\n"), "\"say \"\"x\"\"\n\"");
-        assert_eq!(csv_field("=HYPERLINK(1)"), "\"'=HYPERLINK(1)\"");
-    }
 }

@@ -4,10 +4,12 @@ use askama::Template;
 use axum::response::Response;
 use orchestrator_proto::v1;
 
+use super::depth::{Depth, depths};
 use super::{PATH, queue_path};
 use crate::chrome::Chrome;
 use crate::error::PageError;
 use crate::link::Link;
+use crate::status::{Badge, badge};
 use crate::text::shown_in_line;
 use crate::viewer::Viewer;
 
@@ -18,19 +20,27 @@ struct Page {
     rows: Vec<Row>,
 }
 
+/// A queue.
 #[derive(Debug)]
-struct Row {
-    id: String,
-    name: String,
-    link: String,
+pub(crate) struct Row {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) link: String,
     /// Word, count and the list of them.
-    counts: Vec<(&'static str, i64, String)>,
+    pub(crate) counts: Vec<(&'static str, i64, String)>,
     total: i64,
     max_attempts: u32,
+    pub(crate) paused: Option<Badge>,
+    pub(crate) depth: Depth,
 }
 
 impl Row {
-    fn new(queue: &v1::Queue) -> Self {
+    /// All of them.
+    pub(crate) fn all(queues: &[v1::Queue]) -> Vec<Self> {
+        queues.iter().zip(depths(queues)).map(|(queue, depth)| Self::new(queue, depth)).collect()
+    }
+
+    fn new(queue: &v1::Queue, depth: Depth) -> Self {
         let link = queue_path(&queue.queue_name);
         let counted = [
             ("New", "NEW", queue.new_count),
@@ -50,7 +60,9 @@ impl Row {
                 .collect(),
             total: counted.iter().map(|(_, _, count)| count).sum(),
             max_attempts: queue.max_attempts,
+            paused: queue.paused.then(|| badge("PAUSED")),
             link,
+            depth,
         }
     }
 }
@@ -58,6 +70,6 @@ impl Row {
 /// `GET /queues`
 pub(crate) async fn show(viewer: Viewer) -> Result<Response, PageError> {
     let answer = viewer.queues()?.list_queues(v1::ListQueuesRequest::default()).await?.into_inner();
-    let page = Page { chrome: viewer.chrome(PATH, "Queues"), rows: answer.queues.iter().map(Row::new).collect() };
+    let page = Page { chrome: viewer.chrome(PATH, "Queues"), rows: Row::all(&answer.queues) };
     viewer.live(&page, &page.as_list(), PATH)
 }

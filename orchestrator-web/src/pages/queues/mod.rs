@@ -1,9 +1,11 @@
 //! Queues and their elements.
 
 pub(crate) mod bulk;
+mod depth;
 pub(crate) mod element;
 pub(crate) mod elements;
 pub(crate) mod export;
+pub(crate) mod hold;
 pub(crate) mod import;
 pub(crate) mod list;
 pub(crate) mod settings;

@@ -44,7 +44,7 @@ pub(crate) async fn ask(viewer: Viewer, Path(queue): Path<String>) -> Result<Res
     let mut fields = Fields::default();
     fields.set("max_attempts", &found.map_or(1, |queue| queue.max_attempts).to_string());
     let page = Page::new(&viewer, &queue, &fields, &Faults::default());
-    if viewer.wants_part { viewer.page(&page.as_dialog()) } else { viewer.page(&page) }
+    viewer.dialog(&page, Page::as_dialog)
 }
 
 /// `POST /queues/{queue}/settings`

@@ -10,6 +10,7 @@ use crate::chrome::Chrome;
 use crate::error::PageError;
 use crate::form::Query;
 use crate::link::{Link, encoded};
+use crate::pages::confirm::Question;
 use crate::status::word;
 use crate::text::shown_in_line;
 use crate::times::Stamp;
@@ -78,28 +79,24 @@ pub(crate) async fn show(viewer: Viewer, Query(query): Query) -> Result<Response
     viewer.live(&page, &page.as_list(), &page.here)
 }
 
-#[derive(Debug, Template)]
-#[template(path = "settings/token_revoke.html", blocks = ["dialog"])]
-struct Revoke {
-    chrome: Chrome,
-    name: String,
-    prefix: String,
-    action: String,
-}
-
 /// `GET /settings/tokens/{token}/revoke`
 pub(crate) async fn ask_revoke(viewer: Viewer, Path(id): Path<String>) -> Result<Response, PageError> {
     let request = v1::ListTokensRequest { include_ended: true };
     let tokens = viewer.admin()?.list_tokens(request).await?.into_inner().tokens;
     let token = tokens.into_iter().find(|token| token.id == id);
     let token = token.ok_or_else(|| PageError::not_found("there is no such token"))?;
-    let page = Revoke {
-        chrome: viewer.chrome(PATH, "Revoke a token"),
-        name: shown_in_line(&token.name),
-        prefix: shown_in_line(&token.prefix),
+    let name = shown_in_line(&token.name);
+    viewer.ask(Question {
+        tab: PATH,
+        text: format!("Revoke the token of \u{201c}{name}\u{201d}?"),
+        consequence: format!(
+            "Whoever uses {} is refused from now on. This cannot be undone; a new token can be made.",
+            shown_in_line(&token.prefix)
+        ),
         action: format!("{HERE}/{}/revoke", encoded(&id)),
-    };
-    if viewer.wants_part { viewer.page(&page.as_dialog()) } else { viewer.page(&page) }
+        submit: format!("Revoke the token of {name}"),
+        back: HERE.to_owned(),
+    })
 }
 
 /// `POST /settings/tokens/{token}/revoke`

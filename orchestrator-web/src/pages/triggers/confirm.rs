@@ -1,43 +1,30 @@
-//! Asking before something is stopped or goes for good.
+//! Killing and deleting a trigger, after a question.
 
 use std::fmt::Write as _;
 
-use askama::Template;
 use axum::extract::Path;
 use axum::response::Response;
 use orchestrator_proto::v1;
 
 use super::view::find;
-use crate::chrome::Chrome;
 use crate::error::PageError;
 use crate::link::encoded;
+use crate::pages::confirm::Question;
 use crate::text::shown_in_line;
 use crate::viewer::Viewer;
-
-#[derive(Debug, Template)]
-#[template(path = "confirm.html", blocks = ["dialog"])]
-struct Page {
-    chrome: Chrome,
-    question: String,
-    consequence: String,
-    action: String,
-    submit: String,
-    back: String,
-}
 
 async fn ask(viewer: &Viewer, trigger: &str, verb: &str, consequence: &str) -> Result<Response, PageError> {
     let trigger = find(viewer, trigger).await?;
     let name = shown_in_line(&trigger.name);
     let link = format!("/triggers/{}", encoded(&trigger.id));
-    let page = Page {
-        chrome: viewer.chrome("/triggers", format!("{verb} {name}")),
-        question: format!("{verb} \u{201c}{name}\u{201d}?"),
+    viewer.ask(Question {
+        tab: "/triggers",
+        text: format!("{verb} \u{201c}{name}\u{201d}?"),
         consequence: consequence.to_owned(),
         action: format!("{link}/{}", verb.to_lowercase()),
         submit: format!("{verb} trigger {name}"),
         back: link,
-    };
-    if viewer.wants_part { viewer.page(&page.as_dialog()) } else { viewer.page(&page) }
+    })
 }
 
 /// `GET /triggers/{trigger}/kill`

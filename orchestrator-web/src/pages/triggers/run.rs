@@ -42,7 +42,7 @@ impl Page {
 /// `GET /triggers/{trigger}/run`
 pub(crate) async fn ask(viewer: Viewer, Path(trigger): Path<String>) -> Result<Response, PageError> {
     let page = Page::new(&viewer, find(&viewer, &trigger).await?);
-    if viewer.wants_part { viewer.page(&page.as_dialog()) } else { viewer.page(&page) }
+    viewer.dialog(&page, Page::as_dialog)
 }
 
 /// `POST /triggers/{trigger}/run`

@@ -192,7 +192,7 @@ async fn jobs(viewer: &Viewer, trigger: &str) -> Result<Vec<Job>, PageError> {
         worker: shown_in_line(&job.worker_name),
         scheduled: viewer.stamp(job.scheduled_at),
         span: viewer.span(job.start_time, job.end_time),
-        reason: crate::text::shortened(if job.reason.is_empty() { &job.waiting_reason } else { &job.reason }, 160),
+        reason: crate::text::summed_up(if job.reason.is_empty() { &job.waiting_reason } else { &job.reason }, 160),
         id: job.id,
     };
     Ok(viewer.jobs()?.list(request).await?.into_inner().jobs.into_iter().map(row).collect())

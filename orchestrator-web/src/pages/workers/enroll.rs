@@ -44,7 +44,7 @@ impl Page {
     }
 
     fn answer(&self, viewer: &Viewer) -> Result<Response, PageError> {
-        if viewer.wants_part { viewer.page(&self.as_dialog()) } else { viewer.page(self) }
+        viewer.dialog(self, Self::as_dialog)
     }
 }
 

@@ -10,6 +10,7 @@ use orchestrator_proto::v1;
 use crate::chrome::Chrome;
 use crate::error::PageError;
 use crate::link::{Link, encoded};
+use crate::pages::confirm::Question;
 use crate::status::{Badge, badge};
 use crate::text::shown_in_line;
 use crate::times::Stamp;
@@ -105,29 +106,17 @@ pub(crate) async fn resume(viewer: Viewer, Path(name): Path<String>) -> Result<R
     viewer.done(&format!("Worker {name} takes jobs again."), PATH)
 }
 
-#[derive(Debug, Template)]
-#[template(path = "confirm.html", blocks = ["dialog"])]
-struct Confirm {
-    chrome: Chrome,
-    question: String,
-    consequence: String,
-    action: String,
-    submit: String,
-    back: String,
-}
-
 /// `GET /workers/{worker}/remove`
 pub(crate) async fn ask_remove(viewer: Viewer, Path(name): Path<String>) -> Result<Response, PageError> {
     let shown = shown_in_line(&name);
-    let page = Confirm {
-        chrome: viewer.chrome(PATH, format!("Remove {shown}")),
-        question: format!("Remove worker {shown}?"),
+    viewer.ask(Question {
+        tab: PATH,
+        text: format!("Remove worker {shown}?"),
         consequence: "It leaves the list. Its token stays valid: the worker is back when it connects again.".to_owned(),
         action: format!("{PATH}/{}/remove", encoded(&name)),
         submit: format!("Remove worker {shown}"),
         back: PATH.to_owned(),
-    };
-    if viewer.wants_part { viewer.page(&page.as_dialog()) } else { viewer.page(&page) }
+    })
 }
 
 /// `POST /workers/{worker}/remove`

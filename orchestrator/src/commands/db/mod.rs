@@ -1,6 +1,7 @@
 //! `db`: the database of a server, looked at, migrated, copied and put back without starting one.
 
 mod copies;
+mod prune;
 
 use std::path::PathBuf;
 
@@ -8,6 +9,7 @@ use clap::Subcommand;
 use orchestrator_db::{Db, MigrationStatus};
 use serde_json::json;
 
+use self::prune::PruneArgs;
 use crate::app::App;
 use crate::config::{Config, ConfigFlags};
 use crate::error::Result;
@@ -34,6 +36,8 @@ pub(crate) enum DbCommand {
         #[command(flatten)]
         config: ConfigFlags,
     },
+    /// Deletes what is older than it has to be kept, once. A server does the same by itself where [retention] says so.
+    Prune(PruneArgs),
 }
 
 pub(crate) async fn run(command: DbCommand, app: &App) -> Result {
@@ -41,6 +45,7 @@ pub(crate) async fn run(command: DbCommand, app: &App) -> Result {
         DbCommand::Migrate(flags) => migrations(app, &flags, true).await,
         DbCommand::Status(flags) => migrations(app, &flags, false).await,
         DbCommand::Backup { file, config } => copies::backup(app, &file, &config).await,
+        DbCommand::Prune(args) => prune::prune(app, args).await,
         DbCommand::Restore { file, config } => copies::restore(app, &file, &config).await,
     }
 }

@@ -3,7 +3,7 @@
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use orchestrator_proto::rows::{self, Rows};
 use orchestrator_proto::v1 as pb;
 use prost::Message as _;
@@ -11,7 +11,7 @@ use prost::Message as _;
 use crate::app::App;
 use crate::call::repeatable;
 use crate::error::{CliError, Result};
-use crate::output::Progress;
+use crate::output::{FileForm, Progress};
 
 /// What the server takes at most; semantics.md 5.5.
 const MOST_ELEMENTS: usize = 100_000;
@@ -28,15 +28,7 @@ pub(crate) struct ImportArgs {
     file: PathBuf,
     /// The file's form; by its name unless given.
     #[arg(long, value_enum, value_name = "FORM")]
-    format: Option<FileFormat>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum FileFormat {
-    /// Comma-separated values with a header.
-    Csv,
-    /// One JSON object a line.
-    Jsonl,
+    format: Option<FileForm>,
 }
 
 pub(super) async fn import(app: &App, args: ImportArgs) -> Result {
@@ -55,10 +47,10 @@ pub(super) async fn import(app: &App, args: ImportArgs) -> Result {
     app.printer.done(&reply, &created.to_string(), &format!("Elements added to queue \"{}\": {created}.", args.queue))
 }
 
-fn format_of(args: &ImportArgs) -> Result<FileFormat> {
+fn format_of(args: &ImportArgs) -> Result<FileForm> {
     let by_name = || match args.file.extension()?.to_str()?.to_lowercase().as_str() {
-        "csv" => Some(FileFormat::Csv),
-        "jsonl" | "ndjson" => Some(FileFormat::Jsonl),
+        "csv" => Some(FileForm::Csv),
+        "jsonl" | "ndjson" => Some(FileForm::Jsonl),
         _ => None,
     };
     args.format.or_else(by_name).ok_or_else(|| CliError::Usage {
@@ -67,7 +59,7 @@ fn format_of(args: &ImportArgs) -> Result<FileFormat> {
     })
 }
 
-fn read(path: &Path, format: FileFormat) -> Result<Rows> {
+fn read(path: &Path, format: FileForm) -> Result<Rows> {
     let mut bytes = Vec::new();
     if path == Path::new("-") {
         std::io::stdin().lock().read_to_end(&mut bytes)?;
@@ -75,8 +67,8 @@ fn read(path: &Path, format: FileFormat) -> Result<Rows> {
         bytes = std::fs::read(path).map_err(CliError::file("read", path))?;
     }
     match format {
-        FileFormat::Csv => Ok(rows::of_csv(bytes.as_slice())),
-        FileFormat::Jsonl => match std::str::from_utf8(&bytes) {
+        FileForm::Csv => Ok(rows::of_csv(bytes.as_slice())),
+        FileForm::Jsonl => match std::str::from_utf8(&bytes) {
             Ok(text) => Ok(rows::of_json_lines(text)),
             Err(error) => Err(CliError::usage(format!("{} is not UTF-8: {error}", path.display()))),
         },
@@ -165,8 +157,8 @@ mod tests {
     #[test]
     fn the_form_is_told_by_the_name_or_asked_for() {
         let args = |file: &str| ImportArgs { queue: "q".to_owned(), file: PathBuf::from(file), format: None };
-        assert_eq!(format_of(&args("a.CSV")).unwrap(), FileFormat::Csv);
-        assert_eq!(format_of(&args("a.jsonl")).unwrap(), FileFormat::Jsonl);
+        assert_eq!(format_of(&args("a.CSV")).unwrap(), FileForm::Csv);
+        assert_eq!(format_of(&args("a.jsonl")).unwrap(), FileForm::Jsonl);
         assert!(format_of(&args("-")).unwrap_err().next().unwrap().contains("--format"));
     }
 }

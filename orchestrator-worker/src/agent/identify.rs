@@ -1,0 +1,57 @@
+use std::time::Duration;
+
+use orchestrator_proto::v1::WhoAmIRequest;
+use orchestrator_proto::v1::admin_service_client::AdminServiceClient;
+use tonic::{Code, Status};
+
+use super::call::{Failure, failure, said};
+use super::options::{AgentOptions, ConnectError, connection};
+
+/// How long a server is waited for.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Why a token is nobody's.
+#[derive(Debug, thiserror::Error)]
+pub enum IdentifyError {
+    /// The address, the certificates or the token cannot be used.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// Nobody answers.
+    #[error("{server} does not answer: {said}")]
+    Away {
+        /// The address.
+        server: String,
+        /// What the system said.
+        said: String,
+    },
+    /// The server does not take the token.
+    #[error("{server} refuses the token: {said}")]
+    Refused {
+        /// The address.
+        server: String,
+        /// What it said.
+        said: String,
+    },
+    /// It is the token of something else.
+    #[error("this is the token of '{name}', which is no worker")]
+    NoWorker {
+        /// Whose it is.
+        name: String,
+    },
+}
+
+/// The worker's name, as the server knows it by the token. Begins no session.
+pub async fn identify(options: &AgentOptions) -> Result<String, IdentifyError> {
+    let mut admin = AdminServiceClient::new(connection(options)?);
+    let answer = tokio::time::timeout(PATIENCE, admin.who_am_i(WhoAmIRequest {})).await;
+    let answer = answer.unwrap_or_else(|_| Err(Status::new(Code::DeadlineExceeded, "no answer within 10 s")));
+    let (server, told) = (options.server.clone(), |status: &Status| said(status));
+    let who = match answer {
+        Ok(who) => who.into_inner(),
+        Err(status) if failure(&status) == Failure::Away => {
+            return Err(IdentifyError::Away { server, said: told(&status) });
+        }
+        Err(status) => return Err(IdentifyError::Refused { server, said: told(&status) }),
+    };
+    if who.kind == "WORKER" { Ok(who.name) } else { Err(IdentifyError::NoWorker { name: who.name }) }
+}

@@ -1,0 +1,152 @@
+//! `db prune`: deletes what is older than it has to be kept. A server does the same by itself where `[retention]` says so.
+
+use std::sync::Arc;
+
+use clap::Args;
+use orchestrator_core::clock::SystemClock;
+use orchestrator_core::secret::KeyRing;
+use orchestrator_core::text::Limits;
+use orchestrator_db::{Db, LaneOptions};
+use orchestrator_scheduler::{PruneSummary, Retention, Scheduler, SchedulerClock, SchedulerOptions};
+use serde_json::json;
+
+use crate::app::App;
+use crate::config::{Config, ConfigFlags, RetentionSection};
+use crate::error::{CliError, Result};
+use crate::output::{Progress, printable};
+use crate::serving::{ServingError, database_options};
+
+#[derive(Debug, Args)]
+pub(crate) struct PruneArgs {
+    /// Keep log lines for so long, such as 90days [default: retention.logs].
+    #[arg(long, value_name = "DURATION")]
+    logs: Option<String>,
+    /// Keep what robots print for so long after their job [default: retention.output].
+    #[arg(long, value_name = "DURATION")]
+    output_of_jobs: Option<String>,
+    /// Keep jobs with their output for so long after their end [default: retention.jobs].
+    #[arg(long, value_name = "DURATION")]
+    jobs: Option<String>,
+    /// Keep queue elements for so long after their end [default: retention.elements].
+    #[arg(long, value_name = "DURATION")]
+    elements: Option<String>,
+    /// Keep the audit trail for so long [default: retention.audit].
+    #[arg(long, value_name = "DURATION")]
+    audit: Option<String>,
+    #[command(flatten)]
+    config: ConfigFlags,
+}
+
+pub(super) async fn prune(app: &App, args: PruneArgs) -> Result {
+    let config = Config::load(&args.config)?;
+    let section = kept(args, &config.retention);
+    let retention = section.to_retention()?;
+    let rules = rules(&section);
+    if rules.is_empty() {
+        return Err(CliError::Usage {
+            message: "everything is kept for ever: nothing says how long".to_owned(),
+            next: Some("orchestrator db prune --logs 90days, or [retention] in the configuration".to_owned()),
+        });
+    }
+    app.confirm(&format!("Delete for good: {}?", rules.join(", ")))?;
+    let db = Db::connect(&database_options(&config)?).await.map_err(ServingError::from)?;
+    let steps = db.migration_status().await.map_err(ServingError::from)?;
+    if steps.iter().any(|step| !step.applied) {
+        return Err(CliError::Usage {
+            message: "the database is older than this program".to_owned(),
+            next: Some("orchestrator db migrate".to_owned()),
+        });
+    }
+    let summary = run(app, db, &config, &retention).await?;
+    let document = json!({
+        "logs": summary.logs,
+        "outputChunks": summary.output,
+        "jobs": summary.jobs,
+        "elements": summary.elements,
+        "auditEntries": summary.audit,
+    });
+    let PruneSummary { logs, output, jobs, elements, audit } = summary;
+    let sentence = format!(
+        "Deleted: {logs} log lines, {output} pieces of output, {jobs} jobs, {elements} elements, {audit} audit entries."
+    );
+    app.printer.own(&document, || total(&summary).to_string(), || printable(&sentence))
+}
+
+/// What the flags say wins over the configuration.
+fn kept(args: PruneArgs, configured: &RetentionSection) -> RetentionSection {
+    RetentionSection {
+        logs: args.logs.or_else(|| configured.logs.clone()),
+        output: args.output_of_jobs.or_else(|| configured.output.clone()),
+        jobs: args.jobs.or_else(|| configured.jobs.clone()),
+        elements: args.elements.or_else(|| configured.elements.clone()),
+        audit: args.audit.or_else(|| configured.audit.clone()),
+    }
+}
+
+/// What goes, in words.
+fn rules(section: &RetentionSection) -> Vec<String> {
+    let kinds = [
+        ("log lines", &section.logs),
+        ("output of jobs that ended", &section.output),
+        ("jobs that ended", &section.jobs),
+        ("elements that ended", &section.elements),
+        ("audit entries", &section.audit),
+    ];
+    kinds.iter().filter_map(|(what, age)| age.as_ref().map(|age| format!("{what} more than {age} ago"))).collect()
+}
+
+async fn run(app: &App, db: Db, config: &Config, retention: &Retention) -> Result<PruneSummary> {
+    let scheduler = Scheduler::new(SchedulerOptions {
+        db,
+        clock: SchedulerClock::Given(Arc::new(SystemClock)),
+        // Nothing is encrypted or read here.
+        keys: KeyRing::generate().map_err(CliError::Random)?,
+        limits: Limits::default(),
+        zone: config.scheduling.time_zone,
+        lanes: LaneOptions { is_on: false, ..LaneOptions::default() },
+        retention: Retention::default(),
+    });
+    let progress = Progress::counting("Deleting", app.printer.is_for_people());
+    let mut all = PruneSummary::default();
+    loop {
+        let round = scheduler.prune(retention, app.now).await.map_err(ServingError::from)?;
+        if round == PruneSummary::default() {
+            break;
+        }
+        progress.add(usize::try_from(total(&round)).unwrap_or_default());
+        all = PruneSummary {
+            logs: all.logs + round.logs,
+            output: all.output + round.output,
+            jobs: all.jobs + round.jobs,
+            elements: all.elements + round.elements,
+            audit: all.audit + round.audit,
+        };
+    }
+    scheduler.db().close().await;
+    Ok(all)
+}
+
+fn total(summary: &PruneSummary) -> u64 {
+    summary.logs + summary.output + summary.jobs + summary.elements + summary.audit
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flag_wins_over_the_configuration_and_the_question_names_all_that_goes() {
+        let configured =
+            RetentionSection { logs: Some("90days".to_owned()), jobs: Some("1year".to_owned()), ..Default::default() };
+        let args = PruneArgs {
+            logs: Some("30days".to_owned()),
+            output_of_jobs: None,
+            jobs: None,
+            elements: None,
+            audit: None,
+            config: ConfigFlags::default(),
+        };
+        let section = kept(args, &configured);
+        assert_eq!(rules(&section), ["log lines more than 30days ago", "jobs that ended more than 1year ago"]);
+    }
+}
