@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How long the robot program takes by itself: no orchestrator can do anything about it.
 pub(crate) fn spawn() -> anyhow::Result<Duration> {
-    Ok(limits::process_spawn(50)?.p50())
+    Ok(limits::process_spawn(50, Duration::from_millis(100))?.p50())
 }
 
 /// A trigger that starts a robot for each element of a queue. Its id.
