@@ -93,7 +93,8 @@ async fn wait(machine: &Machine, trigger: &str, due: Duration) -> anyhow::Result
         let request = v1::ListJobsRequest { trigger: trigger.to_owned(), ..v1::ListJobsRequest::default() };
         let jobs = machine.jobs().list(machine.request(request)?).await?.into_inner().jobs;
         if let Some(ran) = jobs.first().and_then(|job| stamp::read(&machine.stamps(), &job.id)) {
-            ensure!(ran + CLOCK_ERROR >= due, "the robot of trigger {trigger} ran {:?} before its instant", due - ran);
+            let early = due.saturating_sub(ran);
+            ensure!(early <= CLOCK_ERROR, "the robot of trigger {trigger} ran {early:?} before its instant");
             return Ok(ran.saturating_sub(due));
         }
         tokio::time::sleep(Duration::from_millis(50)).await;

@@ -2,6 +2,8 @@
 //! after each claim. Several statements cost a round trip each to PostgreSQL, which on an idle server nobody shares.
 
 use orchestrator_core::clock::Timestamp;
+use orchestrator_core::id::JobId;
+use orchestrator_core::lease::LeaseToken;
 use orchestrator_core::queue::{ElementStatus, QueueElement};
 use orchestrator_core::text::Message;
 use sqlx::PgConnection;
@@ -59,8 +61,8 @@ pub(crate) async fn element_end_at_once(
 ) -> Result<Option<StatusSet>, DbError> {
     let rows: Result<Vec<EndedRow>, sqlx::Error> = sqlx::query_as(ELEMENT_END_AT_ONCE.postgres)
         .bind(change.id.as_uuid())
-        .bind(change.by.job().map(orchestrator_core::id::JobId::as_uuid))
-        .bind(change.token.map(|token| token.value()))
+        .bind(change.by.job().map(JobId::as_uuid))
+        .bind(change.token.map(LeaseToken::value))
         .bind(change.status.as_str())
         .bind(change.status.needs_attention())
         .bind(now)
