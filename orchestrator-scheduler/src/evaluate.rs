@@ -52,7 +52,7 @@ impl Scheduler {
         written: &mut Written,
     ) -> Result<Evaluated, DbError> {
         let mut stored = tx.trigger_lock_due(tick.horizon, BATCH).await?.rows;
-        written.summary.more |= stored.len() >= BATCH as usize;
+        let is_whole_batch = stored.len() >= BATCH as usize;
         let watchers = watchers(tx, tick, &stored).await?;
         stored.extend(watchers);
         keep_one(tick, &mut stored);
@@ -61,7 +61,10 @@ impl Scheduler {
         }
         let ids: Vec<TriggerId> = stored.iter().map(|stored| stored.trigger.id).collect();
         let active = tx.trigger_active_jobs(&ids).await?;
+        let locked = stored.len();
         stored.retain(|stored| is_ripe(stored, tick, &active));
+        // What is left for its instant is not to be looked at again and again until then.
+        written.summary.more |= is_whole_batch && stored.len() == locked;
         let mut ready = HashMap::new();
         for stored in &stored {
             count_ready(tx, &stored.trigger, &mut ready).await?;

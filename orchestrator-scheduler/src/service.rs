@@ -160,8 +160,8 @@ struct Pace {
 }
 
 impl Pace {
-    /// Until shortly before the next due instant, or until it, where it could not be prepared. Where that has come and ticks come to nothing (a row that is locked or cannot be
-    /// read), each waits twice as long as the one before.
+    /// Until shortly before the next due instant, or until it, where it could not be prepared. Where that has come and ticks
+    /// come to nothing (a row that is locked or cannot be read), each waits twice as long as the one before.
     fn wait(&mut self, summary: &TickSummary, now: Timestamp) -> Duration {
         let due = summary.next_due.map_or(POLL, |due| {
             let due = (due - now).to_std().unwrap_or(Duration::ZERO);

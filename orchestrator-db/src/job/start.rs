@@ -89,9 +89,11 @@ const LOCK_FOR_START: Sql = sql![
     [only sqlite "SELECT 1 WHERE $1 IS NOT NULL AND $2 IS NOT NULL"]
 ];
 
-// A job that is prepared before its instant starts at it. A repetition finds the job RUNNING with the same token and hash, and is the same success. The sub-select locks in the
-// order of ids, as everything does. `IS TRUE` keeps both databases on the primary key.
-const JOBS_START: Sql = sql!["UPDATE jobs SET status = 'RUNNING', start_time = COALESCE(jobs.start_time, " [only sqlite "MAX"] [only postgres "GREATEST"] "($2, jobs.scheduled_at)),
+// A job that is prepared before its instant starts at it. A repetition finds the job RUNNING with the same token and hash,
+// and is the same success. The sub-select locks in the order of ids, as everything does. `IS TRUE` keeps both databases on
+// the primary key.
+const JOBS_START: Sql = sql!["UPDATE jobs SET status = 'RUNNING',
+        start_time = COALESCE(jobs.start_time, " [only sqlite "MAX"] [only postgres "GREATEST"] "($2, jobs.scheduled_at)),
         job_token_hash = v.hash, commit_id = COALESCE(v.commit_id, jobs.commit_id), lease_expires_at = $3 FROM "
     [only sqlite "(SELECT unhex(value->>'job', '-') AS job, value->>'token' AS token, value->>'worker' AS worker,
         unhex(value->>'session', '-') AS session, unhex(value->>'hash') AS hash,
@@ -104,7 +106,8 @@ const JOBS_START: Sql = sql!["UPDATE jobs SET status = 'RUNNING', start_time = C
             OR (jobs.status = 'RUNNING') IS TRUE AND jobs.job_token_hash = v.hash)
         AND jobs.id " [only postgres "= ANY(ARRAY(SELECT j.id FROM jobs j WHERE j.id = ANY($4::uuid[]) ORDER BY j.id FOR UPDATE))"]
     [only sqlite "IN (SELECT unhex(value) FROM json_each($4))"]
-    " RETURNING id, trigger_id, trigger_name, worker_name, kill_requested, start_time, start_time >= $2 AS is_first, job_token_hash"];
+    " RETURNING id, trigger_id, trigger_name, worker_name, kill_requested, start_time, start_time >= $2 AS is_first,
+        job_token_hash"];
 
 const WORKERS_STAMP: Sql = sql!["UPDATE workers SET latest_trigger = v.trigger_name, latest_trigger_time = $2 FROM "
     [only sqlite "(SELECT value->>'worker' AS worker, value->>'trigger_name' AS trigger_name FROM json_each($1)) v"]

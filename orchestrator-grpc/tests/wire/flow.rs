@@ -1,5 +1,8 @@
 //! One job from its trigger to its end, as an administrator and a worker see it.
 
+use std::time::Duration;
+
+use orchestrator_core::clock::Clock as _;
 use orchestrator_core::identity::Role;
 use orchestrator_proto::v1;
 use tonic::Code;
@@ -62,6 +65,29 @@ async fn a_job_runs_prints_and_ends() {
     let read = v1::ReadOutputRequest { job: id[24..].to_owned(), after_seq: 1, limit: 0, last: false };
     let read = world.jobs().await.read_output(viewer.on(read)).await.unwrap().into_inner();
     assert_eq!((read.chunks.len(), read.chunks[0].seq, read.complete), (1, 2, true));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_is_handed_out_before_its_instant_says_how_long_it_is_to_it() {
+    let world = world().await;
+    let (worker, admin) = (world.worker().await, world.user(Role::Admin).await);
+    let mut workers = world.workers().await;
+    let session = register(&mut workers, &worker).await;
+    for (ahead, expected) in [(30, Some(30_000_000)), (0, None)] {
+        let next_run = world.clock.now() + Duration::from_millis(ahead);
+        let kind = v1::SingleKind { next_run: Some(orchestrator_proto::convert::timestamp(next_run)) };
+        let trigger = v1::Trigger {
+            is_blocking: Some(false),
+            kind: Some(v1::trigger::Kind::Single(kind)),
+            ..single(&format!("{ahead} ms ahead"))
+        };
+        let create = v1::CreateTriggerRequest { trigger: Some(trigger), ..Default::default() };
+        world.triggers().await.create(admin.on(create)).await.unwrap();
+        let wait = Some(prost_types::Duration { seconds: 20, nanos: 0 });
+        let claim = v1::ClaimJobsRequest { session_id: session.clone(), free_slots: 1, wait, ..Default::default() };
+        let claimed = workers.claim_jobs(worker.on(claim)).await.unwrap().into_inner();
+        assert_eq!(claimed.assignments[0].start_after.map(|left| left.nanos), expected);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use orchestrator_core::id::{IdError, JobId, TriggerId};
-use orchestrator_core::lease::LeaseToken;
+use orchestrator_core::lease::{LEASE, LeaseToken};
 use orchestrator_core::policy::Policies;
 use orchestrator_proto::v1;
 use tokio::time::Instant;
@@ -44,7 +44,8 @@ impl TryFrom<v1::Assignment> for Granted {
             git_branch: given.git_branch,
             entry_point: given.entry_point,
             policies: policies(&given.policies.unwrap_or_default()),
-            instant: Instant::now() + duration(given.start_after.as_ref(), Duration::ZERO),
+            // No grant holds for longer.
+            instant: Instant::now() + duration(given.start_after.as_ref(), Duration::ZERO).min(LEASE),
         })
     }
 }

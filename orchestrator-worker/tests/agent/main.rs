@@ -3,6 +3,7 @@
 
 mod ends;
 mod fake;
+mod instants;
 mod leases;
 mod lost_answers;
 mod outages;

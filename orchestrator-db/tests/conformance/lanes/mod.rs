@@ -1,4 +1,5 @@
 mod claims;
 mod creates;
 mod failures;
+mod jobs;
 mod world;
