@@ -12,7 +12,7 @@ use orchestrator_worker::desk::{self, DeskRun, DeskSource};
 use orchestrator_worker::process::Exit;
 use tokio_util::sync::CancellationToken;
 
-use crate::{options, stop_on_signals, token};
+use crate::{TokenFrom, options, stop_on_signals, token};
 
 /// Arguments of `run`.
 #[derive(Debug, Args)]
@@ -54,9 +54,17 @@ pub(crate) fn run(run: Run) -> anyhow::Result<ExitCode> {
     }
     configuration.ca_file = run.ca.clone().or(configuration.ca_file);
     configuration.check()?;
-    let token = token(run.token_file.as_deref(), "ORCHESTRATOR_TOKEN", None, "Your token")?;
-    let options = options(&configuration, token)?;
+    // A name with a typing error is told before anybody is asked for a token.
     let (source, name) = source(&run)?;
+    let token = token(&TokenFrom {
+        file: run.token_file.as_deref(),
+        variable: "ORCHESTRATOR_TOKEN",
+        kept: None,
+        prompt: "Your token",
+        how: "make yourself one with `orchestrator token create user NAME --role operator --out FILE`, and give it with \
+              --token-file",
+    })?;
+    let options = options(&configuration, token)?;
     let name = run.name.unwrap_or(name);
     let desk = DeskRun { options, process_name: name, process_args: run.args, source };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no runtime")?;

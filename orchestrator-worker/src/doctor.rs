@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::agent::{AgentOptions, IdentifyError, identify};
+use crate::agent::{AgentOptions, identify};
 
 /// How a check ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,19 +54,7 @@ async fn server(options: &AgentOptions) -> Finding {
             let text = format!("{} answers; the token is that of worker {name}", options.server);
             Finding::new(Outcome::Good, NAME, text, "")
         }
-        Err(error) => {
-            let fix = match &error {
-                IdentifyError::Connect(_) => "",
-                IdentifyError::Away { .. } => "is it up, and does a firewall let this machine through to it?",
-                IdentifyError::Refused { .. } => {
-                    "make a new token (orchestrator worker enroll NAME), and: orchestrator-worker enroll"
-                }
-                IdentifyError::NoWorker { .. } => {
-                    "make one for a worker: orchestrator worker enroll NAME, and: orchestrator-worker enroll"
-                }
-            };
-            Finding::new(Outcome::Bad, NAME, error.to_string(), fix)
-        }
+        Err(error) => Finding::new(Outcome::Bad, NAME, error.to_string(), error.fix()),
     }
 }
 

@@ -103,6 +103,10 @@ fn main() -> ExitCode {
 #[expect(clippy::print_stderr, reason = "the one place where the program tells why it ends")]
 fn fail(error: &anyhow::Error) -> ExitCode {
     eprintln!("error: {error:#}");
+    let fix = error.downcast_ref::<IdentifyError>().map_or("", IdentifyError::fix);
+    if !fix.is_empty() {
+        eprintln!("  next  {fix}");
+    }
     // As the commands of `orchestrator`: 4 not allowed, 5 conflict, 6 unreachable, 1 anything else.
     match error.downcast_ref::<IdentifyError>() {
         Some(IdentifyError::Refused { .. } | IdentifyError::NoWorker { .. }) => return ExitCode::from(4),
@@ -287,13 +291,31 @@ fn options(configuration: &Configuration, token: SecretString) -> anyhow::Result
     })
 }
 
+/// Where a token is looked for.
+struct TokenFrom<'a> {
+    file: Option<&'a Path>,
+    variable: &'a str,
+    /// Where `enroll` kept it.
+    kept: Option<&'a Path>,
+    prompt: &'a str,
+    /// How one is come by.
+    how: &'a str,
+}
+
 fn worker_token(configuration: &Configuration) -> anyhow::Result<SecretString> {
     let kept = enrolment::token_file(&configuration.data);
-    token(configuration.token_file.as_deref(), "ORCHESTRATOR_WORKER_TOKEN", Some(&kept), "Worker token")
+    token(&TokenFrom {
+        file: configuration.token_file.as_deref(),
+        variable: "ORCHESTRATOR_WORKER_TOKEN",
+        kept: Some(&kept),
+        prompt: "Worker token",
+        how: "make one with `orchestrator worker enroll NAME`, and keep it here with `orchestrator-worker enroll`",
+    })
 }
 
 /// The token: from a file, the environment, where `enroll` kept it, the terminal, or the standard input.
-fn token(file: Option<&Path>, variable: &str, kept: Option<&Path>, prompt: &str) -> anyhow::Result<SecretString> {
+fn token(from: &TokenFrom<'_>) -> anyhow::Result<SecretString> {
+    let TokenFrom { file, variable, kept, prompt, how } = *from;
     let text = if let Some(file) = file {
         read_token(file)?
     } else if let Ok(text) = std::env::var(variable) {
@@ -308,11 +330,7 @@ fn token(file: Option<&Path>, variable: &str, kept: Option<&Path>, prompt: &str)
         text
     };
     let text = text.trim();
-    anyhow::ensure!(
-        !text.is_empty(),
-        "no token: make one with `orchestrator token create worker NAME --out FILE` (for a person: `token create user NAME \
-         --role operator --out FILE`), and give it with --token-file"
-    );
+    anyhow::ensure!(!text.is_empty(), "no token: {how}");
     Ok(SecretString::from(text.to_owned()))
 }
 

@@ -40,6 +40,22 @@ pub enum IdentifyError {
     },
 }
 
+impl IdentifyError {
+    /// What to do; empty where the error says so itself.
+    pub fn fix(&self) -> &'static str {
+        match self {
+            Self::Connect(_) => "",
+            Self::Away { .. } => "is it up, and does a firewall let this machine through to it?",
+            Self::Refused { .. } => {
+                "make a new token (orchestrator worker enroll NAME), and: orchestrator-worker enroll"
+            }
+            Self::NoWorker { .. } => {
+                "make one for a worker: orchestrator worker enroll NAME, and: orchestrator-worker enroll"
+            }
+        }
+    }
+}
+
 /// The worker's name, as the server knows it by the token. Begins no session.
 pub async fn identify(options: &AgentOptions) -> Result<String, IdentifyError> {
     let mut admin = AdminServiceClient::new(connection(options)?);

@@ -24,6 +24,7 @@ pub(crate) mod user;
 pub(crate) mod worker;
 
 mod glance;
+mod stopped;
 mod suggest;
 mod version;
 

@@ -7,6 +7,7 @@ use orchestrator_tests::{SOON, Said, World, on_both_databases, on_sqlite, pb, pr
 
 on_both_databases!(a_robot_on_a_desk_works_as_under_a_worker);
 on_sqlite!(
+    a_robot_that_is_not_there_is_told_before_a_token_is_asked_for,
     the_robots_exit_code_and_output_are_the_programs,
     a_repository_is_checked_out_and_left_clean,
     a_robot_that_asks_who_it_is_hears_of_the_same_job,
@@ -166,5 +167,13 @@ async fn what_cannot_be_run_is_told(world: &World) -> Result<()> {
     let command = ["run", "--server", &url, &robot.to_string_lossy()];
     let said = world.run_program(&program("orchestrator-worker"), &command, &[("ORCHESTRATOR_TOKEN", &viewer)]).await;
     ensure!(said.code == Some(1) && said.stderr.contains("did not begin a development job"), "{said}");
+    Ok(())
+}
+
+async fn a_robot_that_is_not_there_is_told_before_a_token_is_asked_for(world: &World) -> Result<()> {
+    let said = world.run_program(&program("orchestrator-worker"), &["run", "nothing.py"], &[]).await;
+    assert_eq!(said.code, Some(1), "{said}");
+    assert!(said.stderr.contains("neither a file that exists nor the URL of a git repository"), "{said}");
+    assert!(!said.stderr.contains("no token"), "{said}");
     Ok(())
 }

@@ -51,6 +51,7 @@ async fn a_token_that_is_no_workers_is_not_kept(world: &World) -> Result<()> {
         let refused = agent(world, token, &["enroll", "--server", &url]);
         assert_eq!(refused.status.code(), Some(4), "{}", said(&refused));
         assert!(said(&refused).contains(why), "{}", said(&refused));
+        assert!(said(&refused).contains("orchestrator worker enroll NAME"), "{}", said(&refused));
         assert!(!is_kept(world));
     }
     Ok(())

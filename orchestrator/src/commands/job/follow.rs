@@ -7,6 +7,7 @@ use tonic::Status;
 
 use super::output::{self, Sink};
 use crate::app::App;
+use crate::commands::stopped::Stopped;
 use crate::connection::Client;
 use crate::error::{CliError, Result, answer_was_lost};
 use crate::output::{stdout_bytes, to_line};
@@ -67,24 +68,6 @@ async fn keep_watching(app: &App, client: &Client, job: &str, watch: Watch) -> R
             app.printer.note("The server went away; waiting for it …");
         }
         tokio::time::sleep(PAUSE).await;
-    }
-}
-
-/// Why a watch ended early.
-enum Stopped {
-    Stream(Status),
-    Here(CliError),
-}
-
-impl From<Status> for Stopped {
-    fn from(status: Status) -> Self {
-        Self::Stream(status)
-    }
-}
-
-impl From<CliError> for Stopped {
-    fn from(error: CliError) -> Self {
-        Self::Here(error)
     }
 }
 

@@ -8,8 +8,9 @@ use tonic::Status;
 
 use super::TailArgs;
 use crate::app::App;
+use crate::commands::stopped::Stopped;
 use crate::connection::Client;
-use crate::error::{CliError, Result, answer_was_lost};
+use crate::error::{Result, answer_was_lost};
 
 /// How long a server may be away before we give up.
 const PATIENCE: u32 = 60;
@@ -42,24 +43,6 @@ pub(super) async fn tail(app: &App, args: TailArgs) -> Result {
         // What was written meanwhile is not to be missed.
         latest = CAUGHT_UP;
         tokio::time::sleep(PAUSE).await;
-    }
-}
-
-/// Why a look ended early.
-enum Stopped {
-    Stream(Status),
-    Here(CliError),
-}
-
-impl From<Status> for Stopped {
-    fn from(status: Status) -> Self {
-        Self::Stream(status)
-    }
-}
-
-impl From<CliError> for Stopped {
-    fn from(error: CliError) -> Self {
-        Self::Here(error)
     }
 }
 
