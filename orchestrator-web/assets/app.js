@@ -57,18 +57,18 @@
   // Word of changes: lost, found again. The server tells what was missed meanwhile.
   const lost = document.getElementById("lost");
   let down = false;
-  body.addEventListener("htmx:sse:error", () => { down = true; lost.hidden = false; });
-  body.addEventListener("htmx:sse:after:connection", (event) => {
+  document.addEventListener("htmx:sse:error", () => { down = true; lost.hidden = false; });
+  document.addEventListener("htmx:sse:after:connection", (event) => {
     const status = event.detail.connection.status;
     if (status === 401) return location.reload();
     lost.hidden = true;
     down = false;
   });
-  body.addEventListener("htmx:error", (event) => {
+  document.addEventListener("htmx:error", (event) => {
     const ctx = event.detail.ctx;
     if (ctx && !ctx.response) lost.hidden = false;
   });
-  body.addEventListener("htmx:after:request", (event) => {
+  document.addEventListener("htmx:after:request", (event) => {
     const response = event.detail.ctx.response;
     if (!response || response.status >= 400) return;
     if (!down) lost.hidden = true;
@@ -76,29 +76,38 @@
   });
 
   // A live part asks with the filters it shows when the request leaves, not with those of when it was put in line.
-  body.addEventListener("htmx:before:request", (event) => {
+  document.addEventListener("htmx:before:request", (event) => {
     const ctx = event.detail.ctx, live = ctx.sourceElement;
     if (live?.dataset?.live !== undefined) ctx.request.action = live.getAttribute("hx-get");
   });
 
   // Dialogs: what is put into one opens it; a change that went well closes it.
   const dialog = document.getElementById("dialog"), toasts = document.getElementById("toasts");
-  body.addEventListener("htmx:after:swap", () => {
+  document.addEventListener("htmx:after:swap", () => {
     if (dialog.childElementCount && !dialog.open) dialog.showModal();
     // Words at the edge must be above the dialog, which is above everything. What is put into it anew takes them out.
     if (dialog.open && toasts.parentNode !== dialog) dialog.append(toasts);
     expire();
   });
-  dialog.addEventListener("close", () => { body.append(toasts); dialog.replaceChildren(); });
+  // The browser tells of a closed dialog some time later: what is swapped in until then must not find its old content, which
+  // would open it again.
+  const emptied = () => { body.append(toasts); dialog.replaceChildren(); };
+  const shut = () => { if (dialog.open) { dialog.close(); emptied(); } };
+  dialog.addEventListener("close", () => { if (!dialog.open) emptied(); });
   body.addEventListener("done", () => {
-    if (dialog.open) dialog.close();
+    shut();
     for (const box of document.querySelectorAll("table input[type=checkbox]:checked")) box.checked = false;
     bars();
   });
   document.addEventListener("click", (event) => {
-    if (event.target.closest("[data-close]")) { event.preventDefault(); event.target.closest("dialog")?.close(); }
+    const closes = event.target.closest("[data-close]");
+    if (closes) {
+      event.preventDefault();
+      const box = closes.closest("dialog");
+      if (box === dialog) shut(); else box?.close();
+    }
     if (event.target.closest("[data-help]")) document.getElementById("help").showModal();
-    if (event.target === dialog) dialog.close();
+    if (event.target === dialog) shut();
   });
 
   // Output that is read at its end stays there when more comes.
@@ -110,7 +119,7 @@
   const follow = () => {
     for (const box of document.querySelectorAll("[data-follow]")) if (atEnd.get(box) !== false) box.scrollTop = box.scrollHeight;
   };
-  body.addEventListener("htmx:after:swap", follow);
+  document.addEventListener("htmx:after:swap", follow);
   follow();
 
   // Words at the edge go by themselves, errors later.
@@ -153,7 +162,7 @@
       if (number) number.textContent = ticked;
     }
   };
-  body.addEventListener("htmx:after:swap", bars);
+  document.addEventListener("htmx:after:swap", bars);
   bars();
 
   // Keys

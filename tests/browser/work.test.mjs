@@ -46,6 +46,26 @@ test("a constant is made, found by robots, and not made twice", async () => {
   await admin.isUntroubled();
 });
 
+test("a dialog that a change closed stays closed, however late the browser tells of it", async () => {
+  await admin.open("/constants");
+  await page.getByRole("link", { name: "New Constant" }).click();
+  await dialog().locator("#name").waitFor();
+  // In one breath, as on a busy machine: the change is done, and its word is put in before the dialog tells that it closed.
+  const seen = await page.evaluate(() => {
+    const box = document.getElementById("dialog");
+    document.querySelector("#dialog form").dispatchEvent(new CustomEvent("done", { bubbles: true }));
+    document.dispatchEvent(new CustomEvent("htmx:after:swap", { bubbles: true }));
+    return { open: box.open, inside: box.childElementCount };
+  });
+  assert.deepEqual(seen, { open: false, inside: 0 });
+  // The next dialog opens with what it asks.
+  await page.getByRole("link", { name: "New Constant" }).click();
+  await dialog().locator("#name").waitFor();
+  await dialog().getByRole("link", { name: "Cancel" }).click();
+  await dialog().waitFor({ state: "detached" });
+  await admin.isUntroubled();
+});
+
 test("a password is typed, kept sealed, and shown only when asked for", async () => {
   await admin.open("/constants");
   await page.getByRole("link", { name: "New Credential" }).click();
