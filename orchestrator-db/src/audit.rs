@@ -14,7 +14,7 @@ use crate::error::{Corrupt, DbError, Readable, RowAddress};
 use crate::lists::{containing, earliest, latest, time_text};
 use crate::page::{PageRequest, SEARCHED_ROWS, cursor};
 use crate::rows::{execute, fetch, fetch_plain};
-use crate::tx::Tx;
+use crate::tx::{Tx, TxInner};
 
 /// Something that was done. No secret is ever part of it.
 #[derive(Debug, Clone, PartialEq)]
@@ -84,8 +84,9 @@ macro_rules! audit_columns {
 const AUDIT_INSERT: Sql = sql!["INSERT INTO audit (" [columns audit_columns] ")
      SELECT " [only sqlite "unhex(value->>0), $2, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6, value->>7
          FROM json_each($1)"]
-     [only postgres "(value->>0)::uuid, $2, value->>1, value->>2, value->>3, value->>4, value->>5, (value->>6)::jsonb,
-         (value->>7)::jsonb FROM json_array_elements($1::json) AS entry (value)"]];
+     [only postgres "entry_id, $2, entry_kind, entry_actor, entry_action, about_kind, about, was::jsonb, is_now::jsonb
+         FROM unnest($1::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[])
+             AS entry (entry_id, entry_kind, entry_actor, entry_action, about_kind, about, was, is_now)"]];
 /// `$scope` names the index that fits: `$2` is the actor, `$3` the subject.
 macro_rules! list_text {
     ($scope:literal) => {
@@ -129,7 +130,30 @@ struct StoredRow {
     after: Option<Json<Value>>,
 }
 
-type NewRow<'a> = (String, &'static str, &'a str, &'static str, &'static str, &'a str, Option<String>, Option<String>);
+type ListedRow<'a> =
+    (String, &'static str, &'a str, &'static str, &'static str, &'a str, Option<String>, Option<String>);
+
+impl AuditRow {
+    /// The row inside a JSON text.
+    fn as_list(&self, id: Uuid) -> ListedRow<'_> {
+        let document = |document: &Option<Value>| document.as_ref().map(Value::to_string);
+        (
+            id.simple().to_string(),
+            self.actor.kind.as_str(),
+            self.actor.name.as_str(),
+            self.action,
+            self.subject_kind,
+            self.subject.as_str(),
+            document(&self.before),
+            document(&self.after),
+        )
+    }
+}
+
+/// One column of the rows.
+fn column<'a, T>(rows: &'a [AuditRow], of: impl FnMut(&'a AuditRow) -> T) -> Vec<T> {
+    rows.iter().map(of).collect()
+}
 
 impl Tx {
     /// Adds rows, in order.
@@ -137,22 +161,27 @@ impl Tx {
         if rows.is_empty() {
             return Ok(());
         }
-        let rows: Vec<NewRow<'_>> = rows
-            .iter()
-            .map(|row| {
-                (
-                    AuditId::generate().as_uuid().simple().to_string(),
-                    row.actor.kind.as_str(),
-                    row.actor.name.as_str(),
-                    row.action,
-                    row.subject_kind,
-                    row.subject.as_str(),
-                    row.before.as_ref().map(Value::to_string),
-                    row.after.as_ref().map(Value::to_string),
-                )
-            })
-            .collect();
-        execute!(self, "audit_insert", AUDIT_INSERT, [Json(&rows), now]).map(drop)
+        let ids: Vec<Uuid> = rows.iter().map(|_| AuditId::generate().as_uuid()).collect();
+        match &mut self.inner {
+            TxInner::Sqlite(transaction) => {
+                let rows: Vec<_> = ids.iter().zip(rows).map(|(id, row)| row.as_list(*id)).collect();
+                sqlx::query(AUDIT_INSERT.sqlite).bind(Json(&rows)).bind(now).execute(&mut **transaction).await.map(drop)
+            }
+            TxInner::Postgres(transaction) => sqlx::query(AUDIT_INSERT.postgres)
+                .bind(ids)
+                .bind(now)
+                .bind(column(rows, |row| row.actor.kind.as_str()))
+                .bind(column(rows, |row| row.actor.name.as_str()))
+                .bind(column(rows, |row| row.action))
+                .bind(column(rows, |row| row.subject_kind))
+                .bind(column(rows, |row| row.subject.as_str()))
+                .bind(column(rows, |row| row.before.as_ref().map(Value::to_string)))
+                .bind(column(rows, |row| row.after.as_ref().map(Value::to_string)))
+                .execute(&mut **transaction)
+                .await
+                .map(drop),
+        }
+        .map_err(DbError::in_op("audit_insert"))
     }
 
     /// A page of the trail, newest first, with the cursor of the next one.

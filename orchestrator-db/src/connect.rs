@@ -36,6 +36,10 @@ const TRUSTED: Duration = Duration::from_secs(1);
 /// sooner, beside the writer.
 const MOST_LOG_PAGES: &str = "8000";
 
+/// How much of the file SQLite's writer keeps in memory, in KiB (negative: not in pages). What does not fit is written twice
+/// when a large transaction changes it.
+const WRITER_CACHE: &str = "-16384";
+
 /// Where the data is, and how careful to be with it.
 #[derive(Clone)]
 pub struct DbOptions {
@@ -195,7 +199,7 @@ impl Db {
             .statement_cache_capacity(STATEMENTS);
         let lock = lock_file(connect.get_filename())?;
         own_file(connect.get_filename())?;
-        let write = Line::new(connect.clone());
+        let write = Line::new(connect.clone().pragma("cache_size", WRITER_CACHE));
         drop(write.take().await.map_err(ConnectError::Unreachable)?);
         let read = sqlite_pool()
             .max_connections(options.max_connections.max(2))

@@ -67,7 +67,7 @@ pub(crate) fn run(run: Run) -> anyhow::Result<ExitCode> {
     let options = options(&configuration, token)?;
     let name = run.name.unwrap_or(name);
     let desk = DeskRun { options, process_name: name, process_args: run.args, source };
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no runtime")?;
+    let runtime = crate::runtime()?;
     let exit = runtime.block_on(async {
         let stopping = Stopping::default();
         let signals = CancellationToken::new();

@@ -137,8 +137,10 @@ fn run(start: &Start) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// One thread for everything that waits: an agent has little to do, and a call of a robot that goes from thread to thread on
+/// its way to the server and back is answered a tenth later.
 fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no runtime")
+    tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().context("no runtime")
 }
 
 fn enroll(args: &Enroll) -> anyhow::Result<()> {

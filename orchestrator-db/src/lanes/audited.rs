@@ -17,46 +17,33 @@ use crate::queue::{ClaimRequest, StatusSet};
 pub(super) struct Trail<'a> {
     created: BTreeMap<Key<'a>, (&'a Actor, Vec<ElementId>)>,
     claimed: BTreeMap<Key<'a>, (&'a Actor, Vec<ElementId>)>,
-    changed: BTreeMap<Key<'a>, (&'a Actor, Vec<Change>)>,
+    changed: BTreeMap<Key<'a>, (&'a Actor, Vec<&'a StatusSet>)>,
 }
 
 /// An actor's kind and name, and a queue.
-type Key<'a> = (&'static str, &'a str, String);
+type Key<'a> = (&'static str, &'a str, &'a str);
 
-#[derive(Debug)]
-struct Change {
-    id: ElementId,
-    before: Value,
-    after: Value,
-    status: &'static str,
-}
-
-fn key<'a>(actor: &'a Actor, queue: &QueueName) -> Key<'a> {
-    (actor.kind.as_str(), actor.name.as_str(), queue.as_str().to_owned())
+fn key<'a>(actor: &'a Actor, queue: &'a QueueName) -> Key<'a> {
+    (actor.kind.as_str(), actor.name.as_str(), queue.as_str())
 }
 
 impl<'a> Trail<'a> {
-    pub(super) fn created(&mut self, actor: &'a Actor, queue: &QueueName, id: ElementId) {
+    pub(super) fn created(&mut self, actor: &'a Actor, queue: &'a QueueName, id: ElementId) {
         self.created.entry(key(actor, queue)).or_insert_with(|| (actor, Vec::new())).1.push(id);
     }
 
     /// A repeated claim is written down already.
-    pub(super) fn claimed(&mut self, actor: &'a Actor, claim: &ClaimRequest, elements: &[QueueElement]) {
+    pub(super) fn claimed(&mut self, actor: &'a Actor, claim: &'a ClaimRequest, elements: &[QueueElement]) {
         if !claim.repeat && !elements.is_empty() {
             let claimed = self.claimed.entry(key(actor, &claim.queue)).or_insert_with(|| (actor, Vec::new()));
             claimed.1.extend(elements.iter().map(|element| element.id));
         }
     }
 
-    pub(super) fn changed<'s>(&mut self, actor: &'a Actor, changed: impl Iterator<Item = &'s StatusSet>) {
-        for StatusSet { before, message_before, element } in changed {
-            let change = Change {
-                id: element.id,
-                before: json!({ "status": before, "message": message_before }),
-                after: json!({ "queue": element.queue_name, "status": element.status, "message": element.message }),
-                status: element.status.as_str(),
-            };
-            self.changed.entry(key(actor, &element.queue_name)).or_insert_with(|| (actor, Vec::new())).1.push(change);
+    pub(super) fn changed(&mut self, actor: &'a Actor, changed: impl Iterator<Item = &'a StatusSet>) {
+        for set in changed {
+            let queue = &set.element.queue_name;
+            self.changed.entry(key(actor, queue)).or_insert_with(|| (actor, Vec::new())).1.push(set);
         }
     }
 
@@ -65,23 +52,23 @@ impl<'a> Trail<'a> {
             [id] => row(actor, "element.create", element(*id), None, json!({ "queue": queue, "count": 1 })),
             ids => {
                 let after = json!({ "queue": queue, "count": ids.len(), "elements": ids });
-                row(actor, "element.create", ("element", queue), None, after)
+                row(actor, "element.create", ("element", queue.to_owned()), None, after)
             }
         });
         let claimed = self.claimed.into_iter().map(|((.., queue), (actor, ids))| {
-            row(actor, "element.claim", ("queue", queue), None, json!({ "elements": ids }))
+            row(actor, "element.claim", ("queue", queue.to_owned()), None, json!({ "elements": ids }))
         });
-        let changed = self.changed.into_iter().map(|((.., queue), (actor, mut changes))| {
-            if let [_] = changes.as_slice()
-                && let Some(Change { id, before, after, .. }) = changes.pop()
-            {
-                return row(actor, "element.set_status", element(id), Some(before), after);
+        let changed = self.changed.into_iter().map(|((.., queue), (actor, sets))| {
+            if let [StatusSet { before, message_before, element: now }] = sets.as_slice() {
+                let before = json!({ "status": before, "message": message_before });
+                let after = json!({ "queue": queue, "status": now.status, "message": now.message });
+                return row(actor, "element.set_status", element(now.id), Some(before), after);
             }
             let mut by_status: BTreeMap<&str, Vec<ElementId>> = BTreeMap::new();
-            for change in changes {
-                by_status.entry(change.status).or_default().push(change.id);
+            for StatusSet { element: now, .. } in sets {
+                by_status.entry(now.status.as_str()).or_default().push(now.id);
             }
-            row(actor, "element.set_status", ("queue", queue), None, json!({ "elements": by_status }))
+            row(actor, "element.set_status", ("queue", queue.to_owned()), None, json!({ "elements": by_status }))
         });
         created.chain(claimed).chain(changed).collect()
     }

@@ -23,6 +23,8 @@ pub struct ElementCall {
     pub claim: Option<ClaimRequest>,
     /// Who the audit names; work of robots is told by the elements themselves.
     pub actor: Option<Actor>,
+    /// The changed elements are answered with what they carry.
+    pub with_data: bool,
 }
 
 /// What became of an [`ElementCall`].
@@ -63,20 +65,22 @@ impl Work for Elements {
         // Jobs are locked before elements, those of both at once.
         let jobs = changes.iter().filter_map(|change| change.by.job());
         let live = tx.live_jobs(jobs.chain(claims.iter().filter_map(|claim| claim.job))).await?;
-        let mut set = tx.element_set_status_of(&changes, &live, now).await?.into_iter();
+        let with_data = calls.iter().any(|call| call.with_data);
+        let mut set = tx.element_set_status_of(&changes, &live, with_data, now).await?.into_iter();
         let mut claimed = tx.element_claim_for(&claims, &live, now).await?.into_iter();
-        let mut trail = Trail::default();
         let mut answers = Vec::with_capacity(calls.len());
         for call in calls {
-            let set: Vec<_> = set.by_ref().take(call.changes.len()).collect();
+            let changed = set.by_ref().take(call.changes.len()).collect();
             let claimed = call.claim.as_ref().and_then(|_| claimed.next()).unwrap_or_else(|| Ok(Vec::new()));
-            if let Some(actor) = &call.actor {
-                trail.changed(actor, set.iter().flatten());
-                if let (Some(claim), Ok(elements)) = (&call.claim, &claimed) {
-                    trail.claimed(actor, claim, elements);
-                }
+            answers.push(ElementAnswer { changed, claimed });
+        }
+        let mut trail = Trail::default();
+        for (call, answer) in calls.iter().zip(&answers) {
+            let Some(actor) = &call.actor else { continue };
+            trail.changed(actor, answer.changed.iter().flatten());
+            if let (Some(claim), Ok(elements)) = (&call.claim, &answer.claimed) {
+                trail.claimed(actor, claim, elements);
             }
-            answers.push(ElementAnswer { changed: set, claimed });
         }
         tx.audit_insert(&trail.into_rows(), now).await?;
         let hints = renewed(answers.iter().flat_map(|answer| answer.changed.iter().flatten()));

@@ -84,7 +84,9 @@ impl<W: Work> Lane<W> {
     /// dropped; later its call is carried out all the same.
     pub(super) async fn call(&self, call: W::Call) -> Result<W::Answer, LaneError> {
         if !self.inner.options.is_on {
-            return self.inner.alone(&call).await.map_err(|failure| Arc::new(failure.into_error()).into());
+            // In a box: callers do not carry it where they only wait for the lane.
+            let alone = Box::pin(self.inner.alone(&call));
+            return alone.await.map_err(|failure| Arc::new(failure.into_error()).into());
         }
         let (door, answer) = oneshot::channel();
         let (key, weight) = (W::key(&call), W::weight(&call));

@@ -12,7 +12,7 @@ use orchestrator_db::Hint;
 use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status};
-use tracing::{Instrument as _, Span};
+use tracing::Instrument as _;
 
 use super::headers::presented;
 use super::identity::{Identity, KnownBy};
@@ -89,17 +89,15 @@ impl Gate {
         }
     }
 
-    /// Lets a call of a method through, with its identity in the extensions. The span in which it is to be carried out.
-    pub(crate) async fn let_in<B>(&self, path: &str, request: &mut http::Request<B>) -> Result<Span, Status> {
+    /// Lets a call of a method through, with its identity in the extensions.
+    pub(crate) async fn let_in<B>(&self, path: &str, request: &mut http::Request<B>) -> Result<(), Status> {
         let identity = self.check(path, request.headers()).await.inspect_err(|status| {
             tracing::debug!(rpc.path = path, rpc.code = ?status.code(), "refused a call");
         })?;
-        let span = tracing::info_span!("call", rpc.path = path, caller = tracing::field::Empty);
         if let Some(identity) = identity {
-            span.record("caller", tracing::field::display(identity.actor()));
             request.extensions_mut().insert(identity);
         }
-        Ok(span)
+        Ok(())
     }
 
     /// Whether a user's token is presented, for what is no method of a service.
@@ -171,10 +169,13 @@ pub(crate) fn is_grpc(headers: &HeaderMap) -> bool {
 pub(crate) async fn admit(State(gate): State<Arc<Gate>>, mut request: Request, next: Next) -> Response {
     let Some(way) = Way::of(&request) else { return page::admit(&gate.accounts, request, next).await };
     let admitted = Admitted(way.path().to_owned());
-    let span = match gate.let_in(&admitted.0, &mut request).await {
-        Ok(span) => span,
-        Err(status) => return Way::of(&request).unwrap_or(Way::Json("")).refuse(status),
-    };
+    if let Err(status) = gate.let_in(&admitted.0, &mut request).await {
+        return Way::of(&request).unwrap_or(Way::Json("")).refuse(status);
+    }
+    let span = tracing::info_span!("call", rpc.path = admitted.0, caller = tracing::field::Empty);
+    if let Some(identity) = request.extensions().get::<Identity>() {
+        span.record("caller", tracing::field::display(identity.actor()));
+    }
     request.extensions_mut().insert(admitted);
     next.run(request).instrument(span).await
 }

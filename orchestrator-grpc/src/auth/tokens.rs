@@ -80,7 +80,8 @@ impl Tokens {
         let answer = if let Some(answer) = remembered {
             answer
         } else {
-            let answer = self.ask(presented, now).await.map_err(status::db)?;
+            // In a box, as everything that calls rarely do: every call carries what it holds in place.
+            let answer = Box::pin(self.ask(presented, now)).await.map_err(status::db)?;
             self.remember(presented, answer.clone(), now);
             answer
         };

@@ -26,7 +26,8 @@ impl Elements<'_> {
     pub(crate) async fn set_status(&self, message: &v1::SetElementStatusRequest) -> Result<QueueElement, Status> {
         let change = self.change(message).await?;
         let id = change.id;
-        let answer = self.call(vec![change], None).await?;
+        let call = ElementCall { changes: vec![change], claim: None, actor: self.audited.clone(), with_data: true };
+        let answer = self.scheduler.lanes().elements(call).await.map_err(status::lane)?;
         let set = answer.changed.into_iter().next().unwrap_or(Err(StatusError::NotFound(id)));
         Ok(set.map_err(status::element)?.element)
     }
@@ -68,7 +69,7 @@ impl Elements<'_> {
         changes: Vec<StatusChange>,
         claim: Option<ClaimRequest>,
     ) -> Result<ElementAnswer, Status> {
-        let call = ElementCall { changes, claim, actor: self.audited.clone() };
+        let call = ElementCall { changes, claim, actor: self.audited.clone(), with_data: false };
         self.scheduler.lanes().elements(call).await.map_err(status::lane)
     }
 

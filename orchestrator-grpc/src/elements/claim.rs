@@ -68,7 +68,7 @@ impl Elements<'_> {
     /// Takes the oldest new elements, or only looks at them, after setting the statuses that ride along.
     pub(crate) async fn claim(&self, claim: Claim) -> Result<Claimed, Status> {
         if claim.peek {
-            return self.peek(&claim).await;
+            return Box::pin(self.peek(&claim)).await;
         }
         let changes = self.changes("complete", &claim.complete).await?;
         let ids: Vec<ElementId> = changes.iter().map(|change| change.id).collect();

@@ -61,8 +61,12 @@ impl<'a> Elements<'a> {
         let key = convert::key(field, text).map_err(status::decode)?;
         match key.parse() {
             Ok(id) => Ok(id),
-            Err(_) => Ok(self.begin_read().await?.element_find(&key).await.map_err(status::db)?.id),
+            Err(_) => Box::pin(self.look_up(&key)).await,
         }
+    }
+
+    async fn look_up(&self, key: &str) -> Result<ElementId, Status> {
+        Ok(self.begin_read().await?.element_find(key).await.map_err(status::db)?.id)
     }
 
     /// One element.

@@ -64,7 +64,7 @@ impl Acceptor {
                 None => return,
                 Some(Ok((stream, peer))) => {
                     let (connections, tls) = (self.connections.clone(), self.tls.clone());
-                    let hard = self.shutdown.hard.clone();
+                    let hard = self.shutdown.hard.child_token();
                     self.tasks.spawn(async move {
                         let _ = hard.run_until_cancelled(one(connections, tls, stream, peer)).await;
                         drop(place);

@@ -8,7 +8,6 @@ use hyper::rt::Executor;
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::first_bytes::{Version, begin};
@@ -25,11 +24,10 @@ const CONNECTION_WINDOW: u32 = 4 << 20;
 /// All headers of one request.
 const HEADER_BYTES: u32 = 32 << 10;
 
-/// Spawns what HTTP/2 runs beside a connection (one task per call), on the tracker, to be cut with everything else.
+/// Spawns what HTTP/2 runs beside a connection (one task per call), on the tracker. It ends with its connection.
 #[derive(Debug, Clone)]
 struct Tracked {
     tasks: TaskTracker,
-    cut: CancellationToken,
 }
 
 impl<F> Executor<F> for Tracked
@@ -37,11 +35,7 @@ where
     F: Future<Output = ()> + Send + 'static,
 {
     fn execute(&self, call: F) {
-        let cut = self.cut.clone();
-        self.tasks.spawn(async move {
-            // `None` when it was cut.
-            let _ = cut.run_until_cancelled(call).await;
-        });
+        self.tasks.spawn(call);
     }
 }
 
@@ -66,7 +60,7 @@ impl Connections {
     pub(super) fn new(options: &ServeOptions, front: Front, shutdown: Shutdown, tasks: TaskTracker) -> Self {
         let mut http1 = http1::Builder::new();
         http1.timer(TokioTimer::new()).header_read_timeout(options.header_timeout).max_headers(64);
-        let mut http2 = http2::Builder::new(Tracked { tasks, cut: shutdown.hard.clone() });
+        let mut http2 = http2::Builder::new(Tracked { tasks });
         http2
             .timer(TokioTimer::new())
             .keep_alive_interval(PING_EVERY)
@@ -89,7 +83,8 @@ impl Connections {
         };
         let io = TokioIo::new(io);
         let service = FrontOf { front: self.front.clone(), ends };
-        let (soft, hard) = (&self.shutdown.soft, &self.shutdown.hard);
+        // Tokens of its own: one for all is a lock that every poll of every connection takes.
+        let (soft, hard) = (self.shutdown.soft.child_token(), self.shutdown.hard.child_token());
         // The connection is polled on after the graceful shutdown was begun, until its calls have ended or it is cut.
         let ended = match version {
             Version::One => {

@@ -1,6 +1,7 @@
 //! Response bodies that end when the server stops, so that no open stream keeps it from stopping.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -16,7 +17,7 @@ use crate::status;
 /// A body that is given up once it has nothing to say and the server stops.
 struct Ending {
     body: Body,
-    stop: CancellationToken,
+    stop: Arc<CancellationToken>,
     /// Made when the body first has nothing to say: most never get there.
     stopped: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
     is_grpc: bool,
@@ -24,7 +25,7 @@ struct Ending {
 }
 
 /// Lets the body of a response end with the server. What is ready to be sent is sent first.
-pub(super) fn with(stop: CancellationToken, response: Response<Body>) -> Response<Body> {
+pub(super) fn with(stop: Arc<CancellationToken>, response: Response<Body>) -> Response<Body> {
     if http_body::Body::is_end_stream(response.body()) {
         return response;
     }
@@ -57,7 +58,7 @@ impl http_body::Body for Ending {
             return Poll::Ready(frame);
         }
         let this = &mut *self;
-        let stopped = this.stopped.get_or_insert_with(|| Box::pin(this.stop.clone().cancelled_owned()));
+        let stopped = this.stopped.get_or_insert_with(|| Box::pin((*this.stop).clone().cancelled_owned()));
         if stopped.as_mut().poll(cx).is_pending() {
             return Poll::Pending;
         }

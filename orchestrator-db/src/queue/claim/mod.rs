@@ -103,8 +103,9 @@ const ELEMENT_MARK: Sql = sql!["UPDATE queues SET status = 'IN_PROGRESS', ready 
          end_date = NULL, attempt = attempt + 1, lease_token = lease_token + 1, job_id = share.new_job,
          request_id = share.new_request, lease_expires_at = share.new_expiry
      FROM "
-     [only sqlite "(SELECT unhex(value->>0) AS element_id, unhex(value->>1) AS new_job, unhex(value->>2) AS new_request,
-         value->>3 AS new_expiry FROM json_each($1)) AS share"]
+     [only sqlite "(SELECT unhex(substr(value, 1, 32)) AS element_id, unhex(substr(value, 33, 32)) AS new_request,
+         unhex(nullif(substr(value, 65, 32), '--------------------------------')) AS new_job,
+         nullif(substr(value, 97), '') AS new_expiry FROM json_each($1)) AS share"]
      [only postgres "(SELECT (value->>0)::uuid AS element_id, (value->>1)::uuid AS new_job, (value->>2)::uuid AS new_request,
          (value->>3)::timestamptz AS new_expiry FROM json_array_elements($1::json) AS share (value)) AS share"]
      " WHERE queues.id = share.element_id AND ready RETURNING " [columns element_columns]];
@@ -319,15 +320,12 @@ impl Tx {
 }
 
 impl Place {
-    /// What the element at this place gets, inside a JSON text.
-    fn share(&self, element: Uuid) -> [Option<String>; 4] {
-        let hex = |id: Uuid| id.simple().to_string();
-        [
-            Some(hex(element)),
-            self.job.map(|job| hex(job.as_uuid())),
-            Some(hex(self.id.as_uuid())),
-            self.expires_at.map(time_text),
-        ]
+    /// What the element at this place gets, as a text whose fields stand at fixed places: a list in a list would be parsed
+    /// anew for each of them.
+    fn share(&self, element: Uuid) -> String {
+        let job = self.job.map_or_else(|| "-".repeat(32), |job| job.as_uuid().simple().to_string());
+        let expiry = self.expires_at.map(time_text).unwrap_or_default();
+        format!("{}{}{job}{expiry}", element.simple(), self.id.as_uuid().simple())
     }
 }
 

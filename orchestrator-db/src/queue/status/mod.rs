@@ -1,4 +1,5 @@
 mod at_once;
+mod ended;
 
 use std::collections::HashSet;
 
@@ -84,12 +85,32 @@ impl Tx {
     ) -> Result<Vec<Result<QueueElement, StatusError>>, DbError> {
         let live = self.live_jobs(changes.iter().filter_map(|change| change.by.job())).await?;
         let changes: Vec<&StatusChange> = changes.iter().collect();
-        let results = self.element_set_status_of(&changes, &live, now).await?;
+        let results = self.element_set_status_of(&changes, &live, true, now).await?;
         Ok(results.into_iter().map(|result| result.map(|set| set.element)).collect())
     }
 
-    /// The same, for jobs of which it is known, and locked, that they live.
+    /// The same, for jobs of which it is known, and locked, that they live. Without `with_data` the elements may come without
+    /// what they carry.
     pub(crate) async fn element_set_status_of(
+        &mut self,
+        changes: &[&StatusChange],
+        live: &HashSet<JobId>,
+        with_data: bool,
+        now: Timestamp,
+    ) -> Result<Vec<Result<StatusSet, StatusError>>, DbError> {
+        let mut ended = self.elements_end(changes, live, with_data, now).await?;
+        let left: Vec<&StatusChange> =
+            changes.iter().copied().filter(|change| !ended.contains_key(&change.id)).collect();
+        let mut decided = self.statuses_decided(&left, live, now).await?.into_iter();
+        let result = |change: &&StatusChange| match ended.remove(&change.id) {
+            Some(set) => Some(Ok(set)),
+            None => decided.next(),
+        };
+        Ok(changes.iter().filter_map(result).collect())
+    }
+
+    /// Each change on its own, on elements that were read and locked before.
+    async fn statuses_decided(
         &mut self,
         changes: &[&StatusChange],
         live: &HashSet<JobId>,
@@ -187,4 +208,4 @@ pub(super) fn moved(element: &QueueElement, status: ElementStatus, by: StatusBy,
 mod tests;
 
 #[cfg(test)]
-crate::statements::statements![; at_once];
+crate::statements::statements![; at_once, ended];

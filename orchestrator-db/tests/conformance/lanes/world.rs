@@ -129,7 +129,7 @@ pub(super) fn claim() -> ElementCall {
 }
 
 pub(super) fn claim_of(request: ClaimRequest) -> ElementCall {
-    ElementCall { changes: Vec::new(), claim: Some(request), actor: None }
+    ElementCall { changes: Vec::new(), claim: Some(request), actor: None, with_data: false }
 }
 
 pub(super) fn done(id: ElementId) -> StatusChange {
@@ -160,7 +160,7 @@ pub(super) fn line(text: &str, at: Timestamp) -> LogLine {
 }
 
 pub(super) fn status(change: StatusChange) -> ElementCall {
-    ElementCall { changes: vec![change], claim: None, actor: None }
+    ElementCall { changes: vec![change], claim: None, actor: None, with_data: true }
 }
 
 /// Makes the database refuse to create, or to claim, an element whose reference is `poison`.
