@@ -1,16 +1,18 @@
+use std::collections::BTreeSet;
+
 use orchestrator_core::actor::Actor;
 use orchestrator_core::clock::Timestamp;
 use orchestrator_core::queue::{ElementStatus, QueueElement};
 
 use super::audited::Trail;
 use super::waiting::Weight;
-use super::work::{Done, Work};
+use super::work::{Done, DoneAtOnce, Work};
 use crate::connect::{Db, LaneLine};
 use crate::error::DbError;
 use crate::hint::Hint;
 use crate::queue::{
-    AtOnce, ClaimRequest, ElementClaimError, StatusBy, StatusChange, StatusError, StatusSet, element_claim_at_once,
-    element_end_at_once,
+    ClaimRequest, ElementClaimError, StatusBy, StatusChange, StatusError, StatusSet, elements_claim_at_once,
+    elements_end_at_once, fit_at_once,
 };
 use crate::tx::Tx;
 
@@ -84,7 +86,7 @@ impl Work for Elements {
         }
         tx.audit_insert(&trail.into_rows(), now).await?;
         let hints = renewed(answers.iter().flat_map(|answer| answer.changed.iter().flatten()));
-        let here = told_here(&answers);
+        let here = told_here(answers.iter());
         Ok(Done { answers, hints, here })
     }
 
@@ -92,46 +94,62 @@ impl Work for Elements {
         &self,
         db: &Db,
         line: &LaneLine,
-        call: &ElementCall,
+        calls: &[ElementCall],
         now: Timestamp,
-    ) -> Result<Option<Done<ElementAnswer>>, DbError> {
-        let (LaneLine::Postgres(line), Some(marks)) = (line, db.marks()) else { return Ok(None) };
-        let ends_one = call.claim.is_none() && call.actor.is_none() && call.changes.len() == 1;
-        let ends_one = ends_one && call.changes.iter().all(StatusChange::fits_at_once);
-        let claims_one = call.changes.is_empty() && call.claim.as_ref().is_some_and(ClaimRequest::fits_at_once);
-        if !ends_one && !claims_one {
-            return Ok(None);
-        }
+    ) -> Result<DoneAtOnce<ElementAnswer>, DbError> {
+        let (LaneLine::Postgres(line), Some(marks)) = (line, db.marks()) else { return Ok(DoneAtOnce::nothing()) };
+        let Some(plan) = AtOnce::of(calls) else { return Ok(DoneAtOnce::nothing()) };
         let mut connection = line.take().await.map_err(DbError::in_op("lane"))?;
-        let answer = match (&call.claim, call.changes.first()) {
-            (Some(claim), _) => {
-                let claimed = element_claim_at_once(&mut connection, marks, claim, call.actor.as_ref(), now).await;
-                claimed.map(|claimed| match claimed {
-                    AtOnce::Done(elements) => Some(ElementAnswer { changed: Vec::new(), claimed: Ok(elements) }),
-                    AtOnce::Undone => None,
-                })
+        let answers: Result<Vec<Option<ElementAnswer>>, DbError> = match plan {
+            AtOnce::Claims(claims) => {
+                let actor = calls.first().and_then(|call| call.actor.as_ref());
+                let claimed = elements_claim_at_once(&mut connection, marks, &claims, actor, now).await;
+                let answer = |elements| ElementAnswer { changed: Vec::new(), claimed: Ok(elements) };
+                claimed.map(|claimed| claimed.into_iter().map(|elements| elements.map(answer)).collect())
             }
-            (None, Some(change)) => element_end_at_once(&mut connection, change, now)
-                .await
-                .map(|set| set.map(|set| ElementAnswer { changed: vec![Ok(set)], claimed: Ok(Vec::new()) })),
-            (None, None) => Ok(None),
+            AtOnce::Ends(ends) => elements_end_at_once(&mut connection, &ends, now).await.map(|mut ended| {
+                let answer = |set| ElementAnswer { changed: vec![Ok(set)], claimed: Ok(Vec::new()) };
+                ends.iter().map(|end| ended.remove(&end.id).map(answer)).collect()
+            }),
         };
-        if answer.is_err() {
+        if answers.is_err() {
             connection.give_up();
         }
-        let done = |answer| {
-            let answers = vec![answer];
-            let here = told_here(&answers);
-            Done { answers, hints: Vec::new(), here }
-        };
-        Ok(answer?.map(done))
+        let answers = answers?;
+        let here = told_here(answers.iter().flatten());
+        Ok(DoneAtOnce { answers, here })
+    }
+}
+
+/// Calls that one statement may serve.
+enum AtOnce<'a> {
+    /// Claims of one element each, of one queue and by one actor.
+    Claims(Vec<&'a ClaimRequest>),
+    /// Ends of different elements, told by the jobs that work on them.
+    Ends(Vec<&'a StatusChange>),
+}
+
+impl<'a> AtOnce<'a> {
+    fn of(calls: &'a [ElementCall]) -> Option<Self> {
+        let first = calls.first()?;
+        if first.claim.is_some() {
+            let same = |call: &ElementCall| call.changes.is_empty() && call.actor == first.actor;
+            let claims: Vec<_> =
+                calls.iter().filter(|call| same(call)).filter_map(|call| call.claim.as_ref()).collect();
+            return (claims.len() == calls.len() && fit_at_once(&claims)).then_some(Self::Claims(claims));
+        }
+        let alone = |call: &&ElementCall| call.claim.is_none() && call.actor.is_none() && call.changes.len() == 1;
+        let ends: Vec<_> = calls.iter().filter(alone).flat_map(|call| &call.changes).collect();
+        let different: BTreeSet<_> = ends.iter().map(|end| end.id).collect();
+        let fit = different.len() == calls.len() && ends.iter().all(|end| end.fits_at_once());
+        fit.then_some(Self::Ends(ends))
     }
 }
 
 /// Viewers on this server see it at once. Those on others look every now and then: a notification for every element would
 /// slow every commit.
-fn told_here(answers: &[ElementAnswer]) -> Vec<Hint> {
-    let is_changed = answers.iter().any(|answer| {
+fn told_here<'a>(mut answers: impl Iterator<Item = &'a ElementAnswer>) -> Vec<Hint> {
+    let is_changed = answers.any(|answer| {
         answer.changed.iter().any(Result::is_ok) || answer.claimed.as_ref().is_ok_and(|claimed| !claimed.is_empty())
     });
     if is_changed { vec![Hint::Elements] } else { Vec::new() }

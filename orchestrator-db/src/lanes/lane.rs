@@ -40,10 +40,13 @@ struct State<W: Work> {
     is_driven: bool,
 }
 
+/// Where a caller waits for its answer.
+type Door<W> = oneshot::Sender<Result<<W as Work>::Answer, LaneError>>;
+
 /// A call and who waits for its answer.
 struct Ticket<W: Work> {
     call: W::Call,
-    door: oneshot::Sender<Result<W::Answer, LaneError>>,
+    door: Door<W>,
     since: Instant,
 }
 
@@ -165,6 +168,7 @@ impl<W: Work> Inner<W> {
             self.wait_seconds.record(first.since.elapsed());
         }
         let (calls, doors): (Vec<_>, Vec<_>) = tickets.into_iter().map(|ticket| (ticket.call, ticket.door)).unzip();
+        let Some((calls, doors)) = self.at_once(calls, doors).await else { return };
         match self.together(&calls).await {
             Ok(answers) => {
                 for (door, answer) in doors.into_iter().zip(answers) {
@@ -182,7 +186,7 @@ impl<W: Work> Inner<W> {
         }
     }
 
-    async fn one_by_one(&self, calls: Vec<W::Call>, doors: Vec<oneshot::Sender<Result<W::Answer, LaneError>>>) {
+    async fn one_by_one(&self, calls: Vec<W::Call>, doors: Vec<Door<W>>) {
         let mut left = calls.into_iter().zip(doors);
         while let Some((call, door)) = left.next() {
             if door.is_closed() {
@@ -217,12 +221,6 @@ impl<W: Work> Inner<W> {
     }
 
     async fn once(&self, calls: &[W::Call]) -> Result<Vec<W::Answer>, Failure> {
-        if let [call] = calls
-            && self.options.is_on
-            && let Some(done) = self.at_once(call).await?
-        {
-            return Ok(done.answers);
-        }
         let mut tx = self.begin().await.map_err(Failure::All)?;
         let now = self.context.clock.now();
         let done = async {
@@ -245,14 +243,31 @@ impl<W: Work> Inner<W> {
         Ok(answers)
     }
 
-    async fn at_once(&self, call: &W::Call) -> Result<Option<Done<W::Answer>>, Failure> {
+    /// Answers those calls that one statement serves. Those that are left, if any are.
+    async fn at_once(&self, calls: Vec<W::Call>, doors: Vec<Door<W>>) -> Option<(Vec<W::Call>, Vec<Door<W>>)> {
         let context = &self.context;
-        let done = self.work.run_at_once(&context.db, &self.line, call, context.clock.now()).await;
-        let done = done.map_err(Failure::All)?;
-        if let Some(done) = &done {
-            (context.committed)(&done.here);
+        let done = match self.work.run_at_once(&context.db, &self.line, &calls, context.clock.now()).await {
+            Ok(done) => done,
+            Err(error) => {
+                tell_all(doors, error);
+                return None;
+            }
+        };
+        if done.answers.iter().all(Option::is_none) {
+            return Some((calls, doors));
         }
-        Ok(done)
+        (context.committed)(&done.here);
+        let mut left = (Vec::new(), Vec::new());
+        for ((call, door), answer) in calls.into_iter().zip(doors).zip(done.answers) {
+            if let Some(answer) = answer {
+                // Whoever is gone repeats the call, or its grant expires.
+                let _ = door.send(Ok(answer));
+            } else {
+                left.0.push(call);
+                left.1.push(door);
+            }
+        }
+        Some(left).filter(|(calls, _)| !calls.is_empty())
     }
 
     async fn begin(&self) -> Result<Tx, DbError> {

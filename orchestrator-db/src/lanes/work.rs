@@ -30,16 +30,17 @@ pub(super) trait Work: Send + Sync + 'static {
         now: Timestamp,
     ) -> impl Future<Output = Result<Done<Self::Answer>, DbError>> + Send;
 
-    /// Does what a single call asks for in one statement that is its own transaction, where that can be: an idle server
-    /// answers a round trip later for every statement. `None` when nothing was done; an error when that is not known.
+    /// Does what calls ask for in one statement that is its own transaction, where that can be: callers are answered a
+    /// round trip later for every other statement. Nothing was done for those calls that have no answer; an error when that
+    /// is not known.
     fn run_at_once(
         &self,
         _db: &Db,
         _line: &LaneLine,
-        _call: &Self::Call,
+        _calls: &[Self::Call],
         _now: Timestamp,
-    ) -> impl Future<Output = Result<Option<Done<Self::Answer>>, DbError>> + Send {
-        std::future::ready(Ok(None))
+    ) -> impl Future<Output = Result<DoneAtOnce<Self::Answer>, DbError>> + Send {
+        std::future::ready(Ok(DoneAtOnce::nothing()))
     }
 }
 
@@ -51,6 +52,21 @@ pub(super) struct Done<A> {
     pub(super) hints: Vec<Hint>,
     /// What only this server is told.
     pub(super) here: Vec<Hint>,
+}
+
+/// What one statement did for some of several calls.
+#[derive(Debug)]
+pub(super) struct DoneAtOnce<A> {
+    /// One a call, in their order; empty when nothing was done for any.
+    pub(super) answers: Vec<Option<A>>,
+    /// What only this server is told.
+    pub(super) here: Vec<Hint>,
+}
+
+impl<A> DoneAtOnce<A> {
+    pub(super) fn nothing() -> Self {
+        Self { answers: Vec::new(), here: Vec::new() }
+    }
 }
 
 /// Why a lane did not do what was asked.

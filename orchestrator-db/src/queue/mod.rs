@@ -17,8 +17,8 @@ mod row;
 mod settings;
 mod status;
 
-pub(crate) use claim::{AtOnce, element_claim_at_once};
 pub use claim::{ClaimRequest, ElementClaimError};
+pub(crate) use claim::{elements_claim_at_once, fit_at_once};
 pub(crate) use count::Deltas;
 pub use count::{QueueCounts, QueueSummary};
 pub use edit::ElementEdit;
@@ -26,7 +26,7 @@ pub use insert::NewElement;
 pub use list::ElementFilter;
 pub(crate) use marks::{MarkChanges, Marks};
 pub use settings::QueueSettings;
-pub(crate) use status::element_end_at_once;
+pub(crate) use status::elements_end_at_once;
 pub use status::{StatusBy, StatusChange, StatusError, StatusSet};
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ use crate::error::{DbError, Readable};
 use crate::lists::{Ids, time_text};
 use crate::tx::{Tx, TxInner};
 
-pub(crate) use at_once::{AtOnce, element_claim_at_once};
+pub(crate) use at_once::{elements_claim_at_once, fit_at_once};
 
 /// Someone wants elements of a queue.
 #[derive(Debug, Clone)]

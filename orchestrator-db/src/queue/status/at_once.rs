@@ -1,30 +1,41 @@
-//! The end of one element, set by the job that works on it, in one statement that is its own transaction: what robots ask for
-//! after each claim. Several statements cost a round trip each to PostgreSQL, which on an idle server nobody shares.
+//! The ends of elements, each set by the job that works on it, in one statement that is its own transaction: what robots ask
+//! for after each claim. Several statements cost a round trip each to PostgreSQL.
+
+use std::collections::BTreeMap;
 
 use orchestrator_core::clock::Timestamp;
-use orchestrator_core::id::JobId;
+use orchestrator_core::id::{ElementId, JobId};
 use orchestrator_core::lease::LeaseToken;
 use orchestrator_core::queue::{ElementStatus, QueueElement};
 use orchestrator_core::text::Message;
 use sqlx::PgConnection;
+use uuid::Uuid;
 
 use super::{StatusBy, StatusChange, StatusSet};
 use crate::dialect::{Sql, sql};
 use crate::error::DbError;
 use crate::queue::row::{ElementRow, element_columns};
 
-// Whatever is not as it mostly is changes nothing here, and is decided by the several statements. A job is locked before an
-// element is, as everywhere. SQLite has no round trips to save: there is only a text to prepare.
-const ELEMENT_END_AT_ONCE: Sql = sql![
+// Whatever is not as it mostly is changes nothing here, and is decided by the several statements. Jobs are locked before
+// elements are, both in the order of their ids, as everywhere. SQLite has no round trips to save: there is only a text to
+// prepare.
+const ELEMENTS_END_AT_ONCE: Sql = sql![
     [only postgres "WITH live AS MATERIALIZED (
-         SELECT id FROM jobs WHERE id = $2 AND status IN ('ASSIGNED', 'RUNNING', 'LOST') FOR SHARE),
+         SELECT id FROM jobs WHERE id = ANY($2::uuid[]) AND status IN ('ASSIGNED', 'RUNNING', 'LOST')
+         ORDER BY id FOR SHARE),
      held AS MATERIALIZED (
-         SELECT id AS held_id, message AS message_before FROM queues
-         WHERE id = $1 AND job_id = $2 AND status = 'IN_PROGRESS' AND ($3::bigint IS NULL OR lease_token = $3)
-             AND EXISTS (SELECT 1 FROM live) FOR UPDATE),
+         SELECT queues.id AS held_id, queues.message AS message_before, change.new_status, change.new_attention,
+             change.new_message
+         FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::text[], $5::boolean[], $7::text[])
+                 AS change (element_id, holder, held_token, new_status, new_attention, new_message)
+             JOIN queues ON queues.id = change.element_id
+         WHERE queues.job_id = change.holder AND queues.status = 'IN_PROGRESS'
+             AND (change.held_token IS NULL OR queues.lease_token = change.held_token)
+             AND change.holder IN (SELECT id FROM live)
+         ORDER BY queues.id FOR UPDATE OF queues),
      changed AS (
-         UPDATE queues SET status = $4, ready = FALSE, attention = $5, end_date = $6, lease_expires_at = NULL,
-             message = COALESCE($7, message)
+         UPDATE queues SET status = new_status, ready = FALSE, attention = new_attention, end_date = $6,
+             lease_expires_at = NULL, message = COALESCE(new_message, message)
          FROM held WHERE id = held_id
          RETURNING "]
     [only sqlite "WITH changed AS (SELECT "] [columns element_columns] ", message"
@@ -32,8 +43,8 @@ const ELEMENT_END_AT_ONCE: Sql = sql![
     [only postgres "_before),
      counted AS (
          INSERT INTO queue_counts (queue_name, status, delta)
-         SELECT queue_name, change.status, change.delta
-         FROM changed, (VALUES ('IN_PROGRESS', -1), ($4, 1)) AS change (status, delta))
+         SELECT queue_name, 'IN_PROGRESS', -COUNT(*) FROM changed GROUP BY queue_name
+         UNION ALL SELECT queue_name, status, COUNT(*) FROM changed GROUP BY queue_name, status)
      "] "SELECT " [columns element_columns] ", message_before FROM changed"];
 
 #[derive(Debug, sqlx::FromRow)]
@@ -52,34 +63,40 @@ impl StatusChange {
     }
 }
 
-/// Sets the end of an element that the caller's job works on; `None` when nothing was done and it has to be tried the usual
-/// way. An error means that it is not known whether it was done.
-pub(crate) async fn element_end_at_once(
+/// Sets the ends of elements that the callers' jobs work on, one change an element. Those are missing from the answer for
+/// which nothing was done; they have to be tried the usual way. An error means that it is not known what was done.
+pub(crate) async fn elements_end_at_once(
     connection: &mut PgConnection,
-    change: &StatusChange,
+    changes: &[&StatusChange],
     now: Timestamp,
-) -> Result<Option<StatusSet>, DbError> {
-    let rows: Result<Vec<EndedRow>, sqlx::Error> = sqlx::query_as(ELEMENT_END_AT_ONCE.postgres)
-        .bind(change.id.as_uuid())
-        .bind(change.by.job().map(JobId::as_uuid))
-        .bind(change.token.map(LeaseToken::value))
-        .bind(change.status.as_str())
-        .bind(change.status.needs_attention())
+) -> Result<BTreeMap<ElementId, StatusSet>, DbError> {
+    fn column<'a, T>(changes: &[&'a StatusChange], of: impl FnMut(&&'a StatusChange) -> T) -> Vec<T> {
+        changes.iter().map(of).collect()
+    }
+    let rows: Result<Vec<EndedRow>, sqlx::Error> = sqlx::query_as(ELEMENTS_END_AT_ONCE.postgres)
+        .bind(column(changes, |change| change.id.as_uuid()))
+        .bind(column(changes, |change| change.by.job().map_or(Uuid::nil(), JobId::as_uuid)))
+        .bind(column(changes, |change| change.token.map(LeaseToken::value)))
+        .bind(column(changes, |change| change.status.as_str()))
+        .bind(column(changes, |change| change.status.needs_attention()))
         .bind(now)
-        .bind(change.message.as_ref().map(AsRef::<str>::as_ref))
+        .bind(column(changes, |change| change.message.as_ref().map(AsRef::<str>::as_ref)))
         .fetch_all(connection)
         .await;
     let rows = match rows {
         Ok(rows) => rows,
         // The database refused it, so it did not happen.
-        Err(sqlx::Error::Database(_)) => return Ok(None),
-        Err(error) => return Err(DbError::in_op("element_end_at_once")(error)),
+        Err(sqlx::Error::Database(_)) => return Ok(BTreeMap::new()),
+        Err(error) => return Err(DbError::in_op("elements_end_at_once")(error)),
     };
-    let Some(row) = rows.into_iter().next() else { return Ok(None) };
-    let element = QueueElement::try_from(row.element).map_err(DbError::from)?;
-    let message_before = row.message_before.map(Message::from_stored);
-    Ok(Some(StatusSet { before: ElementStatus::InProgress, message_before, element }))
+    rows.into_iter()
+        .map(|row| {
+            let element = QueueElement::try_from(row.element)?;
+            let message_before = row.message_before.map(Message::from_stored);
+            Ok((element.id, StatusSet { before: ElementStatus::InProgress, message_before, element }))
+        })
+        .collect()
 }
 
 #[cfg(test)]
-crate::statements::statements![ELEMENT_END_AT_ONCE];
+crate::statements::statements![ELEMENTS_END_AT_ONCE];

@@ -13,7 +13,7 @@ use super::change::Locked;
 use crate::error::{Corrupt, DbError};
 use crate::tx::Tx;
 
-pub(crate) use at_once::element_end_at_once;
+pub(crate) use at_once::elements_end_at_once;
 
 /// Who sets a status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
