@@ -14,7 +14,7 @@ const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Creates the triggers, which name a worker that is not there, and waits until all are jobs.
 pub(crate) async fn until_all_are_jobs(machine: &Machine, count: usize) -> anyhow::Result<Duration> {
-    let due = stamp::now() + Duration::from_millis(20 * count as u64 + 2000);
+    let due = stamp::now() + Duration::from_millis(8 * count as u64 + 2000);
     for number in 0..count {
         let mut trigger = latency::single(machine, &format!("same-{number}"), stamp::PROCESS_NAME, due)?;
         trigger.worker_whitelist = vec!["nobody".to_owned()];

@@ -40,6 +40,10 @@ const MOST_LOG_PAGES: &str = "8000";
 /// when a large transaction changes it.
 const WRITER_CACHE: &str = "-16384";
 
+/// For connections of PostgreSQL whose statements are made all day. A plan made for the values of one call may be one that
+/// sorts all there is, until the table is analyzed.
+const GENERIC_PLANS: [(&str, &str); 1] = [("plan_cache_mode", "force_generic_plan")];
+
 /// Where the data is, and how careful to be with it.
 #[derive(Clone)]
 pub struct DbOptions {
@@ -228,7 +232,7 @@ impl Db {
             .max_connections(HOT_CONNECTIONS)
             .idle_timeout(None)
             .max_lifetime(None)
-            .connect_lazy_with(connect);
+            .connect_lazy_with(connect.options(GENERIC_PLANS));
         let marks = Some(Arc::new(Marks::default()));
         let db = Self { pools: Pools::Postgres { pool: pool.clone(), hot }, origin: Uuid::new_v4(), marks };
         if !options.accept_weak_durability {
@@ -283,9 +287,7 @@ impl Db {
         match &self.pools {
             Pools::Sqlite { write, .. } => LaneLine::Sqlite(write.clone()),
             Pools::Postgres { pool, .. } => {
-                // A plan made for the values of one call may be one that sorts all there is, until the table is analyzed.
-                let options = (*pool.connect_options()).clone().options([("plan_cache_mode", "force_generic_plan")]);
-                LaneLine::Postgres(Line::new(options))
+                LaneLine::Postgres(Line::new((*pool.connect_options()).clone().options(GENERIC_PLANS)))
             }
         }
     }

@@ -55,8 +55,8 @@ impl Scheduler {
             return Err(ClaimError::SessionOver);
         }
         if claim.repeat {
-            let mut tx = self.db().begin_read().await?;
-            let grants = tx.job_grants_of_request(&claim.worker, claim.request).await?;
+            // In a box: ten thousand workers wait in this call, and each would keep room for it.
+            let grants = Box::pin(self.granted_before(&claim)).await?;
             if !grants.is_empty() {
                 return Ok(grants);
             }
@@ -76,5 +76,11 @@ impl Scheduler {
             Ok(Err(_)) => Ok(Vec::new()),
             Err(_) => place.leave(&mut answer).await.unwrap_or_else(|| Ok(Vec::new())),
         }
+    }
+
+    /// What the same call was granted when it was made before.
+    async fn granted_before(&self, claim: &Claim) -> Result<Vec<Grant>, DbError> {
+        let mut tx = self.db().begin_read().await?;
+        tx.job_grants_of_request(&claim.worker, claim.request).await
     }
 }

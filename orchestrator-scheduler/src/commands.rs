@@ -62,7 +62,8 @@ impl Commands {
                 return Ok(None);
             }
             self.first = false;
-            let orders = self.look().await?;
+            // In a box: an idle worker would keep room for it.
+            let orders = Box::pin(self.look()).await?;
             if !orders.is_empty() {
                 return Ok(Some(orders));
             }

@@ -88,9 +88,10 @@ async fn one(connections: Connections, tls: Option<Tls>, stream: TcpStream, peer
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%peer, %error, "TCP_NODELAY cannot be set");
     }
-    let Some(tls) = tls else { return connections.serve(stream, ends).await };
-    match tokio::time::timeout(tls.timeout, tls.acceptor.accept(stream)).await {
-        Ok(Ok(stream)) => connections.serve(stream, ends).await,
+    // In boxes: there are many connections, and each would keep room for what it is not.
+    let Some(tls) = tls else { return Box::pin(connections.serve(stream, ends)).await };
+    match Box::pin(tokio::time::timeout(tls.timeout, tls.acceptor.accept(stream))).await {
+        Ok(Ok(stream)) => Box::pin(connections.serve(stream, ends)).await,
         Ok(Err(error)) => tracing::debug!(%peer, %error, "a TLS handshake failed"),
         Err(_) => tracing::debug!(%peer, "a TLS handshake took too long"),
     }

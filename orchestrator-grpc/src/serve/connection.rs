@@ -1,7 +1,6 @@
 //! One connection: its version of HTTP, its requests, its end.
 
 use std::net::SocketAddr;
-use std::pin::pin;
 use std::time::Duration;
 
 use hyper::rt::Executor;
@@ -77,7 +76,7 @@ impl Connections {
     where
         I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let begun = tokio::time::timeout(self.handshake_timeout, begin(io));
+        let begun = Box::pin(tokio::time::timeout(self.handshake_timeout, begin(io)));
         let Some(Ok(Ok((io, version)))) = self.shutdown.soft.run_until_cancelled(begun).await else {
             return;
         };
@@ -88,9 +87,9 @@ impl Connections {
         // The connection is polled on after the graceful shutdown was begun, until its calls have ended or it is cut.
         let ended = match version {
             Version::One => {
-                let mut connection = pin!(self.http1.serve_connection(io, service));
+                let mut connection = Box::pin(self.http1.serve_connection(io, service));
                 tokio::select! {
-                    ended = connection.as_mut() => ended,
+                    ended = &mut connection => ended,
                     () = soft.cancelled() => {
                         connection.as_mut().graceful_shutdown();
                         hard.run_until_cancelled(connection).await.unwrap_or(Ok(()))
@@ -98,9 +97,9 @@ impl Connections {
                 }
             }
             Version::Two => {
-                let mut connection = pin!(self.http2.serve_connection(io, service));
+                let mut connection = Box::pin(self.http2.serve_connection(io, service));
                 tokio::select! {
-                    ended = connection.as_mut() => ended,
+                    ended = &mut connection => ended,
                     () = soft.cancelled() => {
                         connection.as_mut().graceful_shutdown();
                         hard.run_until_cancelled(connection).await.unwrap_or(Ok(()))
