@@ -41,8 +41,9 @@ const MOST_LOG_PAGES: &str = "8000";
 const WRITER_CACHE: &str = "-16384";
 
 /// For connections of PostgreSQL whose statements are made all day. A plan made for the values of one call may be one that
-/// sorts all there is, until the table is analyzed.
-const GENERIC_PLANS: [(&str, &str); 1] = [("plan_cache_mode", "force_generic_plan")];
+/// sorts all there is, and one made while a table was small reads all of it as long as it is kept: until the table is analyzed,
+/// which may be a minute and ten thousand rows later.
+const STEADY_PLANS: [(&str, &str); 2] = [("plan_cache_mode", "force_generic_plan"), ("enable_seqscan", "off")];
 
 /// Where the data is, and how careful to be with it.
 #[derive(Clone)]
@@ -232,7 +233,7 @@ impl Db {
             .max_connections(HOT_CONNECTIONS)
             .idle_timeout(None)
             .max_lifetime(None)
-            .connect_lazy_with(connect.options(GENERIC_PLANS));
+            .connect_lazy_with(connect.options(STEADY_PLANS));
         let marks = Some(Arc::new(Marks::default()));
         let db = Self { pools: Pools::Postgres { pool: pool.clone(), hot }, origin: Uuid::new_v4(), marks };
         if !options.accept_weak_durability {
@@ -287,7 +288,7 @@ impl Db {
         match &self.pools {
             Pools::Sqlite { write, .. } => LaneLine::Sqlite(write.clone()),
             Pools::Postgres { pool, .. } => {
-                LaneLine::Postgres(Line::new((*pool.connect_options()).clone().options(GENERIC_PLANS)))
+                LaneLine::Postgres(Line::new((*pool.connect_options()).clone().options(STEADY_PLANS)))
             }
         }
     }
