@@ -111,6 +111,8 @@ pub const TABLE: &[(&str, Methods)] = &[
             ("ListAudit", ADMIN),
             ("GetStatus", VIEWER),
             ("GetJobHistory", VIEWER),
+            ("SignIn", Rule::Anyone),
+            ("SignOut", Rule::Oneself),
             ("WhoAmI", Rule::Authenticated),
             ("ListWorkers", VIEWER),
             ("DrainWorker", OPERATOR),

@@ -15,6 +15,7 @@ pub(crate) mod job;
 pub(crate) mod key;
 pub(crate) mod log;
 pub(crate) mod login;
+pub(crate) mod logout;
 pub(crate) mod man;
 pub(crate) mod queue;
 pub(crate) mod server;
@@ -62,7 +63,7 @@ async fn dispatch(command: Command, app: &App) -> Result {
         Command::Doctor(args) => doctor::run(*args, app).await,
         Command::Context(command) => context::run(command, app),
         Command::Login(args) => login::login(args, app).await,
-        Command::Logout(args) => login::logout(args, app),
+        Command::Logout(args) => logout::logout(args, app).await,
         Command::Ui(args) => browse::run(&args, app),
         Command::Man(args) => man::run(&args, app),
         Command::Version => version::version(app),
