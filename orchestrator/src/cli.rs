@@ -6,10 +6,11 @@ mod reference;
 use clap::{ArgAction, Args, Parser, Subcommand};
 
 use crate::commands::{
-    audit::AuditCommand, browse::UiArgs, completion::Shell, constant::ConstantCommand, context::ContextCommand,
-    credential::CredentialCommand, db::DbCommand, dev::Dev, doctor::Doctor, export::ExportArgs, import::ImportCommand,
-    job::JobCommand, key::KeyCommand, log::LogCommand, login::Login, logout::Logout, man::ManArgs, queue::QueueCommand,
-    server::ServerCommand, token::TokenCommand, trigger::TriggerCommand, user::UserCommand, worker::WorkerCommand,
+    audit::AuditCommand, browse::UiArgs, cert::CertCommand, completion::Shell, constant::ConstantCommand,
+    context::ContextCommand, credential::CredentialCommand, db::DbCommand, dev::Dev, doctor::Doctor,
+    export::ExportArgs, import::ImportCommand, job::JobCommand, key::KeyCommand, log::LogCommand, login::Login,
+    logout::Logout, man::ManArgs, queue::QueueCommand, server::ServerCommand, token::TokenCommand,
+    trigger::TriggerCommand, user::UserCommand, worker::WorkerCommand,
 };
 use crate::connection::ConnectionFlags;
 use crate::output::{ColorChoice, Format, TimeStyle};
@@ -99,6 +100,9 @@ pub(crate) enum Command {
     /// The key that stored passwords are encrypted with.
     #[command(subcommand)]
     Key(KeyCommand),
+    /// Certificates for servers, from a certificate authority of your own.
+    #[command(subcommand)]
+    Cert(CertCommand),
     /// The server and its configuration.
     #[command(subcommand)]
     Server(ServerCommand),

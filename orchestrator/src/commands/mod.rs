@@ -2,6 +2,7 @@
 
 pub(crate) mod audit;
 pub(crate) mod browse;
+pub(crate) mod cert;
 pub(crate) mod completion;
 pub(crate) mod constant;
 pub(crate) mod context;
@@ -53,6 +54,7 @@ async fn dispatch(command: Command, app: &App) -> Result {
         Command::User(command) => user::run(command, app).await,
         Command::Audit(command) => audit::run(command, app).await,
         Command::Token(command) => token::run(command, app).await,
+        Command::Cert(command) => cert::run(command, app),
         Command::Key(command) => key::run(command, app).await,
         Command::Dev(command) => dev::run(command, app).await,
         Command::Server(command) => server::run(command, app).await,
