@@ -137,6 +137,7 @@ pub const TABLE: &[(&str, Methods)] = &[
             ("FinishJob", Rule::Worker),
             ("AppendOutput", Rule::Worker),
             ("Commands", Rule::Worker),
+            ("SetDrain", Rule::Worker),
             ("Leave", Rule::Worker),
         ],
     ),

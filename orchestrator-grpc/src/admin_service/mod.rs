@@ -25,6 +25,7 @@ use crate::page::{page, searched};
 use crate::status;
 
 pub(crate) use users::document as user_document;
+pub(crate) use workers::set_drain as set_drain_of_worker;
 
 /// The service.
 #[derive(Debug, Clone)]
