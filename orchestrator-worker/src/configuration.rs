@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::output::OutputLimit;
 use crate::interpreter::Interpreters;
+use crate::output::OutputLimit;
 use crate::robot_api::RobotApiOptions;
 use crate::spool::SpoolLimits;
 

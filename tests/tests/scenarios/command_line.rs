@@ -189,13 +189,13 @@ async fn a_person_signs_in_with_a_password_until_logout() {
 #[tokio::test]
 async fn what_would_be_pruned_is_counted_before_it_goes() {
     on(Database::Sqlite, async |world| {
-        let data = world.server().data().to_string_lossy().into_owned();
+        let url = world.database_url();
         world.server().stop().await;
         world.sql(
             "INSERT INTO logs (id, log_time, log_level, process_name, log_message)
              VALUES (randomblob(16), '2020-01-01T00:00:00.000000Z', 'INFO', 'p', 'old')",
         );
-        let prune = ["db", "prune", "--data", &data, "--logs", "90days", "-o", "json"];
+        let prune = ["db", "prune", "--database", url, "--logs", "90days", "-o", "json"];
         let dry = [&prune[..], &["--dry-run"]].concat();
         for _ in 0..2 {
             let plan = world.cli(&dry).await.refused(8, &["[DRY_RUN]"]);
