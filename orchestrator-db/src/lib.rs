@@ -59,7 +59,8 @@ pub use queue::{
     ClaimRequest, ElementClaimError, ElementEdit, ElementFilter, NewElement, QueueCounts, QueueSettings, QueueSummary,
     StatusBy, StatusChange, StatusError, StatusSet,
 };
-pub use token::{NewToken, StoredToken};
+pub use retention::Prunable;
+pub use token::{NewToken, StoredToken, TokenOfPerson};
 pub use trigger::{
     OVERDUE_AFTER, StoredNextRun, StoredTrigger, TriggerCounts, TriggerFilter, TriggerProgress, TriggerSort,
 };

@@ -24,8 +24,50 @@ const ELEMENT_PRUNE: Sql = sql!["DELETE FROM queues WHERE id" [in_open]
     "SELECT id FROM queues WHERE queue_name = $1 AND created_date < $2
          AND status IN ('DONE', 'FAILED', 'ABANDONED') AND end_date < $2
      ORDER BY created_date, id LIMIT $3" [skip_locked] [in_close] " RETURNING queue_name, status"];
+// The same rows, counted: people ask for them, seldom.
+const LOG_PRUNABLE: Sql = sql!["SELECT COUNT(*) FROM logs WHERE log_time < $1"];
+const OUTPUT_PRUNABLE: Sql =
+    sql!["SELECT COUNT(*) FROM jobs JOIN job_output ON job_output.job_id = jobs.id WHERE jobs.end_time < $1"];
+const JOB_PRUNABLE: Sql = sql!["SELECT COUNT(*) FROM jobs WHERE end_time < $1"];
+const ELEMENT_PRUNABLE: Sql = sql![
+    "SELECT COUNT(*) FROM queues WHERE queue_name = $1 AND created_date < $2
+         AND status IN ('DONE', 'FAILED', 'ABANDONED') AND end_date < $2"
+];
+const AUDIT_PRUNABLE: Sql = sql!["SELECT COUNT(*) FROM audit WHERE at < $1"];
+
+/// What of retention is counted for the whole database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Prunable {
+    /// Log lines.
+    Logs,
+    /// Chunks of output.
+    Output,
+    /// Jobs.
+    Jobs,
+    /// Audit rows.
+    Audit,
+}
 
 impl Tx {
+    /// How many rows of a kind would be deleted that are from before.
+    pub async fn prunable_count(&mut self, kind: Prunable, before: Timestamp) -> Result<u64, DbError> {
+        let sql = match kind {
+            Prunable::Logs => LOG_PRUNABLE,
+            Prunable::Output => OUTPUT_PRUNABLE,
+            Prunable::Jobs => JOB_PRUNABLE,
+            Prunable::Audit => AUDIT_PRUNABLE,
+        };
+        let counts = fetch_scalars!(self, "prunable_count", sql, as i64, [before])?;
+        Ok(counts.into_iter().filter_map(|count| u64::try_from(count).ok()).sum())
+    }
+
+    /// How many elements of a queue would be deleted that ended before.
+    pub async fn prunable_element_count(&mut self, queue: &QueueName, before: Timestamp) -> Result<u64, DbError> {
+        let counts =
+            fetch_scalars!(self, "prunable_element_count", ELEMENT_PRUNABLE, as i64, [queue.as_str(), before])?;
+        Ok(counts.into_iter().filter_map(|count| u64::try_from(count).ok()).sum())
+    }
+
     /// Deletes log lines written before; how many.
     pub async fn log_prune(&mut self, before: Timestamp, limit: u32) -> Result<u64, DbError> {
         execute!(self, "log_prune", LOG_PRUNE, [before, i64::from(limit)])
@@ -86,4 +128,16 @@ impl Tx {
 }
 
 #[cfg(test)]
-crate::statements::statements![LOG_PRUNE, JOBS_ENDED_BEFORE, OUTPUT_DELETE, JOB_DELETE, JOB_ENDS, ELEMENT_PRUNE];
+crate::statements::statements![
+    LOG_PRUNE,
+    JOBS_ENDED_BEFORE,
+    OUTPUT_DELETE,
+    JOB_DELETE,
+    JOB_ENDS,
+    ELEMENT_PRUNE,
+    LOG_PRUNABLE,
+    OUTPUT_PRUNABLE,
+    JOB_PRUNABLE,
+    ELEMENT_PRUNABLE,
+    AUDIT_PRUNABLE
+];

@@ -46,7 +46,7 @@ fn documents(job: &JobIdentity, before: Option<Value>, after: Option<Value>) -> 
 /// A development job belongs to a token: a person's browser has none to give to a program.
 pub(crate) fn token_of(user: &User) -> Result<TokenId, Status> {
     match user.by {
-        KnownBy::Token(token) => Ok(token),
+        KnownBy::Token { id, .. } => Ok(id),
         KnownBy::Session { .. } => Err(Refusal::new(
             Code::Unauthenticated,
             reason::TOKEN_MISSING,

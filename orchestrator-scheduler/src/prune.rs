@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta};
 use orchestrator_core::actor::Actor;
 use orchestrator_core::clock::Timestamp;
-use orchestrator_db::{AuditRow, DbError, Tx};
+use orchestrator_db::{AuditRow, DbError, Prunable, Tx};
 use serde_json::json;
 
 use crate::scheduler::Scheduler;
@@ -87,6 +87,28 @@ impl Scheduler {
         }
         if let Some(before) = before(retention.audit, now) {
             summary.audit = self.prune_kind(Kind::Audit, before, now).await?;
+        }
+        Ok(summary)
+    }
+
+    /// What [`Self::prune`] would delete, however many rounds it took. Changes nothing.
+    pub async fn prunable(&self, retention: &Retention, now: Timestamp) -> Result<PruneSummary, DbError> {
+        let mut tx = self.db().begin_read().await?;
+        let mut summary = PruneSummary::default();
+        for (kept, kind, count) in [
+            (retention.logs, Prunable::Logs, &mut summary.logs),
+            (retention.output, Prunable::Output, &mut summary.output),
+            (retention.jobs, Prunable::Jobs, &mut summary.jobs),
+            (retention.audit, Prunable::Audit, &mut summary.audit),
+        ] {
+            if let Some(before) = before(kept, now) {
+                *count = tx.prunable_count(kind, before).await?;
+            }
+        }
+        if let Some(before) = before(retention.elements, now) {
+            for queue in tx.queue_list().await? {
+                summary.elements += tx.prunable_element_count(&queue.name, before).await?;
+            }
         }
         Ok(summary)
     }

@@ -12,7 +12,8 @@ use orchestrator_worker::desk::{self, DeskRun, DeskSource};
 use orchestrator_worker::process::Exit;
 use tokio_util::sync::CancellationToken;
 
-use crate::{TokenFrom, options, stop_on_signals, token};
+use crate::signals::stop_on_signals;
+use crate::{TokenFrom, options, token};
 
 /// Arguments of `run`.
 #[derive(Debug, Args)]

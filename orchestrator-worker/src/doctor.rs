@@ -3,10 +3,14 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::agent::{AgentOptions, identify};
+use secrecy::ExposeSecret as _;
+use serde::Serialize;
+
+use crate::agent::{AgentOptions, IdentifyError, identify};
 
 /// How a check ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Outcome {
     /// In order.
     Good,
@@ -17,7 +21,7 @@ pub enum Outcome {
 }
 
 /// One finding.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
     /// How bad it is.
     pub outcome: Outcome,
@@ -37,7 +41,7 @@ impl Finding {
 
 /// Looks at everything.
 pub async fn examine(options: &AgentOptions) -> Vec<Finding> {
-    let mut findings = vec![server(options).await];
+    let mut findings = server(options).await;
     findings.extend(transport(&options.server));
     findings.push(folder(&options.data));
     findings.push(program("git", &options.git, "robots from repositories"));
@@ -47,15 +51,29 @@ pub async fn examine(options: &AgentOptions) -> Vec<Finding> {
     findings
 }
 
-async fn server(options: &AgentOptions) -> Finding {
+/// The server, and the token where there is something to say about it alone. An empty token is none.
+async fn server(options: &AgentOptions) -> Vec<Finding> {
     const NAME: &str = "server";
+    let is_missing = options.token.expose_secret().is_empty();
     match identify(options).await {
         Ok(name) => {
             let text = format!("{} answers; the token is that of worker {name}", options.server);
-            Finding::new(Outcome::Good, NAME, text, "")
+            vec![Finding::new(Outcome::Good, NAME, text, "")]
         }
-        Err(error) => Finding::new(Outcome::Bad, NAME, error.to_string(), error.fix()),
+        // Only a server that is there refuses.
+        Err(IdentifyError::Refused { server, .. }) if is_missing => {
+            vec![Finding::new(Outcome::Good, NAME, format!("{server} answers"), ""), no_token()]
+        }
+        Err(error) => {
+            let server = Finding::new(Outcome::Bad, NAME, error.to_string(), error.fix());
+            std::iter::once(server).chain(is_missing.then(no_token)).collect()
+        }
     }
+}
+
+fn no_token() -> Finding {
+    let fix = "make one with `orchestrator worker enroll NAME`, and keep it here with `orchestrator-worker enroll`";
+    Finding::new(Outcome::Bad, "token", "none is given, and none is kept here", fix)
 }
 
 /// Whoever listens on the way can take a token that travels in the clear.

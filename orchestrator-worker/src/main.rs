@@ -1,6 +1,14 @@
 //! The program `orchestrator-worker`.
 
 mod desk_command;
+mod doctor_command;
+mod drain_command;
+mod form;
+#[cfg(test)]
+mod help;
+mod service_command;
+mod signals;
+mod status_command;
 
 use std::io::{IsTerminal as _, Read as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -9,17 +17,23 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
-use orchestrator_worker::agent::{Agent, AgentError, AgentOptions, IdentifyError, Stopping, identify};
+use orchestrator_worker::agent::{Agent, AgentError, AgentOptions, DrainError, IdentifyError, Stopping, identify};
 use orchestrator_worker::configuration::Configuration;
-use orchestrator_worker::doctor::{self, Outcome};
 use orchestrator_worker::enrolment;
+use orchestrator_worker::service::ServiceError;
 use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
+
+use crate::form::Output;
+use crate::signals::stop_on_signals;
 
 /// The agent on a robot machine: claims jobs from a server, runs their processes, and tells how they ended.
 #[derive(Debug, Parser)]
 #[command(name = "orchestrator-worker", version)]
 struct Cli {
+    /// How results are printed.
+    #[arg(short, long, global = true, value_enum, value_name = "FORMAT", default_value_t)]
+    output: Output,
     #[command(subcommand)]
     command: Command,
 }
@@ -34,6 +48,14 @@ enum Command {
     Enroll(Enroll),
     /// Check everything between this machine and a running robot; each finding with its fix.
     Doctor(Base),
+    /// Tell what the agent of this machine does, from its folder: its jobs, its server, its spool. Exit code 3: no agent
+    /// runs there; 6: it runs, and its server does not answer.
+    Status(Base),
+    /// Have the server give this worker nothing new; what runs goes on.
+    Drain(drain_command::Drain),
+    /// The agent as a service that starts by itself.
+    #[command(subcommand)]
+    Service(service_command::ServiceCommand),
 }
 
 /// What every command has to know.
@@ -90,7 +112,10 @@ fn main() -> ExitCode {
         Command::Start(start) => run(&start).map(|()| ExitCode::SUCCESS),
         Command::Run(run) => desk_command::run(run),
         Command::Enroll(args) => enroll(&args).map(|()| ExitCode::SUCCESS),
-        Command::Doctor(base) => doctor(&base),
+        Command::Doctor(base) => doctor_command::run(&base, cli.output),
+        Command::Status(base) => status_command::run(&base, cli.output),
+        Command::Drain(args) => drain_command::run(&args, cli.output),
+        Command::Service(command) => service_command::run(command, cli.output),
     };
     match ended {
         Ok(code) => code,
@@ -112,6 +137,12 @@ fn fail(error: &anyhow::Error) -> ExitCode {
         Some(IdentifyError::Refused { .. } | IdentifyError::NoWorker { .. }) => return ExitCode::from(4),
         Some(IdentifyError::Away { .. }) => return ExitCode::from(6),
         Some(IdentifyError::Connect(_)) | None => {}
+    }
+    if let Some(error) = error.downcast_ref::<DrainError>() {
+        return ExitCode::from(drain_command::exit_code(error));
+    }
+    if let Some(error) = error.downcast_ref::<ServiceError>() {
+        return ExitCode::from(service_command::exit_code(error));
     }
     match error.downcast_ref::<AgentError>() {
         Some(AgentError::Refused { code: Some(code), .. }) if code == "WORKER_NAME_TAKEN" => ExitCode::from(5),
@@ -160,15 +191,6 @@ fn enroll(args: &Enroll) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn doctor(base: &Base) -> anyhow::Result<ExitCode> {
-    let configuration = configuration(base)?;
-    let token = worker_token(&configuration)?;
-    let findings = runtime()?.block_on(doctor::examine(&options(&configuration, token)?));
-    say(&doctor::page(&findings));
-    let is_well = findings.iter().all(|finding| finding.outcome != Outcome::Bad);
-    Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::from(1) })
-}
-
 async fn work(options: AgentOptions) -> anyhow::Result<()> {
     let stopping = Stopping::default();
     let signals = CancellationToken::new();
@@ -194,64 +216,6 @@ fn say(line: &str) {
     let mut stdout = std::io::stdout().lock();
     if let Err(error) = writeln!(stdout, "{line}").and_then(|()| stdout.flush()) {
         tracing::debug!(%error, "nobody reads the standard output");
-    }
-}
-
-/// The first signal asks for an orderly end, the second for a quick one.
-async fn stop_on_signals(stopping: Stopping) {
-    let mut signals = match Signals::new() {
-        Ok(signals) => signals,
-        Err(error) => {
-            tracing::error!(%error, "signals cannot be heard: the agent ends only by being killed");
-            return;
-        }
-    };
-    signals.next().await;
-    stopping.soft.cancel();
-    signals.next().await;
-    stopping.hard.cancel();
-}
-
-/// SIGINT and SIGTERM.
-#[cfg(unix)]
-struct Signals {
-    interrupt: tokio::signal::unix::Signal,
-    terminate: tokio::signal::unix::Signal,
-}
-
-#[cfg(unix)]
-impl Signals {
-    fn new() -> std::io::Result<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
-        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
-    }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
-    }
-}
-
-/// Ctrl-C, and what the system sends when it shuts down.
-#[cfg(windows)]
-struct Signals {
-    interrupt: tokio::signal::windows::CtrlC,
-    shutdown: tokio::signal::windows::CtrlShutdown,
-}
-
-#[cfg(windows)]
-impl Signals {
-    fn new() -> std::io::Result<Self> {
-        Ok(Self { interrupt: tokio::signal::windows::ctrl_c()?, shutdown: tokio::signal::windows::ctrl_shutdown()? })
-    }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.shutdown.recv() => {}
-        }
     }
 }
 
@@ -305,35 +269,51 @@ struct TokenFrom<'a> {
 }
 
 fn worker_token(configuration: &Configuration) -> anyhow::Result<SecretString> {
+    token(&worker_token_from(configuration, Some(&enrolment::token_file(&configuration.data))))
+}
+
+/// The worker's token, where nobody has to be asked for it.
+fn found_worker_token(configuration: &Configuration) -> anyhow::Result<Option<SecretString>> {
     let kept = enrolment::token_file(&configuration.data);
-    token(&TokenFrom {
+    let found = found_token(&worker_token_from(configuration, Some(&kept)))?;
+    Ok(found.map(|text| SecretString::from(text.trim().to_owned())))
+}
+
+fn worker_token_from<'a>(configuration: &'a Configuration, kept: Option<&'a Path>) -> TokenFrom<'a> {
+    TokenFrom {
         file: configuration.token_file.as_deref(),
         variable: "ORCHESTRATOR_WORKER_TOKEN",
-        kept: Some(&kept),
+        kept,
         prompt: "Worker token",
         how: "make one with `orchestrator worker enroll NAME`, and keep it here with `orchestrator-worker enroll`",
-    })
+    }
 }
 
 /// The token: from a file, the environment, where `enroll` kept it, the terminal, or the standard input.
 fn token(from: &TokenFrom<'_>) -> anyhow::Result<SecretString> {
-    let TokenFrom { file, variable, kept, prompt, how } = *from;
-    let text = if let Some(file) = file {
-        read_token(file)?
-    } else if let Ok(text) = std::env::var(variable) {
+    let text = if let Some(text) = found_token(from)? {
         text
-    } else if let Some(kept) = kept.filter(|kept| kept.exists()) {
-        read_token(kept)?
     } else if std::io::stdin().is_terminal() {
-        dialoguer::Password::new().with_prompt(prompt).interact().context("no token was given")?
+        dialoguer::Password::new().with_prompt(from.prompt).interact().context("no token was given")?
     } else {
         let mut text = String::new();
         std::io::stdin().read_to_string(&mut text).context("no token on the standard input")?;
         text
     };
     let text = text.trim();
-    anyhow::ensure!(!text.is_empty(), "no token: {how}");
+    anyhow::ensure!(!text.is_empty(), "no token: {}", from.how);
     Ok(SecretString::from(text.to_owned()))
+}
+
+/// The token, where nobody has to be asked for it.
+fn found_token(from: &TokenFrom<'_>) -> anyhow::Result<Option<String>> {
+    if let Some(file) = from.file {
+        return read_token(file).map(Some);
+    }
+    if let Ok(text) = std::env::var(from.variable) {
+        return Ok(Some(text));
+    }
+    from.kept.filter(|kept| kept.exists()).map(read_token).transpose()
 }
 
 fn read_token(file: &Path) -> anyhow::Result<String> {

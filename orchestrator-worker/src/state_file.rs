@@ -133,6 +133,11 @@ impl StateFile {
     }
 }
 
+/// The jobs that a file lists, for who only looks at it.
+pub fn listed(path: &Path) -> Result<Vec<RunningJob>, StateFileError> {
+    read(path)
+}
+
 fn read(path: &Path) -> Result<Vec<RunningJob>, StateFileError> {
     let text = match fs::read(path) {
         Ok(text) => text,

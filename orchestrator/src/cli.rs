@@ -6,28 +6,11 @@ mod reference;
 use clap::{ArgAction, Args, Parser, Subcommand};
 
 use crate::commands::{
-    audit::AuditCommand,
-    browse::UiArgs,
-    completion::Shell,
-    constant::ConstantCommand,
-    context::ContextCommand,
-    credential::CredentialCommand,
-    db::DbCommand,
-    dev::Dev,
-    doctor::Doctor,
-    export::ExportArgs,
-    import::ImportCommand,
-    job::JobCommand,
-    key::KeyCommand,
-    log::LogCommand,
-    login::{Login, Logout},
-    man::ManArgs,
-    queue::QueueCommand,
-    server::ServerCommand,
-    token::TokenCommand,
-    trigger::TriggerCommand,
-    user::UserCommand,
-    worker::WorkerCommand,
+    audit::AuditCommand, browse::UiArgs, cert::CertCommand, completion::Shell, constant::ConstantCommand,
+    context::ContextCommand, credential::CredentialCommand, db::DbCommand, dev::Dev, doctor::Doctor,
+    export::ExportArgs, import::ImportCommand, job::JobCommand, key::KeyCommand, log::LogCommand, login::Login,
+    logout::Logout, man::ManArgs, queue::QueueCommand, server::ServerCommand, token::TokenCommand,
+    trigger::TriggerCommand, user::UserCommand, worker::WorkerCommand,
 };
 use crate::connection::ConnectionFlags;
 use crate::output::{ColorChoice, Format, TimeStyle};
@@ -117,6 +100,9 @@ pub(crate) enum Command {
     /// The key that stored passwords are encrypted with.
     #[command(subcommand)]
     Key(KeyCommand),
+    /// Certificates for servers, from a certificate authority of your own.
+    #[command(subcommand)]
+    Cert(CertCommand),
     /// The server and its configuration.
     #[command(subcommand)]
     Server(ServerCommand),
@@ -136,9 +122,10 @@ pub(crate) enum Command {
     /// The servers that you work with.
     #[command(subcommand)]
     Context(ContextCommand),
-    /// Keeps a token for a server, so that commands need neither address nor token.
+    /// Signs in to a server, by name and password or with a token, and keeps the token: commands then need neither address
+    /// nor token.
     Login(Login),
-    /// Forgets the token of a server.
+    /// Ends what login began: the token is revoked at the server and forgotten here.
     Logout(Logout),
     /// Who the server takes you for.
     Whoami,

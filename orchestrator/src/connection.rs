@@ -1,16 +1,17 @@
 //! Which server a command talks to, as whom, and the connection itself.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
 use orchestrator_core::secret::ApiToken;
 use orchestrator_proto::v1::{
-    admin_service_client::AdminServiceClient, constant_service_client::ConstantServiceClient,
-    credential_service_client::CredentialServiceClient, job_service_client::JobServiceClient,
-    log_service_client::LogServiceClient, queue_service_client::QueueServiceClient,
-    trigger_service_client::TriggerServiceClient,
+    SignInRequest, SignInResponse, admin_service_client::AdminServiceClient,
+    constant_service_client::ConstantServiceClient, credential_service_client::CredentialServiceClient,
+    job_service_client::JobServiceClient, log_service_client::LogServiceClient,
+    queue_service_client::QueueServiceClient, trigger_service_client::TriggerServiceClient,
 };
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::service::{Interceptor, interceptor::InterceptedService};
@@ -107,6 +108,11 @@ impl ConnectionFlags {
         ApiToken::parse(text.trim()).map_err(CliError::BadToken)
     }
 
+    /// Whether a token is given by the flag or the environment.
+    pub(crate) fn has_token(&self) -> bool {
+        given(self.token.as_ref()).is_some()
+    }
+
     /// Where a command would go: the address, and whether a token is known for it.
     pub(crate) fn destination(&self) -> Result<(String, Option<ApiToken>, Option<PathBuf>)> {
         match self.target() {
@@ -200,6 +206,13 @@ impl Client {
         channel.map(drop).map_err(|error| unreachable(url, &error))
     }
 
+    /// Signs in with a password at a server that is named. Such a call carries no token.
+    pub(crate) async fn sign_in(url: &str, ca_cert: Option<&Path>, request: SignInRequest) -> Result<SignInResponse> {
+        let endpoint = endpoint(url, ca_cert)?.timeout(ANSWER_TIMEOUT);
+        let channel = endpoint.connect().await.map_err(|error| unreachable(url, &error))?;
+        Ok(AdminServiceClient::new(channel).sign_in(request).await?.into_inner())
+    }
+
     async fn connect_with(flags: &ConnectionFlags, answer_timeout: Duration) -> Result<Self> {
         Self::open(flags.target()?, answer_timeout).await
     }
@@ -215,6 +228,14 @@ impl Client {
 /// Refuses what is no address of a server.
 pub(crate) fn check_url(url: &str) -> Result {
     plain_endpoint(url).map(drop)
+}
+
+/// The host to which secrets travel unencrypted, where it is another machine.
+pub(crate) fn leaves_machine(url: &str) -> Option<&str> {
+    let authority = url.strip_prefix("http://")?.split('/').next().unwrap_or_default();
+    let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host).trim_matches(['[', ']']);
+    let is_local = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+    (!is_local).then_some(host)
 }
 
 fn plain_endpoint(url: &str) -> Result<Endpoint> {

@@ -237,6 +237,16 @@ impl Worker {
         files(spool.clone()).chain(files(spool.join("refused"))).filter(|path| path.is_file()).collect()
     }
 
+    /// The agent's folder.
+    pub fn data(&self) -> PathBuf {
+        self.home.join("data")
+    }
+
+    /// Where its token is.
+    pub fn token_file(&self) -> &PathBuf {
+        &self.token_file
+    }
+
     /// Its process id.
     pub fn pid(&self) -> u32 {
         self.process().pid()

@@ -111,6 +111,11 @@ impl World {
         self.storage.cluster()
     }
 
+    /// Where the database is, as servers are told.
+    pub fn database_url(&self) -> &str {
+        &self.storage.url
+    }
+
     /// Runs one statement behind the servers' backs.
     pub fn sql(&self, statement: &str) -> String {
         self.storage.execute(statement)

@@ -1,5 +1,6 @@
 //! API tokens of users and workers. Only the hash of a secret is stored; tokens of jobs are kept with their job.
 
+mod person;
 mod row;
 mod write;
 
@@ -15,6 +16,7 @@ use crate::error::{Corrupt, DbError, Readable};
 use crate::lists::hex;
 use crate::tx::Tx;
 
+pub use person::TokenOfPerson;
 use row::{HashedRow, TokenRow, token_columns};
 
 /// A token to store.
@@ -36,6 +38,8 @@ pub struct NewToken {
     pub created_by: Option<ActorName>,
     /// From when on it is refused.
     pub expires_at: Option<Timestamp>,
+    /// The person who got it by signing in; nobody in particular where an administrator made it.
+    pub person: Option<TokenOfPerson>,
 }
 
 /// A token as it is stored.
@@ -61,6 +65,8 @@ pub struct StoredToken {
     pub revoked_at: Option<Timestamp>,
     /// When it was used last, to the minute.
     pub last_used_at: Option<Timestamp>,
+    /// The person who got it by signing in; nobody in particular where an administrator made it.
+    pub person: Option<TokenOfPerson>,
 }
 
 impl StoredToken {
@@ -145,4 +151,4 @@ fn pick(mut found: Vec<StoredToken>, key: &str, now: Timestamp) -> Result<Stored
 }
 
 #[cfg(test)]
-crate::statements::statements![TOKEN_BY_HASH, TOKENS_BY_HASH, TOKEN_LIST, TOKEN_FIND, TOKEN_ANY_ADMIN; write];
+crate::statements::statements![TOKEN_BY_HASH, TOKENS_BY_HASH, TOKEN_LIST, TOKEN_FIND, TOKEN_ANY_ADMIN; person, write];

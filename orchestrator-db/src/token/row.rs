@@ -1,14 +1,15 @@
 use chrono::{DateTime, Utc};
-use orchestrator_core::id::TokenId;
+use orchestrator_core::id::{TokenId, UserId};
 use orchestrator_core::text::ActorName;
 use uuid::Uuid;
 
-use super::StoredToken;
+use super::{StoredToken, TokenOfPerson};
 use crate::error::{Corrupt, RowAddress};
 
 macro_rules! token_columns {
     () => {
-        "id, kind, name, role, prefix, created_at, created_by, expires_at, revoked_at, last_used_at"
+        "id, kind, name, role, prefix, created_at, created_by, expires_at, revoked_at, last_used_at, user_id, address,
+         user_agent"
     };
 }
 pub(super) use token_columns;
@@ -25,6 +26,9 @@ pub(super) struct TokenRow {
     expires_at: Option<DateTime<Utc>>,
     revoked_at: Option<DateTime<Utc>>,
     last_used_at: Option<DateTime<Utc>>,
+    user_id: Option<Uuid>,
+    address: Option<String>,
+    user_agent: Option<String>,
 }
 
 impl TryFrom<TokenRow> for StoredToken {
@@ -43,6 +47,11 @@ impl TryFrom<TokenRow> for StoredToken {
             expires_at: row.expires_at,
             revoked_at: row.revoked_at,
             last_used_at: row.last_used_at,
+            person: row.user_id.map(|user| TokenOfPerson {
+                user: UserId::from_uuid(user),
+                address: row.address.unwrap_or_default(),
+                user_agent: row.user_agent.unwrap_or_default(),
+            }),
         })
     }
 }

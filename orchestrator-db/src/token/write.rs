@@ -9,8 +9,11 @@ use crate::dialect::{Sql, on_conn, sql};
 use crate::error::DbError;
 use crate::tx::Tx;
 
-const TOKEN_INSERT: Sql = sql!["INSERT INTO tokens
-     (id, kind, name, role, hash, prefix, created_at, created_by, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"];
+const TOKEN_INSERT: Sql = sql![
+    "INSERT INTO tokens
+     (id, kind, name, role, hash, prefix, created_at, created_by, expires_at, user_id, address, user_agent)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
+];
 const TOKEN_REVOKE: Sql = sql!["UPDATE tokens SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL"];
 const TOKEN_TOUCH: Sql = sql![
     "UPDATE tokens SET last_used_at = $2
@@ -31,6 +34,9 @@ impl Tx {
                 .bind(now)
                 .bind(token.created_by.as_ref().map(AsRef::<str>::as_ref))
                 .bind(token.expires_at)
+                .bind(token.person.as_ref().map(|person| person.user.as_uuid()))
+                .bind(token.person.as_ref().map(|person| person.address.as_str()))
+                .bind(token.person.as_ref().map(|person| person.user_agent.as_str()))
                 .execute(conn)
                 .await
                 .map(drop)

@@ -1,10 +1,10 @@
 //! API tokens.
 
 use chrono::Duration;
-use orchestrator_core::id::TokenId;
+use orchestrator_core::id::{TokenId, UserId};
 use orchestrator_core::identity::{IdentityKind, Role};
-use orchestrator_core::text::ActorName;
-use orchestrator_db::{DbError, NewToken};
+use orchestrator_core::text::{ActorName, UserName};
+use orchestrator_db::{DbError, NewToken, NewUser, TokenOfPerson};
 
 use crate::harness::TestDb;
 use crate::queue::world::{at, execute, literal, t0};
@@ -19,6 +19,7 @@ conformance! {
     an_admin_counts_until_its_token_ends,
     the_same_secret_twice_is_a_conflict,
     a_token_that_cannot_be_read_does_not_break_the_list,
+    tokens_of_people_are_listed_and_ended_by_person,
 }
 
 fn token(name: &str, hash: u8) -> NewToken {
@@ -31,6 +32,7 @@ fn token(name: &str, hash: u8) -> NewToken {
         prefix: format!("orc_user_{hash:04}…"),
         created_by: Some(ActorName::parse("root").unwrap()),
         expires_at: None,
+        person: None,
     }
 }
 
@@ -141,4 +143,54 @@ async fn a_token_that_cannot_be_read_does_not_break_the_list(db: TestDb) {
     execute(&db, format!("UPDATE tokens SET role = 'KING' WHERE id = {}", literal(&db, bad.id.as_uuid()))).await;
     let listed = db.begin_read().await.unwrap().token_list(false, at(1)).await.unwrap();
     assert_eq!((listed.rows.len(), listed.corrupt[0].row.clone()), (1, bad.id.to_string()));
+}
+
+async fn tokens_of_people_are_listed_and_ended_by_person(db: TestDb) {
+    let mut tx = db.begin_write().await.unwrap();
+    let mut people = Vec::new();
+    for name in ["anna", "bert"] {
+        let user = NewUser {
+            id: UserId::generate(),
+            name: UserName::parse(name).unwrap(),
+            display_name: None,
+            role: Role::Operator,
+            password: None,
+            created_by: None,
+        };
+        tx.user_insert(&user, t0()).await.unwrap();
+        people.push(user.id);
+    }
+    let (anna, bert) = (people[0], people[1]);
+    let of = |user: UserId, hash: u8, end: i64| NewToken {
+        expires_at: Some(at(end)),
+        person: Some(TokenOfPerson { user, address: "192.0.2.1".to_owned(), user_agent: "orchestrator".to_owned() }),
+        ..token("anna", hash)
+    };
+    let mine = [of(anna, 1, 60), of(anna, 2, 60), of(anna, 3, 5)];
+    let theirs = of(bert, 4, 60);
+    for new in mine.iter().chain([&theirs, &token("script", 5)]) {
+        tx.token_insert(new, t0()).await.unwrap();
+    }
+    let live = async |tx: &mut orchestrator_db::Tx, user| {
+        let mut ids: Vec<_> =
+            tx.token_list_of_people(user, at(5)).await.unwrap().rows.into_iter().map(|t| t.id).collect();
+        ids.sort();
+        ids
+    };
+    assert_eq!(live(&mut tx, Some(anna)).await, [mine[0].id, mine[1].id], "one has expired");
+    assert_eq!(live(&mut tx, None).await, [mine[0].id, mine[1].id, theirs.id]);
+    let stored = tx.token_by_hash(&[1; 32]).await.unwrap().unwrap();
+    assert_eq!(stored.person, mine[0].person);
+
+    assert!(!tx.token_revoke_of_person(theirs.id, anna, at(5)).await.unwrap(), "it is not hers");
+    assert!(!tx.token_revoke_of_person(mine[2].id, anna, at(5)).await.unwrap(), "it has expired");
+    assert!(tx.token_revoke_of_person(theirs.id, bert, at(5)).await.unwrap());
+    assert_eq!(tx.token_revoke_all_of_person(anna, Some(mine[1].id), at(5)).await.unwrap(), 1);
+    assert_eq!(live(&mut tx, None).await, [mine[1].id]);
+    assert_eq!(tx.token_revoke_all_of_person(anna, None, at(5)).await.unwrap(), 1);
+    assert!(tx.token_by_hash(&[5; 32]).await.unwrap().unwrap().is_live_at(at(5)), "a script's token is nobody's");
+
+    tx.token_forget_of_person(anna, at(6)).await.unwrap();
+    assert_eq!(tx.token_by_hash(&[3; 32]).await.unwrap(), None);
+    assert!(tx.token_by_hash(&[1; 32]).await.unwrap().is_some());
 }

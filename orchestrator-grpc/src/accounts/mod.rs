@@ -1,4 +1,4 @@
-//! People: signing in with a password or a link, the sessions of their browsers, and what limits guessing.
+//! People: signing in with a password or a link, the sessions of their browsers and command lines, and what limits guessing.
 //!
 //! Invariants:
 //!
@@ -6,6 +6,7 @@
 //! * signing in makes a new session; ending sessions is told to every server, and counts there within five seconds;
 //! * only hashes of passwords, sessions and links are stored.
 
+mod command_line;
 mod cookie;
 mod first_admin;
 mod hashing;
@@ -31,6 +32,7 @@ use hashing::Hashing;
 use sessions::Sessions;
 use throttle::Throttle;
 
+pub(crate) use command_line::COMMAND_LINE;
 pub use cookie::SessionCookie;
 pub use first_admin::FirstAdmin;
 pub(crate) use sandbox::link_path;
@@ -48,13 +50,20 @@ pub struct AccountOptions {
     pub idle: Duration,
     /// A session is over after so long, however busy.
     pub longest: Duration,
+    /// What a command line got when its user signed in is over after so long.
+    pub command_line: Duration,
     /// Whether browsers reach the server by https only, by its own TLS or a proxy's: cookies are then sent over nothing else.
     pub secure_cookies: bool,
 }
 
 impl Default for AccountOptions {
     fn default() -> Self {
-        Self { idle: Duration::from_hours(8), longest: Duration::from_hours(24), secure_cookies: false }
+        Self {
+            idle: Duration::from_hours(8),
+            longest: Duration::from_hours(24),
+            command_line: Duration::from_hours(30 * 24),
+            secure_cookies: false,
+        }
     }
 }
 

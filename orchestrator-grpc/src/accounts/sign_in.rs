@@ -45,6 +45,27 @@ pub(super) struct Begun {
 impl Accounts {
     /// Signs in with a password. Refusals do not tell whether there is such a user.
     pub async fn sign_in(&self, name: &str, password: Plaintext, visitor: &Visitor) -> Result<SessionCookie, Status> {
+        let (user, taken) = self.check_password(name, password, visitor).await?;
+        let begun = Begun::new()?;
+        let now = self.scheduler().now();
+        let signed_in = in_transaction!(self.scheduler(), |tx| {
+            let current = unchanged(tx, &user).await?;
+            self.begin(tx, &current, &begun, Method::Password, visitor, now).await?;
+            Ok(((), vec![Hint::Access]))
+        });
+        signed_in?;
+        self.give_back(&taken);
+        Ok(self.cookie(&begun.secret))
+    }
+
+    /// The user of this name, where this is the password and the user may sign in. What the try took is to be given back
+    /// once the user is signed in.
+    pub(super) async fn check_password(
+        &self,
+        name: &str,
+        password: Plaintext,
+        visitor: &Visitor,
+    ) -> Result<(StoredUser, Taken), Status> {
         let key = UserName::key_of(name);
         // No user has such a name, and no database takes NUL.
         let is_name = UserName::parse(&key).is_ok();
@@ -53,23 +74,15 @@ impl Accounts {
         let known = user.as_ref().filter(|user| user.disabled_at.is_none()).and_then(|user| user.password.clone());
         let hash = known.clone().unwrap_or_else(PasswordHash::of_nobody);
         let is_right = self.inner.hashing.compare(hash, password).await? && known.is_some();
-        let Some(user) = user.filter(|_| is_right) else {
-            return Err(self.refuse_sign_in(&key, is_name, visitor).await);
-        };
-        let begun = Begun::new()?;
-        let now = self.scheduler().now();
-        let signed_in = in_transaction!(self.scheduler(), |tx| {
-            let current = tx.user_lock(user.id).await?;
-            // Disabled, or another password, since it was compared.
-            if current.disabled_at.is_some() || current.password != user.password {
-                return Err(refused().into());
-            }
-            self.begin(tx, &current, &begun, Method::Password, visitor, now).await?;
-            Ok(((), vec![Hint::Access]))
-        });
-        signed_in?;
-        self.inner.throttle.give_back(&taken);
-        Ok(self.cookie(&begun.secret))
+        match user.filter(|_| is_right) {
+            Some(user) => Ok((user, taken)),
+            None => Err(self.refuse_sign_in(&key, is_name, visitor).await),
+        }
+    }
+
+    /// The try was no failure.
+    pub(super) fn give_back(&self, taken: &Taken) {
+        self.inner.throttle.give_back(taken);
     }
 
     /// Whom a link would sign in, if it still does. Changes nothing.
@@ -97,7 +110,7 @@ impl Accounts {
             self.begin(tx, &user, &begun, Method::Link, visitor, now).await?;
             Ok(((), vec![Hint::Access]))
         })?;
-        self.inner.throttle.give_back(&taken);
+        self.give_back(&taken);
         Ok(self.cookie(&begun.secret))
     }
 
@@ -122,7 +135,7 @@ impl Accounts {
         let taken = self.take(Some(&user.name.key()), None)?;
         let is_it = self.inner.hashing.compare(hash, password).await?;
         if is_it {
-            self.inner.throttle.give_back(&taken);
+            self.give_back(&taken);
         }
         Ok(is_it)
     }
@@ -210,6 +223,15 @@ impl Begun {
     }
 }
 
+/// The user again, locked, unless it was disabled or got another password since that was compared.
+pub(super) async fn unchanged(tx: &mut Tx, user: &StoredUser) -> Result<StoredUser, Failure> {
+    let current = tx.user_lock(user.id).await?;
+    if current.disabled_at.is_some() || current.password != user.password {
+        return Err(refused().into());
+    }
+    Ok(current)
+}
+
 fn refused() -> Status {
     let message = "name or password is wrong, or the user may not sign in";
     Refusal::new(Code::Unauthenticated, reason::SIGN_IN_REFUSED, message).status()
@@ -222,6 +244,6 @@ fn link_over() -> Status {
 }
 
 /// A browser may call itself anything.
-fn printable(text: &str) -> String {
+pub(super) fn printable(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(MOST_OF_USER_AGENT).collect()
 }

@@ -8,19 +8,24 @@ mod tokens;
 mod users;
 mod workers;
 
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use axum::extract::ConnectInfo;
+use orchestrator_core::secret::Plaintext;
 use orchestrator_db::AuditFilter;
-use orchestrator_proto::convert;
+use orchestrator_proto::convert::{self, DecodeError};
 use orchestrator_proto::v1;
 use orchestrator_proto::v1::admin_service_server::AdminService;
 use orchestrator_scheduler::Scheduler;
 use tonic::{Request, Response, Status};
 
-use crate::accounts::Accounts;
+use crate::accounts::{Accounts, Visitor};
 use crate::auth::{Identity, identity};
 use crate::page::{page, searched};
 use crate::status;
 
 pub(crate) use users::document as user_document;
+pub(crate) use workers::set_drain as set_drain_of_worker;
 
 /// The service.
 #[derive(Debug, Clone)]
@@ -101,14 +106,32 @@ impl AdminService for Admin {
         Ok(Response::new(job_history::of(&self.scheduler, hours).await.map_err(status::db)?))
     }
 
+    async fn sign_in(&self, request: Request<v1::SignInRequest>) -> Result<Response<v1::SignInResponse>, Status> {
+        let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip());
+        let v1::SignInRequest { name, password, client } = request.into_inner();
+        let password = Plaintext::new(password);
+        if name.is_empty() {
+            return Err(status::decode(DecodeError::Missing { field: "name" }));
+        }
+        let visitor = Visitor { address: peer.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)), user_agent: client };
+        let (token, secret) = self.accounts.sign_in_for_token(&name, password, &visitor).await?;
+        Ok(Response::new(v1::SignInResponse { token: Some(show::token(&token)), secret: secret.expose().to_owned() }))
+    }
+
+    async fn sign_out(&self, request: Request<v1::SignOutRequest>) -> Result<Response<v1::SignOutResponse>, Status> {
+        let caller = identity(&request)?;
+        let ended = self.accounts.end_token(caller.user()?, &caller.actor()).await?;
+        Ok(Response::new(v1::SignOutResponse { ended }))
+    }
+
     async fn who_am_i(&self, request: Request<v1::WhoAmIRequest>) -> Result<Response<v1::WhoAmIResponse>, Status> {
         let caller = identity(&request)?;
-        let role = match caller {
-            Identity::User(user) => user.role.to_string(),
-            Identity::Worker(_) | Identity::Job(_) => String::new(),
+        let (role, user_id) = match caller {
+            Identity::User(user) => (user.role.to_string(), user.person().map(|person| person.to_string())),
+            Identity::Worker(_) | Identity::Job(_) => (String::new(), None),
         };
         let (kind, name) = (caller.kind().to_string(), caller.name().to_owned());
-        Ok(Response::new(v1::WhoAmIResponse { kind, name, role }))
+        Ok(Response::new(v1::WhoAmIResponse { kind, name, role, user_id: user_id.unwrap_or_default() }))
     }
 
     async fn list_workers(

@@ -1,12 +1,13 @@
-//! Sessions of browsers, and links that begin one.
+//! Sessions of browsers and command lines, and links that begin one.
 
 use std::collections::HashMap;
 
 use orchestrator_core::actor::Actor;
-use orchestrator_core::id::{SignInId, UserId};
+use orchestrator_core::clock::Timestamp;
+use orchestrator_core::id::{SignInId, TokenId, UserId};
 use orchestrator_core::identity::Role;
 use orchestrator_core::secret::SignInSecret;
-use orchestrator_db::{Hint, NewSignInLink};
+use orchestrator_db::{DbError, Hint, NewSignInLink, Tx};
 use orchestrator_proto::convert::{self, timestamp};
 use orchestrator_proto::v1;
 use serde_json::json;
@@ -73,17 +74,22 @@ pub(super) async fn list(
     let mut tx = accounts.scheduler().db().begin_read().await.map_err(status::db)?;
     let listed = tx.browser_session_list(whose.as_ref().map(|user| user.id), now, accounts.seen_after(now)).await;
     let listed = listed.map_err(status::db)?;
+    let tokens = tx.token_list_of_people(whose.as_ref().map(|user| user.id), now).await.map_err(status::db)?;
     let users = match whose {
         Some(user) => vec![user],
         None => tx.user_list().await.map_err(status::db)?.rows,
     };
     let names: HashMap<UserId, String> = users.into_iter().map(|user| (user.id, user.name.into_string())).collect();
-    let sessions = listed.rows.into_iter().map(|session| {
-        let current = caller.session() == Some(session.id);
-        let name = names.get(&session.user).cloned().unwrap_or_default();
+    let name_of = |user: UserId| names.get(&user).cloned().unwrap_or_default();
+    let of_browsers = listed.rows.into_iter().map(|session| {
+        let (current, name) = (caller.session() == Some(session.id), name_of(session.user));
         show::session(session, name, current)
     });
-    Ok(v1::ListSessionsResponse { sessions: sessions.collect() })
+    let of_commands = tokens.rows.into_iter().filter_map(|token| {
+        let (current, user) = (caller.token() == Some(token.id), token.person.as_ref()?.user);
+        show::session_of_token(token, name_of(user), current)
+    });
+    Ok(v1::ListSessionsResponse { sessions: of_browsers.chain(of_commands).collect() })
 }
 
 /// Ends sessions of the caller, or as an administrator of another user. How many there were.
@@ -95,12 +101,12 @@ pub(super) async fn end(
 ) -> Result<u32, Status> {
     let only: Option<SignInId> = convert::optional_id("session", &message.session).map_err(status::decode)?;
     let user = users::target(accounts, caller, &message.user).await?;
-    let stays = if message.keep_current { caller.session() } else { None };
+    let stays = message.keep_current.then_some(caller);
     let now = accounts.scheduler().now();
     let ended = in_transaction!(accounts.scheduler(), |tx| {
         let ended = match only {
-            Some(id) => u64::from(tx.browser_session_end(id, user.id, now).await?),
-            None => tx.browser_session_end_of_user(user.id, stays, now).await?,
+            Some(id) => u64::from(end_one(tx, id, user.id, now).await?),
+            None => end_all(tx, user.id, stays, now).await?,
         };
         if ended == 0 {
             return Ok((0, Vec::new()));
@@ -112,4 +118,19 @@ pub(super) async fn end(
     })?;
     accounts.forget_sessions();
     Ok(u32::try_from(ended).unwrap_or(u32::MAX))
+}
+
+/// Ends one session of a user: that of a browser, or the token of a command line.
+async fn end_one(tx: &mut Tx, id: SignInId, user: UserId, now: Timestamp) -> Result<bool, DbError> {
+    if tx.browser_session_end(id, user, now).await? {
+        return Ok(true);
+    }
+    tx.token_revoke_of_person(TokenId::from_uuid(id.as_uuid()), user, now).await
+}
+
+/// Ends all sessions of a user, of browsers and command lines, but that of a caller. How many there were.
+pub(super) async fn end_all(tx: &mut Tx, user: UserId, but: Option<&User>, now: Timestamp) -> Result<u64, DbError> {
+    let of_browsers = tx.browser_session_end_of_user(user, but.and_then(User::session), now).await?;
+    let of_commands = tx.token_revoke_all_of_person(user, but.and_then(User::token), now).await?;
+    Ok(of_browsers + of_commands)
 }

@@ -5,6 +5,8 @@ use orchestrator_db::{AuditEntry, BrowserSession, StoredToken, StoredUser};
 use orchestrator_proto::convert::timestamp;
 use orchestrator_proto::v1;
 
+use crate::accounts::COMMAND_LINE;
+
 pub(super) fn token(token: &StoredToken) -> v1::Token {
     v1::Token {
         id: token.id.to_string(),
@@ -17,6 +19,7 @@ pub(super) fn token(token: &StoredToken) -> v1::Token {
         expires_at: token.expires_at.map(timestamp),
         revoked_at: token.revoked_at.map(timestamp),
         last_used_at: token.last_used_at.map(timestamp),
+        user_id: token.person.as_ref().map(|person| person.user.to_string()).unwrap_or_default(),
     }
 }
 
@@ -52,6 +55,22 @@ pub(super) fn session(session: BrowserSession, user: String, current: bool) -> v
         user_agent: session.user_agent,
         current,
     }
+}
+
+/// The token of a command line, as a session; `None` for one that is no person's.
+pub(super) fn session_of_token(token: StoredToken, user: String, current: bool) -> Option<v1::Session> {
+    let person = token.person?;
+    Some(v1::Session {
+        id: token.id.to_string(),
+        user,
+        method: COMMAND_LINE.to_owned(),
+        created_at: Some(timestamp(token.created_at)),
+        last_seen_at: Some(timestamp(token.last_used_at.unwrap_or(token.created_at))),
+        expires_at: token.expires_at.map(timestamp),
+        address: person.address,
+        user_agent: person.user_agent,
+        current,
+    })
 }
 
 pub(super) fn audit_entry(entry: AuditEntry) -> v1::AuditEntry {

@@ -67,6 +67,7 @@ pub(super) async fn create(
         prefix: secret.prefix(),
         created_by: Some(actor.name.clone()),
         expires_at: wanted.lifetime.map(|lifetime| now + lifetime),
+        person: None,
     };
     let stored = in_transaction!(scheduler, |tx| {
         tx.token_insert(&token, now).await?;

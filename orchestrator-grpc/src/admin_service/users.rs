@@ -12,7 +12,7 @@ use orchestrator_proto::v1;
 use serde_json::{Value, json};
 use tonic::{Code, Status};
 
-use super::show;
+use super::{sessions, show};
 use crate::accounts::Accounts;
 use crate::audit;
 use crate::auth::User;
@@ -162,7 +162,7 @@ pub(super) async fn set_password(
     }
     let password = hash(accounts, target.name.as_str(), password).await?;
     let now = accounts.scheduler().now();
-    let stays = if is_own { caller.session() } else { None };
+    let stays = is_own.then_some(caller);
     let after = in_transaction!(accounts.scheduler(), |tx| {
         let before = tx.user_lock(target.id).await?;
         if is_own && before.password != target.password {
@@ -197,18 +197,13 @@ pub(super) async fn target(accounts: &Accounts, caller: &User, key: &str) -> Res
 }
 
 fn token_is_nobody() -> Status {
-    let message = "name a user: a token belongs to no user, so it has no password and no sessions of its own";
+    let message = "name a user: this token belongs to no user, so it has no password and no sessions of its own";
     Refusal::new(Code::InvalidArgument, reason::INVALID_FIELD, message).in_field("user").status()
 }
 
-/// Ends a user's sessions but one, and the links that were not used.
-async fn end_all(
-    tx: &mut Tx,
-    user: UserId,
-    but: Option<orchestrator_core::id::SignInId>,
-    now: Timestamp,
-) -> Result<(), Failure> {
-    tx.browser_session_end_of_user(user, but, now).await?;
+/// Ends a user's sessions but that of a caller, and the links that were not used.
+async fn end_all(tx: &mut Tx, user: UserId, but: Option<&User>, now: Timestamp) -> Result<(), Failure> {
+    sessions::end_all(tx, user, but, now).await?;
     tx.sign_in_link_cancel(user, now).await?;
     Ok(())
 }

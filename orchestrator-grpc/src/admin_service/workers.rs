@@ -13,7 +13,7 @@ use crate::transaction::{Failure, in_transaction};
 use crate::{audit, status};
 
 /// Asks a worker to take nothing new, or to take jobs again.
-pub(super) async fn set_drain(
+pub(crate) async fn set_drain(
     scheduler: &Scheduler,
     actor: &Actor,
     name: &str,

@@ -117,7 +117,7 @@ impl Gate {
         authorize::permit(rule, &identity)?;
         match &identity {
             Identity::User(user) => match user.by {
-                KnownBy::Token(token) => self.last_used.note(token, now),
+                KnownBy::Token { id, .. } => self.last_used.note(id, now),
                 // No token is a session's.
                 KnownBy::Session { .. } => {}
             },

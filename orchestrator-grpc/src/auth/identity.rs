@@ -33,8 +33,13 @@ pub struct User {
 /// What a user was known by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KnownBy {
-    /// A token, which is nobody's in particular.
-    Token(TokenId),
+    /// A token.
+    Token {
+        /// The token.
+        id: TokenId,
+        /// The person who got it by signing in; nobody in particular where an administrator made it.
+        person: Option<UserId>,
+    },
     /// The session of a person's browser. Only pages have it.
     Session {
         /// The session.
@@ -49,7 +54,7 @@ impl User {
     pub fn person(&self) -> Option<UserId> {
         match self.by {
             KnownBy::Session { user, .. } => Some(user),
-            KnownBy::Token(_) => None,
+            KnownBy::Token { person, .. } => person,
         }
     }
 
@@ -57,7 +62,15 @@ impl User {
     pub fn session(&self) -> Option<SignInId> {
         match self.by {
             KnownBy::Session { id, .. } => Some(id),
-            KnownBy::Token(_) => None,
+            KnownBy::Token { .. } => None,
+        }
+    }
+
+    /// The token that calls, where it is one.
+    pub fn token(&self) -> Option<TokenId> {
+        match self.by {
+            KnownBy::Token { id, .. } => Some(id),
+            KnownBy::Session { .. } => None,
         }
     }
 }

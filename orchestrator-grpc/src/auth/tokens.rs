@@ -189,7 +189,8 @@ fn of_token(token: &StoredToken, now: Timestamp) -> Result<Identity, Closed> {
     }
     match (token.kind, token.role) {
         (IdentityKind::User, Some(role)) => {
-            Ok(Identity::User(User { name: token.name.clone(), role, by: KnownBy::Token(token.id) }))
+            let by = KnownBy::Token { id: token.id, person: token.person.as_ref().map(|person| person.user) };
+            Ok(Identity::User(User { name: token.name.clone(), role, by }))
         }
         (IdentityKind::Worker, _) => {
             let name = WorkerName::from_stored(token.name.as_str().to_owned());
@@ -267,6 +268,7 @@ mod tests {
                 prefix: "orc_worker_x…".to_owned(),
                 created_by: None,
                 expires_at: None,
+                person: None,
             };
             let mut tx = db.begin_write().await.unwrap();
             tx.token_insert(&token, at(0)).await.unwrap();

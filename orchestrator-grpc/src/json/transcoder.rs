@@ -1,8 +1,9 @@
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::{ConnectInfo, Request, State};
 use axum::response::Response;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
@@ -67,7 +68,7 @@ impl Transcoder {
         Ok(answer(&print(&method, reply)?))
     }
 
-    /// The same call as gRPC. Identity and admission travel in the extensions; no header of the caller does.
+    /// The same call as gRPC. Identity, admission and where the caller is travel in the extensions; no header of the caller does.
     async fn forward(
         &self,
         path: &str,
@@ -84,6 +85,9 @@ impl Transcoder {
         request.extensions_mut().insert(Admitted(path.to_owned()));
         if let Some(identity) = extensions.get::<Identity>() {
             request.extensions_mut().insert(identity.clone());
+        }
+        if let Some(peer) = extensions.get::<ConnectInfo<SocketAddr>>() {
+            request.extensions_mut().insert(*peer);
         }
         let response = match self.services.clone().oneshot(request).await {
             Ok(response) => response,

@@ -14,6 +14,7 @@ use tokio_stream::Stream;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
+use crate::admin_service::set_drain_of_worker;
 use crate::auth::identity;
 use crate::status;
 
@@ -90,6 +91,13 @@ impl WorkerService for Workers {
             pausing: answer.pausing.into_iter().map(|job| job.to_string()).collect(),
             drain: answer.drain,
         }))
+    }
+
+    async fn set_drain(&self, request: Request<v1::SetDrainRequest>) -> Result<Response<v1::SetDrainResponse>, Status> {
+        let caller = identity(&request)?;
+        let (name, drain) = (&caller.worker()?.name, request.get_ref().drain);
+        let worker = set_drain_of_worker(&self.scheduler, &caller.actor(), name.as_str(), drain).await?;
+        Ok(Response::new(v1::SetDrainResponse { active_jobs: worker.active_jobs }))
     }
 
     async fn finish_job(

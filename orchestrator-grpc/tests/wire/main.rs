@@ -4,6 +4,7 @@
 
 mod admin;
 mod authorization;
+mod command_line;
 mod contention;
 mod development;
 mod flow;

@@ -38,7 +38,11 @@ async fn with_pages(world: &World) -> (Server, Inside) {
 }
 
 fn user(role: Role) -> Identity {
-    Identity::User(User { name: ActorName::parse("bente").unwrap(), role, by: KnownBy::Token(TokenId::generate()) })
+    Identity::User(User {
+        name: ActorName::parse("bente").unwrap(),
+        role,
+        by: KnownBy::Token { id: TokenId::generate(), person: None },
+    })
 }
 
 #[tokio::test]

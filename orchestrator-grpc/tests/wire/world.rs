@@ -151,6 +151,7 @@ impl World {
             prefix: token.prefix(),
             created_by: None,
             expires_at: lifetime.map(|lifetime| now + lifetime),
+            person: None,
         };
         let mut tx = self.scheduler.db().begin_write().await.unwrap();
         tx.token_insert(&new, now).await.unwrap();

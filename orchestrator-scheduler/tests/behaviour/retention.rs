@@ -71,7 +71,9 @@ async fn what_ended_long_ago_goes_and_what_has_not_ended_stays(world: World) {
     }
     let old_rows = world.audit().await.len();
     assert!(old_rows > 0);
+    let planned = world.server.prunable(&ALL, at(10 * DAY)).await.unwrap();
     let summary = world.server.prune(&ALL, at(10 * DAY)).await.unwrap();
+    assert_eq!(planned, summary, "what goes was told before");
     assert_eq!((summary.logs, summary.jobs, summary.elements, summary.output), (1, 1, 1, 1));
     assert_eq!((lines(&world).await, world.jobs(trigger).await.len()), (1, 0));
     assert_eq!(world.history(running).await, [(J::Running, 0)]);
@@ -82,6 +84,7 @@ async fn what_ended_long_ago_goes_and_what_has_not_ended_stays(world: World) {
     for subject in ["logs", "jobs", "q"] {
         assert!(said.iter().any(|said| said == subject), "{said:?}");
     }
+    assert_eq!(world.server.prunable(&ALL, at(10 * DAY)).await.unwrap(), PruneSummary::default());
     assert_eq!(world.server.prune(&ALL, at(10 * DAY)).await.unwrap(), PruneSummary::default(), "nothing is left to go");
 }
 

@@ -14,6 +14,7 @@ pub(crate) struct Contact {
     trouble: Mutex<Option<Trouble>>,
     /// Counts how often the server has come back.
     returns: watch::Sender<u64>,
+    lost: watch::Sender<bool>,
 }
 
 #[derive(Debug)]
@@ -24,7 +25,7 @@ struct Trouble {
 
 impl Default for Contact {
     fn default() -> Self {
-        Self { trouble: Mutex::default(), returns: watch::channel(0).0 }
+        Self { trouble: Mutex::default(), returns: watch::channel(0).0, lost: watch::channel(false).0 }
     }
 }
 
@@ -38,6 +39,7 @@ impl Contact {
         if let Some(trouble) = self.trouble().take() {
             tracing::info!(after_s = trouble.since.elapsed().as_secs(), "the server answers again");
             self.returns.send_modify(|count| *count += 1);
+            self.lost.send_replace(false);
         }
     }
 
@@ -55,11 +57,17 @@ impl Contact {
         }
         let since = trouble.as_ref().map_or_else(Instant::now, |known| known.since);
         *trouble = Some(Trouble { since, kind });
+        self.lost.send_replace(true);
     }
 
     /// Whether the last that was heard of the server was trouble.
     pub(crate) fn is_lost(&self) -> bool {
         self.trouble().is_some()
+    }
+
+    /// Tells when that changes.
+    pub(crate) fn watch(&self) -> watch::Receiver<bool> {
+        self.lost.subscribe()
     }
 
     /// Waits for so long, or until the server has come back.

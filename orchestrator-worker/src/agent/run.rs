@@ -16,6 +16,7 @@ use super::granted::Granted;
 use super::held::{HeldJobs, Order};
 use super::installation::{Installation, InstallationError};
 use super::options::{AgentOptions, Client, ConnectError};
+use super::report::Reporting;
 use super::session::Sessions;
 use super::ship::{Shipment, Shipped};
 use super::{claims, commands, heartbeat, ship};
@@ -199,11 +200,13 @@ impl Agent {
         let session = soft.run_until_cancelled(inner.sessions.begin(&inner.held)).await.ok_or(AgentError::Stopped)?;
         let session =
             session.map_err(|status| AgentError::Refused { message: said(&status), code: reason(&status) })?;
+        let reporting = Reporting::begin(inner.clone(), &installation.folder, &session.worker_name);
         let loops = vec![
             inner.spawn_loop("heartbeat", heartbeat::run(inner.clone())),
             inner.spawn_loop("commands", commands::run(inner.clone())),
             inner.spawn_loop("reap", reap(inner.launcher.clone())),
             inner.spawn_loop("robots", endpoint.serve(inner.robots.clone())),
+            inner.spawn_loop("report", reporting.run()),
         ];
         inner.jobs.spawn(claims::run(inner.clone()));
         Ok(Self { inner, loops, worker_name: session.worker_name, _installation: installation })

@@ -360,6 +360,10 @@ impl WorkerService for Fake {
         Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
     }
 
+    async fn set_drain(&self, _: Request<v1::SetDrainRequest>) -> Result<Response<v1::SetDrainResponse>, Status> {
+        Err(Status::unimplemented("no agent calls this"))
+    }
+
     async fn leave(&self, _: Request<v1::LeaveRequest>) -> Result<Response<v1::LeaveResponse>, Status> {
         let lost = self.called(Call::Leave).await?;
         unless_lost(lost, v1::LeaveResponse {})

@@ -2,6 +2,7 @@
 
 pub(crate) mod audit;
 pub(crate) mod browse;
+pub(crate) mod cert;
 pub(crate) mod completion;
 pub(crate) mod constant;
 pub(crate) mod context;
@@ -15,6 +16,7 @@ pub(crate) mod job;
 pub(crate) mod key;
 pub(crate) mod log;
 pub(crate) mod login;
+pub(crate) mod logout;
 pub(crate) mod man;
 pub(crate) mod queue;
 pub(crate) mod server;
@@ -52,6 +54,7 @@ async fn dispatch(command: Command, app: &App) -> Result {
         Command::User(command) => user::run(command, app).await,
         Command::Audit(command) => audit::run(command, app).await,
         Command::Token(command) => token::run(command, app).await,
+        Command::Cert(command) => cert::run(command, app),
         Command::Key(command) => key::run(command, app).await,
         Command::Dev(command) => dev::run(command, app).await,
         Command::Server(command) => server::run(command, app).await,
@@ -62,7 +65,7 @@ async fn dispatch(command: Command, app: &App) -> Result {
         Command::Doctor(args) => doctor::run(*args, app).await,
         Command::Context(command) => context::run(command, app),
         Command::Login(args) => login::login(args, app).await,
-        Command::Logout(args) => login::logout(args, app),
+        Command::Logout(args) => logout::logout(args, app).await,
         Command::Ui(args) => browse::run(&args, app),
         Command::Man(args) => man::run(&args, app),
         Command::Version => version::version(app),

@@ -1,6 +1,7 @@
 //! `server`: starting it, and its configuration.
 
 use clap::Subcommand;
+use orchestrator_proto::v1 as pb;
 
 use crate::app::App;
 use crate::config::{self, Config, ConfigFlags, Setting};
@@ -17,6 +18,8 @@ const GRACE: std::time::Duration = std::time::Duration::from_secs(30);
 pub(crate) enum ServerCommand {
     /// Runs a server until it is told to stop (once: finish what was begun; twice: at once).
     Start(ConfigFlags),
+    /// What a server says of itself: version, database, time zone, and what runs and waits.
+    Status,
     /// What the server is told.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -48,8 +51,14 @@ impl ServerCommand {
 pub(crate) async fn run(command: ServerCommand, app: &App) -> Result {
     match command {
         ServerCommand::Start(flags) => start(app, &flags).await,
+        ServerCommand::Status => status(app).await,
         ServerCommand::Config(command) => configuration(command, app),
     }
+}
+
+async fn status(app: &App) -> Result {
+    let request = pb::GetStatusRequest {};
+    app.printer.single(&app.connect().await?.admin().get_status(request).await?.into_inner())
 }
 
 async fn start(app: &App, flags: &ConfigFlags) -> Result {

@@ -6,7 +6,8 @@ use orchestrator_proto::v1 as pb;
 
 use crate::app::App;
 use crate::arguments::role;
-use crate::error::Result;
+use crate::connection::Client;
+use crate::error::{CliError, Result};
 use crate::output::{self, Single as _};
 
 #[derive(Debug, Subcommand)]
@@ -30,11 +31,11 @@ pub(crate) enum UserCommand {
         #[arg(long, conflicts_with = "password_stdin")]
         no_password: bool,
     },
-    /// Sets the password of a user, whose sessions end.
+    /// Sets the password of a user, whose other sessions end.
     Passwd {
-        /// Its name or id.
-        user: String,
-        /// Read the password from standard input even on a terminal.
+        /// Its name or id; yourself unless given.
+        user: Option<String>,
+        /// Read the password from standard input even on a terminal; for your own the old one, a line end, and the new one.
         #[arg(long)]
         password_stdin: bool,
     },
@@ -116,12 +117,42 @@ async fn create(app: &App, request: pb::CreateUserRequest) -> Result {
     app.printer.done(&reply, &user.name, &format!("User \"{}\" is made, as {}.{next}", user.name, user.role))
 }
 
-async fn passwd(app: &App, user: String, from_stdin: bool) -> Result {
+async fn passwd(app: &App, user: Option<String>, from_stdin: bool) -> Result {
+    let client = app.connect().await?;
+    let me = client.admin().who_am_i(pb::WhoAmIRequest {}).await?.into_inner();
+    let Some(user) = user.filter(|user| !is_me(user, &me)) else {
+        return own_passwd(app, &client, me, from_stdin).await;
+    };
     let password = output::password(&format!("New password of \"{user}\""), from_stdin)?.expose().to_owned();
     let request = pb::SetPasswordRequest { user, password, old_password: String::new() };
-    let reply = app.connect().await?.admin().set_password(request).await?.into_inner();
+    let reply = client.admin().set_password(request).await?.into_inner();
     let name = &reply.get()?.name;
     app.printer.done(&reply, name, &format!("The password of \"{name}\" is set; its sessions have ended."))
+}
+
+/// Whether this names the person who calls.
+fn is_me(user: &str, me: &pb::WhoAmIResponse) -> bool {
+    !me.user_id.is_empty() && (user == me.user_id || user.to_lowercase() == me.name.to_lowercase())
+}
+
+/// One's own password needs the old one.
+async fn own_passwd(app: &App, client: &Client, me: pb::WhoAmIResponse, from_stdin: bool) -> Result {
+    if me.user_id.is_empty() {
+        return Err(CliError::Usage {
+            message: format!("whose password? The token \"{}\" is no person's", me.name),
+            next: Some(
+                "orchestrator user passwd NAME, or sign in with your own: orchestrator login --user NAME".to_owned(),
+            ),
+        });
+    }
+    let (old_password, password) = output::old_and_new_password(&me.name, from_stdin)?;
+    let request = pb::SetPasswordRequest {
+        user: String::new(),
+        password: password.expose().to_owned(),
+        old_password: old_password.to_string(),
+    };
+    let reply = client.admin().set_password(request).await?.into_inner();
+    app.printer.done(&reply, &me.name, "Your password is set; your other sessions have ended.")
 }
 
 async fn update(app: &App, request: pb::UpdateUserRequest) -> Result {

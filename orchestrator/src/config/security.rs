@@ -22,13 +22,21 @@ pub struct SecuritySection {
     pub session_idle_minutes: u32,
     /// A browser's session is over after so long, however busy.
     pub session_minutes: u32,
+    /// What `orchestrator login` gets for a password is over after so long.
+    pub login_minutes: u32,
     /// Cookies are sent over https only. Always so where the server itself does TLS; set it behind a proxy that does.
     pub secure_cookies: bool,
 }
 
 impl Default for SecuritySection {
     fn default() -> Self {
-        Self { key_file: None, session_idle_minutes: 8 * 60, session_minutes: 24 * 60, secure_cookies: false }
+        Self {
+            key_file: None,
+            session_idle_minutes: 8 * 60,
+            session_minutes: 24 * 60,
+            login_minutes: 30 * 24 * 60,
+            secure_cookies: false,
+        }
     }
 }
 
@@ -37,6 +45,7 @@ impl SecuritySection {
         for (key, value) in [
             ("security.session_idle_minutes", self.session_idle_minutes),
             ("security.session_minutes", self.session_minutes),
+            ("security.login_minutes", self.login_minutes),
         ] {
             if !(1..=MOST_MINUTES).contains(&value) {
                 return Err(ConfigError::value(key, format!("{value} is not from 1 to {MOST_MINUTES}")));
@@ -50,6 +59,7 @@ impl SecuritySection {
         AccountOptions {
             idle: Duration::from_mins(self.session_idle_minutes.into()),
             longest: Duration::from_mins(self.session_minutes.into()),
+            command_line: Duration::from_mins(self.login_minutes.into()),
             secure_cookies: self.secure_cookies || tls,
         }
     }

@@ -48,6 +48,8 @@ pub(crate) enum CliError {
     File { action: &'static str, path: PathBuf, source: io::Error },
     /// A file that must not be overwritten is there.
     FileExists { path: PathBuf },
+    /// A certificate could not be made or read.
+    Certificate { action: &'static str, why: String },
     /// Rows of a file that cannot become elements.
     Rows { path: PathBuf, errors: Vec<RowError>, row_count: usize },
     /// A password that cannot be stored.

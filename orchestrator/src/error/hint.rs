@@ -16,7 +16,19 @@ const LISTS: &[(&str, &str)] = &[
     ("TOKEN", "orchestrator token list"),
 ];
 
+/// After a sign-in that was refused.
+const SIGN_IN: &[(&str, &str)] = &[
+    ("SIGN_IN_REFUSED", "try again, or have an administrator set the password: orchestrator user passwd NAME"),
+    (
+        "SIGN_IN_TOO_OFTEN",
+        "wait that long, and then try once; an administrator may make a link: orchestrator user link NAME",
+    ),
+];
+
 pub(super) fn next(refusal: &Refusal) -> Option<String> {
+    if let Some((_, next)) = SIGN_IN.iter().find(|(reason, _)| *reason == refusal.reason) {
+        return Some((*next).to_owned());
+    }
     let text = match refusal.kind {
         Code::Unauthenticated => {
             "sign in with a valid token: orchestrator login, or give it by --token or ORCHESTRATOR_TOKEN"

@@ -21,6 +21,9 @@ pub(crate) struct Refusal {
 /// Where a refusal's metadata has the name that may have been meant.
 pub(crate) const MEANT: &str = "did_you_mean";
 
+/// Too many failed sign-ins.
+const SIGN_IN_TOO_OFTEN: &str = "SIGN_IN_TOO_OFTEN";
+
 /// How the transport words its own time-out.
 const TIMED_OUT: &str = "Timeout expired";
 
@@ -71,7 +74,8 @@ impl Refusal {
     }
 
     pub(crate) fn exit_code(&self) -> u8 {
-        row(self.kind).1
+        // Nobody is signed in: that it is for a while only is in the message.
+        if self.reason == SIGN_IN_TOO_OFTEN { 4 } else { row(self.kind).1 }
     }
 }
 

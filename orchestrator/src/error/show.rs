@@ -34,6 +34,7 @@ impl CliError {
             Self::Context(_)
             | Self::Incomplete { .. }
             | Self::File { .. }
+            | Self::Certificate { .. }
             | Self::Unhealthy { .. }
             | Self::Backup(_)
             | Self::Declined
@@ -68,6 +69,7 @@ impl CliError {
             Self::File { .. } => "FILE",
             Self::FileExists { .. } | Self::Backup(BackupError::Exists(_)) => "FILE_EXISTS",
             Self::Backup(_) => "BACKUP",
+            Self::Certificate { .. } => "CERTIFICATE",
             Self::Rows { .. } => "BAD_ROWS",
             Self::Password(_) => "TOO_LONG",
             Self::Declined => "DECLINED",
@@ -99,6 +101,7 @@ impl CliError {
             Self::Unhealthy { bad, checks } => format!("{bad} of {checks} checks found something wrong"),
             Self::File { action, path, .. } => format!("could not {action} {}", path.display()),
             Self::FileExists { path } => format!("{} is there already and is not overwritten", path.display()),
+            Self::Certificate { action, .. } => format!("could not {action}"),
             Self::Rows { path, errors, row_count } => {
                 format!("{} of {row_count} rows of {} cannot be used; nothing was sent", errors.len(), path.display())
             }
@@ -128,6 +131,7 @@ impl CliError {
             Self::Unreachable { why, .. } => Some(why.clone()),
             Self::JobFailed { reason, .. } if !reason.is_empty() => Some(reason.clone()),
             Self::File { source, .. } => Some(source.to_string()),
+            Self::Certificate { why, .. } => Some(why.clone()),
             Self::Rows { errors, .. } => Some(rows(errors)),
             Self::Backup(error) => std::error::Error::source(error).map(ToString::to_string),
             Self::NobodyToAsk { .. } => Some("there is no terminal to ask on".to_owned()),

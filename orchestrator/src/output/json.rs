@@ -102,6 +102,7 @@ replies!(
     UpdateTriggerResponse,
     WatchOutputResponse,
     WhoAmIResponse,
+    SignInResponse,
 );
 
 fn dynamic<M: Reply>(message: &M) -> Result<DynamicMessage, JsonError> {

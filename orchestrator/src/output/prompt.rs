@@ -2,7 +2,7 @@
 
 use std::io::{IsTerminal as _, Read as _};
 
-use dialoguer::{Confirm, Password};
+use dialoguer::{Confirm, Input, Password};
 use orchestrator_core::secret::Plaintext;
 use zeroize::Zeroizing;
 
@@ -36,6 +36,24 @@ pub(crate) fn password(prompt: &str, from_stdin: bool) -> Result<Plaintext> {
     Plaintext::password(text).map_err(CliError::Password)
 }
 
+/// The password until now, which may be none, and the new one. From standard input the first line is the old one.
+pub(crate) fn old_and_new_password(name: &str, from_stdin: bool) -> Result<(Zeroizing<String>, Plaintext)> {
+    if can_ask() && !from_stdin {
+        let prompt = super::printable(&format!("Password of \"{name}\" until now"));
+        let old = Zeroizing::new(Password::new().with_prompt(prompt).allow_empty_password(true).interact()?);
+        return Ok((old, password(&format!("New password of \"{name}\""), false)?));
+    }
+    let both = read_stdin()?;
+    let Some((old, new)) = both.split_once('\n') else {
+        return Err(CliError::Usage {
+            message: "the new password is missing: the first line is the password until now".to_owned(),
+            next: Some("pipe in the old password, a line end, and the new one".to_owned()),
+        });
+    };
+    let new = Plaintext::password(Zeroizing::new(new.to_owned())).map_err(CliError::Password)?;
+    Ok((Zeroizing::new(without_line_end(old).to_owned()), new))
+}
+
 /// A secret that is typed once and not shown, or read from standard input. `what` completes "the … is empty".
 pub(crate) fn secret(prompt: &str, what: &str, from_stdin: bool) -> Result<Zeroizing<String>> {
     let text = if from_stdin || !can_ask() {
@@ -50,6 +68,12 @@ pub(crate) fn secret(prompt: &str, what: &str, from_stdin: bool) -> Result<Zeroi
         });
     }
     Ok(text)
+}
+
+/// A name that is typed; empty where nothing is.
+pub(crate) fn line(prompt: &str) -> Result<String> {
+    let text: String = Input::new().with_prompt(super::printable(prompt)).allow_empty(true).interact_text()?;
+    Ok(text.trim().to_owned())
 }
 
 fn ask_password(prompt: &str) -> Result<Zeroizing<String>> {

@@ -69,6 +69,7 @@ async fn insert(
         prefix: token.prefix(),
         created_by: None,
         expires_at: None,
+        person: None,
     };
     tx.token_insert(&new, now).await?;
     let audit = AuditRow {

@@ -44,3 +44,13 @@ fn what_was_deleted_is_counted() {
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(json["logs"], 0);
 }
+
+#[test]
+fn a_dry_run_counts_and_asks_nothing() {
+    let program = Program::new();
+    std::fs::create_dir(program.folder().join("data")).unwrap();
+    assert_eq!(program.run(&["db", "migrate", "--data", "data"]).exit_code, 0);
+    let plan = program.run(&["db", "prune", "--data", "data", "--logs", "90days", "--jobs", "1year", "--dry-run"]);
+    assert_eq!((plan.exit_code, plan.stderr.as_str()), (0, ""));
+    insta::assert_snapshot!(plan.stdout);
+}

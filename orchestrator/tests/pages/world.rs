@@ -148,6 +148,7 @@ impl World {
             prefix: token.prefix(),
             created_by: None,
             expires_at: None,
+            person: None,
         };
         let mut tx = self.scheduler.db().begin_write().await.unwrap();
         tx.token_insert(&new, self.clock.now()).await.unwrap();

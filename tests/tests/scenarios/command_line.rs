@@ -132,3 +132,78 @@ async fn a_worker_is_enrolled_and_a_job_is_watched_to_its_end() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_person_signs_in_with_a_password_until_logout() {
+    on(Database::Sqlite, async |world| {
+        const PASSWORD: &str = "correct horse";
+        let url = world.server().url();
+        let nobody = [("ORCHESTRATOR_URL", ""), ("ORCHESTRATOR_TOKEN", "")];
+        let create = ["user", "create", "berta", "--role", "operator"];
+        world.cli_with(&create, PASSWORD, &[]).await.ok();
+
+        let login = ["login", &url, "--user", "Berta"];
+        world
+            .cli_with(&login, "wrong horse", &nobody)
+            .await
+            .refused(4, &["[SIGN_IN_REFUSED]", "orchestrator user passwd"]);
+        world.cli_with(&login, "", &nobody).await.refused(2, &["the password is empty"]);
+        let said = world.cli_with(&login, PASSWORD, &nobody).await.ok();
+        assert!(said.stdout.contains("as berta (operator)") && said.stdout.contains("It ends in 30 d"), "{said}");
+        let who = world.cli_with(&["whoami", "-o", "json"], "", &nobody).await.ok().json();
+        assert_eq!((&who["name"], &who["role"]), (&"berta".into(), &"OPERATOR".into()));
+        let sessions = world.cli(&["user", "sessions", "berta", "-o", "json"]).await.ok().json();
+        assert_eq!(sessions["sessions"][0]["method"], "COMMAND_LINE");
+
+        // One's own password needs the old one; this sign-in stays.
+        let own = ["user", "passwd"];
+        world.cli_with(&own, "wrong horse\nanother horse", &nobody).await.refused(4, &["[WRONG_PASSWORD]"]);
+        world.cli_with(&own, "correct horse\nanother horse\n", &nobody).await.ok();
+        world.cli_with(&own, "another horse", &[]).await.refused(2, &["is no person's"]);
+        world.cli_with(&["whoami"], "", &nobody).await.ok();
+
+        let out = world.cli_with(&["logout", "-o", "json"], "", &nobody).await.ok().json();
+        assert_eq!(out["ended"], true);
+        world.cli_with(&["whoami"], "", &nobody).await.refused(4, &["[NO_TOKEN]"]);
+        let sessions = world.cli(&["user", "sessions", "berta", "-o", "json"]).await.ok().json();
+        assert_eq!(sessions["sessions"].as_array().map(Vec::len), Some(0), "the server has ended it");
+
+        // A token of an administrator's making is only forgotten.
+        let viewer = world.token_of("USER", "vera", "VIEWER").await;
+        world.cli_with(&["login", &url], &viewer, &nobody).await.ok();
+        let out = world.cli_with(&["logout"], "", &nobody).await.ok();
+        assert!(out.stderr.contains("The token itself stays good"), "{out}");
+        world.cli_with(&["whoami"], "", &[("ORCHESTRATOR_TOKEN", &viewer)]).await.ok();
+
+        // Whoever guesses too often has to wait, and is told. Two guesses were wrong so far.
+        for _ in 2..10 {
+            world.cli_with(&login, "wrong horse", &nobody).await.refused(4, &["[SIGN_IN_REFUSED]"]);
+        }
+        world.cli_with(&login, "another horse", &nobody).await.refused(4, &["[SIGN_IN_TOO_OFTEN]", "user link"]);
+        world.cli_with(&["user", "disable", "berta", "--yes"], "", &[]).await.ok();
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_would_be_pruned_is_counted_before_it_goes() {
+    on(Database::Sqlite, async |world| {
+        let url = world.database_url();
+        world.server().stop().await;
+        world.sql(
+            "INSERT INTO logs (id, log_time, log_level, process_name, log_message)
+             VALUES (randomblob(16), '2020-01-01T00:00:00.000000Z', 'INFO', 'p', 'old')",
+        );
+        let prune = ["db", "prune", "--database", url, "--logs", "90days", "-o", "json"];
+        let dry = [&prune[..], &["--dry-run"]].concat();
+        for _ in 0..2 {
+            let plan = world.cli(&dry).await.refused(8, &["[DRY_RUN]"]);
+            assert_eq!(plan.json()["logs"], 1);
+        }
+        assert_eq!(world.cli(&[&prune[..], &["--yes"]].concat()).await.ok().json()["logs"], 1);
+        assert_eq!(world.cli(&dry).await.ok().json()["logs"], 0);
+        Ok(())
+    })
+    .await;
+}

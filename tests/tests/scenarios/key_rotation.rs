@@ -27,6 +27,9 @@ async fn rotation(world: &World) -> anyhow::Result<()> {
     world.cli_with(&set, "hunter2", &[]).await.ok();
     world.cli(&["key", "prune", &file, "--yes"]).await.ok();
     world.cli(&["key", "rotate", &file]).await.refused(2, &["[NEEDS_YES]"]);
+    let before = std::fs::read(world.stage().path("orchestrator.key"))?;
+    world.cli(&["key", "rotate", &file, "--dry-run"]).await.refused(8, &["a new key"]);
+    assert_eq!(std::fs::read(world.stage().path("orchestrator.key"))?, before, "a dry run changes nothing");
     world.cli(&["key", "rotate", &file, "--yes"]).await.ok();
     // The server does not know it yet, and says so before anything is lost.
     world.cli(&["key", "prune", &file, "--yes"]).await.refused(2, &["restart the server"]);
@@ -35,9 +38,13 @@ async fn rotation(world: &World) -> anyhow::Result<()> {
     assert_eq!(password(world).await, "hunter2");
     assert_eq!(keys(world).await, [(true, true, "0".to_owned()), (false, true, "1".to_owned())]);
     world.cli(&["key", "prune", &file, "--yes"]).await.refused(2, &["orchestrator key reencrypt"]);
+    world.cli(&["key", "reencrypt", "--dry-run"]).await.refused(8, &["1 passwords would be encrypted"]);
+    assert_eq!(keys(world).await, [(true, true, "0".to_owned()), (false, true, "1".to_owned())]);
     let done = world.cli(&["key", "reencrypt", "-o", "json"]).await.ok().json();
     assert_eq!((&done["reencryptedCount"], &done["remainingCount"]), (&"1".into(), &"0".into()));
     assert_eq!(password(world).await, "hunter2");
+    world.cli(&["key", "reencrypt", "--dry-run"]).await.ok();
+    world.cli(&["key", "prune", &file, "--dry-run"]).await.refused(8, &["would be taken out"]);
     world.cli(&["key", "prune", &file, "--yes"]).await.ok();
     world.server().stop().await;
     world.server().start().await;

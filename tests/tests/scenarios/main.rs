@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod bad_source;
+mod certificates;
 mod change_of_mind;
 mod command_line;
 mod database_away;
@@ -37,5 +38,6 @@ mod spool;
 mod tokens;
 mod two_servers;
 mod worker_killed;
+mod worker_looked_after;
 mod worker_setup;
 mod worker_stops;

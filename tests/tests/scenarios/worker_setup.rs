@@ -10,6 +10,7 @@ on_sqlite!(
     a_machine_that_is_enrolled_is_in_order,
     a_token_that_is_no_workers_is_not_kept,
     a_server_that_is_away_is_told_with_what_to_do,
+    a_token_that_is_missing_is_a_finding_with_its_fix,
 );
 
 fn agent(world: &World, token: &str, arguments: &[&str]) -> Output {
@@ -65,5 +66,24 @@ async fn a_server_that_is_away_is_told_with_what_to_do(world: &World) -> Result<
     assert!(said(&looked).contains("WRONG") && said(&looked).contains("does not answer"), "{}", said(&looked));
     assert!(said(&looked).contains("What to do:"), "{}", said(&looked));
     assert_eq!(agent(world, &token, &["enroll", "--server", &url]).status.code(), Some(6));
+    Ok(())
+}
+
+async fn a_token_that_is_missing_is_a_finding_with_its_fix(world: &World) -> Result<()> {
+    let url = world.server().url();
+    let looked = agent(world, "", &["doctor", "--server", &url]);
+    assert_eq!(looked.status.code(), Some(1), "{}", said(&looked));
+    assert!(said(&looked).contains("WRONG  token"), "{}", said(&looked));
+    assert!(said(&looked).contains("token: make one with `orchestrator worker enroll NAME`"), "{}", said(&looked));
+    assert!(said(&looked).contains("ok     server"), "{}", said(&looked));
+    let told: serde_json::Value =
+        serde_json::from_slice(&agent(world, "", &["doctor", "--server", &url, "-o", "json"]).stdout)?;
+    assert_eq!((&told["findings"][1]["subject"], &told["findings"][1]["outcome"]), (&"token".into(), &"BAD".into()));
+
+    world.server().stop().await;
+    let looked = agent(world, "", &["doctor", "--server", &url]);
+    for finding in ["WRONG  server", "WRONG  token"] {
+        assert!(said(&looked).contains(finding), "{}", said(&looked));
+    }
     Ok(())
 }

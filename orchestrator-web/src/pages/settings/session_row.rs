@@ -31,6 +31,7 @@ impl SessionRow {
             method: match session.method.as_str() {
                 "LINK" => "Link",
                 "TOKEN" => "First administrator",
+                "COMMAND_LINE" => "Command line",
                 _ => "Password",
             },
             since: viewer.stamp(session.created_at),
@@ -48,6 +49,7 @@ fn browser(agent: &str) -> String {
         |words: &[(&str, &'static str)]| words.iter().find(|(part, _)| agent.contains(part)).map(|(_, name)| *name);
     // Every browser says that it is also others: the most particular word comes first.
     let program = named(&[
+        ("orchestrator/", "orchestrator"),
         ("Edg/", "Edge"),
         ("OPR/", "Opera"),
         ("Firefox/", "Firefox"),

@@ -33,12 +33,16 @@ pub(crate) struct PruneArgs {
     /// Keep the audit trail for so long [default: retention.audit].
     #[arg(long, value_name = "DURATION")]
     audit: Option<String>,
+    /// Only count what would go. Exit code 8 when that is anything.
+    #[arg(long)]
+    dry_run: bool,
     #[command(flatten)]
     config: ConfigFlags,
 }
 
 pub(super) async fn prune(app: &App, args: PruneArgs) -> Result {
     let config = Config::load(&args.config)?;
+    let is_dry = args.dry_run;
     let section = kept(args, &config.retention);
     let retention = section.to_retention()?;
     let rules = rules(&section);
@@ -48,7 +52,9 @@ pub(super) async fn prune(app: &App, args: PruneArgs) -> Result {
             next: Some("orchestrator db prune --logs 90days, or [retention] in the configuration".to_owned()),
         });
     }
-    app.confirm(&format!("Delete for good: {}?", rules.join(", ")))?;
+    if !is_dry {
+        app.confirm(&format!("Delete for good: {}?", rules.join(", ")))?;
+    }
     let db = Db::connect(&database_options(&config)?).await.map_err(ServingError::from)?;
     let steps = db.migration_status().await.map_err(ServingError::from)?;
     if steps.iter().any(|step| !step.applied) {
@@ -57,19 +63,40 @@ pub(super) async fn prune(app: &App, args: PruneArgs) -> Result {
             next: Some("orchestrator db migrate".to_owned()),
         });
     }
-    let summary = run(app, db, &config, &retention).await?;
-    let document = json!({
+    let scheduler = scheduler(db, &config)?;
+    if is_dry {
+        return plan(app, &scheduler, &retention, &rules).await;
+    }
+    let summary = run(app, &scheduler, &retention).await?;
+    let sentence = format!("Deleted: {}.", counted(&summary));
+    app.printer.own(&document(&summary), || total(&summary).to_string(), || printable(&sentence))
+}
+
+/// What would go.
+async fn plan(app: &App, scheduler: &Scheduler, retention: &Retention, rules: &[String]) -> Result {
+    let summary = scheduler.prunable(retention, app.now).await.map_err(ServingError::from)?;
+    scheduler.db().close().await;
+    let sentence = format!("Would go ({}): {}.", rules.join(", "), counted(&summary));
+    app.printer.own(&document(&summary), || total(&summary).to_string(), || printable(&sentence))?;
+    match total(&summary) {
+        0 => Ok(()),
+        rows => Err(CliError::WouldChange { what: format!("{rows} rows would be deleted") }),
+    }
+}
+
+fn document(summary: &PruneSummary) -> serde_json::Value {
+    json!({
         "logs": summary.logs,
         "outputChunks": summary.output,
         "jobs": summary.jobs,
         "elements": summary.elements,
         "auditEntries": summary.audit,
-    });
+    })
+}
+
+fn counted(summary: &PruneSummary) -> String {
     let PruneSummary { logs, output, jobs, elements, audit } = summary;
-    let sentence = format!(
-        "Deleted: {logs} log lines, {output} pieces of output, {jobs} jobs, {elements} elements, {audit} audit entries."
-    );
-    app.printer.own(&document, || total(&summary).to_string(), || printable(&sentence))
+    format!("{logs} log lines, {output} pieces of output, {jobs} jobs, {elements} elements, {audit} audit entries")
 }
 
 /// What the flags say wins over the configuration.
@@ -95,8 +122,8 @@ fn rules(section: &RetentionSection) -> Vec<String> {
     kinds.iter().filter_map(|(what, age)| age.as_ref().map(|age| format!("{what} more than {age} ago"))).collect()
 }
 
-async fn run(app: &App, db: Db, config: &Config, retention: &Retention) -> Result<PruneSummary> {
-    let scheduler = Scheduler::new(SchedulerOptions {
+fn scheduler(db: Db, config: &Config) -> Result<Scheduler> {
+    Ok(Scheduler::new(SchedulerOptions {
         db,
         clock: SchedulerClock::Given(Arc::new(SystemClock)),
         // Nothing is encrypted or read here.
@@ -105,7 +132,10 @@ async fn run(app: &App, db: Db, config: &Config, retention: &Retention) -> Resul
         zone: config.scheduling.time_zone,
         lanes: LaneOptions { is_on: false, ..LaneOptions::default() },
         retention: Retention::default(),
-    });
+    }))
+}
+
+async fn run(app: &App, scheduler: &Scheduler, retention: &Retention) -> Result<PruneSummary> {
     let progress = Progress::counting("Deleting", app.printer.is_for_people());
     let mut all = PruneSummary::default();
     loop {
@@ -144,6 +174,7 @@ mod tests {
             jobs: None,
             elements: None,
             audit: None,
+            dry_run: false,
             config: ConfigFlags::default(),
         };
         let section = kept(args, &configured);

@@ -1,14 +1,12 @@
 //! From here to the server: address, encryption, token, clock, version.
 
-use std::net::IpAddr;
-
 use chrono::TimeDelta;
 use orchestrator_core::clock::{Clock as _, SystemClock, Timestamp};
 use orchestrator_proto::v1 as pb;
 
 use super::check::Check;
 use crate::app::App;
-use crate::connection::Client;
+use crate::connection::{Client, leaves_machine};
 use crate::error::CliError;
 use crate::output::instant;
 
@@ -67,14 +65,13 @@ fn transport(url: &str) -> Check {
     if url.starts_with("https://") {
         return Check::good(NAME, "TLS, and the certificate is trusted");
     }
-    let authority = url.trim_start_matches("http://").split('/').next().unwrap_or_default();
-    let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host).trim_matches(['[', ']']);
-    let is_local = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
-    if is_local {
-        Check::good(NAME, "not encrypted, and does not leave this machine")
-    } else {
-        let fix = "give the server a certificate (server.tls_cert, server.tls_key), then: orchestrator login https://…";
-        Check::odd(NAME, format!("your token travels to {host} unencrypted"), fix)
+    match leaves_machine(url) {
+        None => Check::good(NAME, "not encrypted, and does not leave this machine"),
+        Some(host) => {
+            let fix =
+                "give the server a certificate (server.tls_cert, server.tls_key), then: orchestrator login https://…";
+            Check::odd(NAME, format!("your token travels to {host} unencrypted"), fix)
+        }
     }
 }
 

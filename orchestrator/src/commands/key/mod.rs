@@ -28,15 +28,25 @@ pub(crate) enum KeyCommand {
     Rotate {
         /// The file; unless given, where the server's configuration has it.
         file: Option<PathBuf>,
+        /// Only tell what would be done. Exit code 8 when that is anything.
+        #[arg(long)]
+        dry_run: bool,
         #[command(flatten)]
         config: ConfigFlags,
     },
     /// Encrypts all stored passwords with the server's new key, while it goes on serving.
-    Reencrypt,
+    Reencrypt {
+        /// Only count what would be encrypted anew. Exit code 8 when that is anything.
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// Takes old keys out of the key file, when no password needs them any more.
     Prune {
         /// The file; unless given, where the server's configuration has it.
         file: Option<PathBuf>,
+        /// Only tell what would be taken out. Exit code 8 when that is anything.
+        #[arg(long)]
+        dry_run: bool,
         #[command(flatten)]
         config: ConfigFlags,
     },
@@ -47,9 +57,9 @@ pub(crate) async fn run(command: KeyCommand, app: &App) -> Result {
         KeyCommand::Generate { file: Some(file), .. } => generate(app, &file),
         KeyCommand::Generate { file: None, config } => generate(app, &Config::load(&config)?.key_file()),
         KeyCommand::Status => rotate::status(app).await,
-        KeyCommand::Rotate { file, config } => rotate::rotate(app, &place(file, &config)?),
-        KeyCommand::Reencrypt => rotate::reencrypt(app).await,
-        KeyCommand::Prune { file, config } => rotate::prune(app, &place(file, &config)?).await,
+        KeyCommand::Rotate { file, dry_run, config } => rotate::rotate(app, &place(file, &config)?, dry_run),
+        KeyCommand::Reencrypt { dry_run } => rotate::reencrypt(app, dry_run).await,
+        KeyCommand::Prune { file, dry_run, config } => rotate::prune(app, &place(file, &config)?, dry_run).await,
     }
 }
 

@@ -35,8 +35,14 @@ fn write(path: &Path, keys: &KeyRing) -> Result {
     secret_file::replace(path, keys.render().expose()).map_err(CliError::file("write the keys to", path))
 }
 
-pub(super) fn rotate(app: &App, path: &Path) -> Result {
+pub(super) fn rotate(app: &App, path: &Path, dry_run: bool) -> Result {
     let mut keys = read(path)?;
+    if dry_run {
+        let old = keys.reading().len() + 1;
+        return Err(CliError::WouldChange {
+            what: format!("{} would get a new key, beside {old} that stay for reading", path.display()),
+        });
+    }
     keys.rotate().map_err(CliError::Random)?;
     let (new, old) = (keys.writing().id().as_str().to_owned(), keys.reading().len());
     app.confirm(&format!("Add a new key to {}, beside {old} that stay for reading?", path.display()))?;
@@ -50,13 +56,22 @@ pub(super) fn rotate(app: &App, path: &Path) -> Result {
     app.printer.own(&json!({ "file": path, "key": new, "reading": old }), || new.clone(), || printable(&sentence))
 }
 
-pub(super) async fn reencrypt(app: &App) -> Result {
+pub(super) async fn reencrypt(app: &App, dry_run: bool) -> Result {
     let client = app.connect().await?;
     let before = client.credentials().get_keys(pb::GetKeysRequest {}).await?.into_inner();
     let old = |keys: &pb::GetKeysResponse| -> i64 {
         keys.keys.iter().filter(|key| !key.writing).map(|key| key.password_count).sum()
     };
     let total = usize::try_from(old(&before)).unwrap_or_default();
+    if dry_run {
+        app.printer.list(&before)?;
+        return match total {
+            0 => Ok(()),
+            count => Err(CliError::WouldChange {
+                what: format!("{count} passwords would be encrypted with the writing key"),
+            }),
+        };
+    }
     let progress = Progress::new("Encrypting", total, app.printer.is_for_people());
     let mut all = pb::ReencryptResponse::default();
     loop {
@@ -83,7 +98,7 @@ pub(super) async fn reencrypt(app: &App) -> Result {
     app.printer.reply(&all, || all.reencrypted_count.to_string(), || sentence.clone())
 }
 
-pub(super) async fn prune(app: &App, path: &Path) -> Result {
+pub(super) async fn prune(app: &App, path: &Path, dry_run: bool) -> Result {
     let keys = read(path)?;
     let there = self::keys(app).await?;
     let writing = there.keys.iter().find(|key| key.writing).map(|key| key.key_id.as_str()).unwrap_or_default();
@@ -107,6 +122,9 @@ pub(super) async fn prune(app: &App, path: &Path) -> Result {
             .own(&json!({ "removed": [] }), String::new, || "There is no old key in the file.".to_owned());
     }
     let names = old.join(", ");
+    if dry_run {
+        return Err(CliError::WouldChange { what: format!("{names} would be taken out of {}", path.display()) });
+    }
     app.confirm(&format!("Take {names} out of {}? Backups of the database from before need them.", path.display()))?;
     write(path, &keys.without_old())?;
     let sentence = format!("{names} is out of {}. Keep a copy with the backups that need it.", path.display());

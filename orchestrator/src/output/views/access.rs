@@ -13,7 +13,7 @@ const NO_TOKENS: &str = "No tokens. Create one: orchestrator token create user N
 listing!(ListConstantsResponse, constants, Constant, NO_CONSTANTS, next_cursor);
 listing!(ListCredentialsResponse, credentials, Credential, NO_CREDENTIALS, next_cursor);
 const NO_USERS: &str = "No users yet. Create one: orchestrator user create NAME --role admin";
-const NO_SESSIONS: &str = "Nobody is signed in to the pages.";
+const NO_SESSIONS: &str = "Nobody is signed in, neither to the pages nor at a command line.";
 
 listing!(ListUsersResponse, users, User, NO_USERS);
 listing!(ListSessionsResponse, sessions, Session, NO_SESSIONS);
@@ -27,7 +27,7 @@ single!(Credential, credential, "credential":
     GetCredentialResponse, RevealCredentialResponse, SetCredentialResponse);
 single!(User, user, "user":
     CreateUserResponse, UpdateUserResponse, SetPasswordResponse, CreateSignInLinkResponse);
-single!(Token, token, "token": CreateTokenResponse, RevokeTokenResponse);
+single!(Token, token, "token": CreateTokenResponse, RevokeTokenResponse, SignInResponse);
 
 impl Row for pb::Constant {
     const COLUMNS: &'static [Column<Self>] = &[
@@ -121,7 +121,7 @@ impl Row for pb::Session {
         Column::new("Ends", |s, look| Cell::text(time(look, s.expires_at.as_ref()))),
         Column::new("By", |s, _| Cell::text(&s.method)),
         Column::new("From", |s, _| Cell::text(&s.address)),
-        Column::wide("Browser", |s, look| Cell::clipped(look, &s.user_agent)),
+        Column::wide("With", |s, look| Cell::clipped(look, &s.user_agent)),
         Column::new("ID", |s, _| Cell::text(&s.id)),
     ];
 

@@ -1,0 +1,159 @@
+//! `cert show`.
+
+use std::fmt::Write as _;
+use std::net::IpAddr;
+use std::path::Path;
+
+use chrono::TimeDelta;
+use orchestrator_core::clock::Timestamp;
+use serde::Serialize;
+use sha2::{Digest as _, Sha256};
+use x509_parser::certificate::X509Certificate;
+use x509_parser::extensions::GeneralName;
+use x509_parser::pem::Pem;
+
+use super::from_certificate;
+use crate::app::App;
+use crate::error::{CliError, Result};
+use crate::output::{Cell, Column, Row};
+
+/// Who renews by hand needs some days.
+const SOON: TimeDelta = TimeDelta::days(30);
+
+/// What one certificate says.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Certificate {
+    subject: String,
+    issuer: String,
+    is_authority: bool,
+    names: Vec<String>,
+    from: Timestamp,
+    until: Timestamp,
+    sha256: String,
+    /// GOOD, SOON (ends within 30 days), OVER, or EARLY (not good yet).
+    state: &'static str,
+}
+
+impl Row for Certificate {
+    const COLUMNS: &'static [Column<Self>] = &[
+        Column::new("Subject", |c, _| Cell::text(&c.subject)),
+        Column::new("Issuer", |c, _| Cell::text(&c.issuer)),
+        Column::new("Authority", |c, _| Cell::flag(c.is_authority)),
+        Column::new("Names", |c, _| Cell::text(c.names.join(", "))),
+        Column::new("From", |c, _| Cell::text(shown(c.from))),
+        Column::new("Until", |c, _| {
+            let cell = Cell::text(shown(c.until));
+            if c.state == "GOOD" { cell } else { cell.alarming() }
+        }),
+        Column::new("State", |c, _| {
+            let cell = Cell::text(c.state);
+            if c.state == "GOOD" { cell } else { cell.alarming() }
+        }),
+        Column::new("SHA-256", |c, _| Cell::text(&c.sha256)),
+    ];
+
+    fn handle(&self) -> &str {
+        &self.sha256
+    }
+}
+
+fn shown(at: Timestamp) -> String {
+    at.format("%Y-%m-%d %H:%M UTC").to_string()
+}
+
+pub(super) fn run(file: &Path, app: &App) -> Result {
+    let content = std::fs::read(file).map_err(CliError::file("read", file))?;
+    let certificates = read(&content, app.now).map_err(|why| CliError::Certificate { action: "read the file", why })?;
+    if certificates.is_empty() {
+        return Err(CliError::Usage {
+            message: format!("{} has no certificate in it (PEM)", file.display()),
+            next: Some("give the file that begins with BEGIN CERTIFICATE".to_owned()),
+        });
+    }
+    for certificate in &certificates {
+        if let Some(warning) = warning(certificate, app.now) {
+            app.printer.note(&warning);
+        }
+    }
+    if app.printer.is_for_people() {
+        let pages: Vec<String> = certificates.iter().map(|certificate| app.printer.facts(certificate)).collect();
+        return crate::output::stdout_line(&pages.join("\n\n"));
+    }
+    app.printer.own_list("certificates", &certificates, "")
+}
+
+/// The certificates among what is in the file; keys and the like are passed over, and never shown.
+fn read(content: &[u8], now: Timestamp) -> Result<Vec<Certificate>, String> {
+    let mut certificates = Vec::new();
+    for pem in Pem::iter_from_buffer(content) {
+        let pem = pem.map_err(|error| error.to_string())?;
+        if pem.label == "CERTIFICATE" {
+            let parsed = pem.parse_x509().map_err(|error| error.to_string())?;
+            certificates.push(Certificate::of(&parsed, &pem.contents, now));
+        }
+    }
+    Ok(certificates)
+}
+
+impl Certificate {
+    fn of(parsed: &X509Certificate<'_>, der: &[u8], now: Timestamp) -> Self {
+        let instant = |at: &x509_parser::time::ASN1Time| from_certificate(at.timestamp());
+        let (from, until) = (instant(&parsed.validity().not_before), instant(&parsed.validity().not_after));
+        Self {
+            subject: parsed.subject().to_string(),
+            issuer: parsed.issuer().to_string(),
+            is_authority: parsed.is_ca(),
+            names: names(parsed),
+            from,
+            until,
+            sha256: fingerprint(der),
+            state: match () {
+                () if until <= now => "OVER",
+                () if now < from => "EARLY",
+                () if until - now <= SOON => "SOON",
+                () => "GOOD",
+            },
+        }
+    }
+}
+
+fn names(parsed: &X509Certificate<'_>) -> Vec<String> {
+    let Ok(Some(extension)) = parsed.subject_alternative_name() else { return Vec::new() };
+    let name = |name: &GeneralName<'_>| match name {
+        GeneralName::DNSName(name) => (*name).to_owned(),
+        GeneralName::IPAddress(bytes) => address(bytes).map_or_else(|| name.to_string(), |ip| ip.to_string()),
+        other => other.to_string(),
+    };
+    extension.value.general_names.iter().map(name).collect()
+}
+
+fn address(bytes: &[u8]) -> Option<IpAddr> {
+    let v4 = <[u8; 4]>::try_from(bytes).map(IpAddr::from);
+    v4.or_else(|_| <[u8; 16]>::try_from(bytes).map(IpAddr::from)).ok()
+}
+
+/// As other tools print it.
+fn fingerprint(der: &[u8]) -> String {
+    let mut text = String::new();
+    for byte in Sha256::digest(der) {
+        let colon = if text.is_empty() { "" } else { ":" };
+        // Writing to a text does not fail.
+        let _ = write!(text, "{colon}{byte:02X}");
+    }
+    text
+}
+
+fn warning(certificate: &Certificate, now: Timestamp) -> Option<String> {
+    let subject = &certificate.subject;
+    let renew = "renew it: orchestrator cert issue NAME --replace, and restart the server";
+    match certificate.state {
+        "OVER" => Some(format!("warning: the certificate of {subject} is over; {renew}")),
+        "SOON" => {
+            let days = (certificate.until - now).num_days();
+            Some(format!("warning: the certificate of {subject} ends in {days} days; {renew}"))
+        }
+        "EARLY" => Some(format!("warning: the certificate of {subject} is not good yet; is the clock right?")),
+        _ => None,
+    }
+}
