@@ -146,11 +146,8 @@ pub(crate) async fn show(
         fault,
         here: filter.link_to(&path).with("cursor", &filter.cursor).into_string(),
         export: filter.link_to(&format!("{path}/export")).into_string(),
-        pager: Pager::new(&filter.link_to(&path), &filter.cursor, &answer.next_cursor).searched(
-            &filter.search,
-            answer.elements.len(),
-            PAGE,
-        ),
+        pager: Pager::new(&filter.link_to(&path), &filter.cursor, &answer.next_cursor)
+            .searched(answer.elements.len(), PAGE),
         rows: answer.elements.into_iter().map(|element| Row::new(element, &viewer)).collect(),
         path,
         filter,
