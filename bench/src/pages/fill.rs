@@ -326,11 +326,8 @@ fn numbers(count: u64) -> String {
 /// The same as the statements make it.
 fn id(seconds: u64, number: u64) -> String {
     let hex = format!("{:012x}7{:03x}8{number:015x}", seconds * 1000, number % 4096);
-    let (a, rest) = hex.split_at(8);
-    let (b, rest) = rest.split_at(4);
-    let (c, rest) = rest.split_at(4);
-    let (d, e) = rest.split_at(4);
-    format!("{a}-{b}-{c}-{d}-{e}")
+    let parts = [0..8, 8..12, 12..16, 16..20, 20..32].map(|part| hex.get(part).unwrap_or_default());
+    parts.join("-")
 }
 
 /// Year, month and day of a day since the epoch.

@@ -210,10 +210,10 @@ struct LogTexts {
 impl LogFilter {
     /// Whether rows are looked at that do not fit: no index has exactly those that do.
     fn looks_further(&self) -> bool {
-        let is_exact = match (self.job, &self.process_name, self.levels.as_slice()) {
-            (Some(_), None, []) | (None, Some(_), []) | (None, None, [] | [LogLevel::Error]) => true,
-            _ => false,
-        };
+        let is_exact = matches!(
+            (self.job, &self.process_name, self.levels.as_slice()),
+            (Some(_), None, []) | (None, Some(_), []) | (None, None, [] | [LogLevel::Error])
+        );
         self.search.is_some() || !is_exact
     }
 
