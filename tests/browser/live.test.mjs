@@ -47,7 +47,7 @@ const CHANGES = [
   ["a password under a key", "/settings", () => world.rpc("CredentialService/Set", { name: "Mail", username: "svc", password: "x" }), () => page.locator("#keys").getByText("(2 passwords)")],
   ["a planned run", "/calendar", planned, () => page.locator("#week a.run", { hasText: "planned-later" })],
   ["a run that is planned no more", "/calendar", () => world.rpc("TriggerService/Disable", { trigger: "planned-later" }), () => page.locator("#week:not(:has-text('planned-later'))")],
-  ["what was done to a trigger", "/audit", () => world.rpc("TriggerService/Enable", { trigger: "planned-later" }), () => row("#audit-list", "planned-later").filter({ hasText: "trigger.enable" })],
+  ["what was done to a trigger", "/audit", () => world.rpc("TriggerService/Enable", { trigger: "planned-later" }), () => row("#audit-list", "trigger.enable")],
   ["what was done to a queue", "/audit", () => world.rpc("QueueService/Resume", { queueName: "letters" }), () => row("#audit-list", "letters").filter({ hasText: "queue.resume" })],
   ["what was done to a worker", "/audit", resumed, () => row("#audit-list", "worker.resume")],
   ["what was done to a constant", "/audit", () => world.rpc("ConstantService/Set", { name: "Audited", value: "1" }), () => row("#audit-list", "Audited")],
@@ -63,15 +63,23 @@ async function found(reference) {
   return elements[0].id;
 }
 
-const status = async (reference, to) => world.rpc("QueueService/SetStatus", { element: await found(reference), status: to });
-const ended = () => status("first", "DONE");
+async function status(reference, to) {
+  await world.rpc("QueueService/SetStatus", { element: await found(reference), status: to });
+}
+
+async function ended() {
+  await status("first", "DONE");
+}
 
 async function drained() {
   const { workers } = await world.rpc("AdminService/ListWorkers");
   await world.rpc("AdminService/DrainWorker", { name: workers[0].name });
 }
 
-const resumed = async () => world.rpc("AdminService/ResumeWorker", { name: (await world.rpc("AdminService/ListWorkers")).workers[0].name });
+async function resumed() {
+  const { workers } = await world.rpc("AdminService/ListWorkers");
+  await world.rpc("AdminService/ResumeWorker", { name: workers[0].name });
+}
 
 // In a browser of their own, as whom the link is for.
 async function comes(link) {
@@ -79,7 +87,9 @@ async function comes(link) {
   await others.at(-1).signIn(link);
 }
 
-const signedIn = async () => comes(await world.linkFor("visitor", "VIEWER"));
+async function signedIn() {
+  await comes(await world.linkFor("visitor", "VIEWER"));
+}
 
 async function signedInAgain() {
   const user = await page.locator("dl.facts dd").first().innerText();

@@ -196,7 +196,7 @@ impl ElementFilter {
     /// Whether rows are looked at that do not fit: no index has exactly those that do.
     fn looks_further(&self) -> bool {
         let all_of = |fits: fn(ElementStatus) -> bool| {
-            ElementStatus::ALL.into_iter().filter(|status| fits(**status)).all(|status| self.statuses.contains(&status))
+            ElementStatus::ALL.iter().filter(|status| fits(**status)).all(|status| self.statuses.contains(status))
         };
         let is_whole = |fits| self.reference.is_none() && self.only(fits) && all_of(fits);
         let is_exact =
