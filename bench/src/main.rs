@@ -13,6 +13,7 @@ mod kill;
 mod latency;
 mod limits;
 mod machine;
+mod pages;
 mod report;
 mod same_second;
 mod stamp;
@@ -26,6 +27,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use crate::compare::CompareArgs;
 use crate::figures::Samples;
 use crate::machine::{Database, Machine};
+use crate::pages::Pages;
 use crate::report::{Goal, Row, print, progress};
 
 /// How the figures are printed.
@@ -48,6 +50,8 @@ enum Measurement {
     IdleTriggers,
     /// Ten thousand workers that have nothing to do.
     IdleWorkers,
+    /// Every page of the web UI, with a million elements and as many log lines behind it.
+    Pages,
 }
 
 /// Due to spawned, many at once, kills, lost workers, start-up, and what idleness costs, on both databases.
@@ -80,6 +84,15 @@ struct Cli {
     /// Workers that have nothing to do.
     #[arg(long, default_value_t = 10_000)]
     idle_workers: usize,
+    /// Elements behind the pages, and as many log lines; a tenth of it jobs, a five-hundredth triggers.
+    #[arg(long, default_value_t = 1_000_000)]
+    page_rows: u64,
+    /// How often each page is opened, and as often its live part alone.
+    #[arg(long, default_value_t = 50)]
+    page_visits: usize,
+    /// Only pages that have this in their address.
+    #[arg(long, default_value = "/")]
+    page: String,
     /// How to print: a table, or a JSON object a line.
     #[arg(short, long, value_enum, default_value_t = Output::Table)]
     output: Output,
@@ -143,6 +156,11 @@ async fn measure(cli: &Cli) -> anyhow::Result<()> {
         }
         if cli.wants(Measurement::IdleWorkers) {
             idle_workers(cli, database).await?;
+        }
+        if cli.wants(Measurement::Pages) {
+            progress(&format!("{}: pages, {} elements", database.name(), cli.page_rows));
+            let mut pages = Pages::start(database, cli.page_rows).await?;
+            pages.measure(database, cli.page_visits, &cli.page, |row| cli.show(row)).await?;
         }
     }
     Ok(())

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::dialect::{Sql, sql};
 use crate::error::{Corrupt, DbError, Readable, RowAddress};
 use crate::lists::{containing, earliest, latest, time_text};
-use crate::page::{PageRequest, SEARCHED_ROWS, cursor};
+use crate::page::{PageRequest, STEP, Search, cursor};
 use crate::rows::{execute, fetch, fetch_plain};
 use crate::tx::{Tx, TxInner};
 
@@ -54,7 +54,8 @@ pub struct AuditEntry {
     pub after: Option<Value>,
 }
 
-/// Which rows are listed. Everything that is set must fit.
+/// Which rows are listed. Everything that is set must fit. With more than one name set a page looks at
+/// [`SEARCHED_ROWS`](crate::SEARCHED_ROWS) rows at most, so it may be empty and yet have a next one.
 #[derive(Debug, Clone, Default)]
 pub struct AuditFilter {
     /// Exactly the name of who did it.
@@ -67,8 +68,7 @@ pub struct AuditFilter {
     pub since: Option<Timestamp>,
     /// Before this instant.
     pub until: Option<Timestamp>,
-    /// Part of the names or of the documents, whatever the case of letters; not a pattern. A page looks at
-    /// [`SEARCHED_ROWS`] rows at most, so it may be empty and yet have a next one.
+    /// Part of the names or of the documents, whatever the case of letters; not a pattern.
     pub search: Option<String>,
 }
 
@@ -102,7 +102,7 @@ const OF_SUBJECT: Sql = list_text!("subject = $3");
 const OF_ACTOR: Sql = list_text!("actor = $2");
 const ALL: Sql = list_text!("TRUE");
 
-/// Where a search stops looking.
+/// Where a step of a search ends.
 macro_rules! window_text {
     ($scope:literal) => {
         sql!["SELECT at, id FROM audit WHERE " $scope " AND (at, id) < ($1, $2) AND (at, id) >= ($3, $4)
@@ -192,11 +192,33 @@ impl Tx {
     ) -> Result<(Readable<AuditEntry>, Option<String>), DbError> {
         let until = (filter.until.unwrap_or_else(latest), Uuid::nil());
         let end = if filter.until.is_some() { until } else { (until.0, Uuid::max()) };
-        let before = page.after::<Key>()?.map_or(end, |after| after.min(end));
+        let mut before = page.after::<Key>()?.map_or(end, |after| after.min(end));
         let since = (filter.since.unwrap_or_else(earliest), Uuid::nil());
-        let window = if filter.search.is_some() { self.audit_window(filter, before, since).await? } else { None };
-        let least = window.unwrap_or(since);
-        let mut rows = fetch!(self, "audit_list", filter.text(), table "audit" key "id" as StoredRow, [
+        self.plan_for_values().await?;
+        let mut rows = Vec::new();
+        let mut search = Search::begin();
+        let stopped = loop {
+            let step = if filter.looks_further() { self.audit_window(filter, before, since).await? } else { None };
+            let wanted = page.still_wanted(&rows);
+            rows.extend(self.audit_rows(filter, before, step.unwrap_or(since), wanted).await?);
+            match step {
+                Some(step) if page.still_wanted(&rows) == 0 || !search.goes_on() => break Some(step),
+                Some(step) => before = step,
+                None => break None,
+            }
+        };
+        let next = page.cut(&mut rows, |row| (row.at, row.id)).or_else(|| stopped.as_ref().map(cursor));
+        Ok((Readable::collect(rows.into_iter().map(|row| row.and_then(AuditEntry::try_from))), next))
+    }
+
+    async fn audit_rows(
+        &mut self,
+        filter: &AuditFilter,
+        before: Key,
+        least: Key,
+        limit: i64,
+    ) -> Result<Vec<Result<StoredRow, Corrupt>>, DbError> {
+        fetch!(self, "audit_list", filter.text(), table "audit" key "id" as StoredRow, [
             before.0,
             filter.actor.as_deref().unwrap_or_default(),
             filter.subject.as_deref().unwrap_or_default(),
@@ -205,15 +227,13 @@ impl Tx {
             least.0,
             least.1,
             containing(filter.search.as_deref().unwrap_or_default()),
-            page.fetch(),
-        ])?;
-        let next = page.cut(&mut rows, |row| (row.at, row.id)).or_else(|| window.as_ref().map(cursor));
-        Ok((Readable::collect(rows.into_iter().map(|row| row.and_then(AuditEntry::try_from))), next))
+            limit,
+        ])
     }
 
-    /// The last row that a search from `before` on looks at, when there are more.
+    /// The last row that a step of a search from `before` on looks at, when there are more.
     async fn audit_window(&mut self, filter: &AuditFilter, before: Key, since: Key) -> Result<Option<Key>, DbError> {
-        let offset = i64::from(SEARCHED_ROWS) - 1;
+        let offset = i64::from(STEP) - 1;
         let of_name = match (&filter.subject, &filter.actor) {
             (Some(subject), _) => Some((WINDOW_OF_NAME[0], subject)),
             (None, Some(actor)) => Some((WINDOW_OF_NAME[1], actor)),
@@ -239,6 +259,11 @@ impl Tx {
 }
 
 impl AuditFilter {
+    /// Whether rows are looked at that do not fit: an index has those of one name only.
+    fn looks_further(&self) -> bool {
+        self.search.is_some() || self.action.is_some() || (self.subject.is_some() && self.actor.is_some())
+    }
+
     fn text(&self) -> Sql {
         match (&self.subject, &self.actor) {
             (Some(_), _) => OF_SUBJECT,

@@ -24,6 +24,7 @@ mod lists;
 mod log;
 mod output;
 mod page;
+mod plan;
 mod queue;
 mod retention;
 mod rows;

@@ -2,6 +2,7 @@
 //! and rows that come or go in between neither repeat nor hide others.
 
 use std::fmt::Write as _;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -14,8 +15,15 @@ use crate::lists::{earliest, latest};
 /// The most rows of one page.
 const MOST_ROWS: u32 = 1000;
 
-/// How many rows one page of a search for a text looks at, so that it may be empty and yet have a next one.
+/// How many rows at most one page looks at of a list whose filter no index serves, such as a search for a text: it may be
+/// empty and yet have a next one.
 pub const SEARCHED_ROWS: u32 = 50_000;
+
+/// How many rows are looked at in one step of it.
+pub(crate) const STEP: u32 = 10_000;
+
+/// After how long no further step is begun: a page is answered in time on a slow machine, too.
+const LONGEST: Duration = Duration::from_millis(40);
 
 /// Which page of a list is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +49,11 @@ impl PageRequest {
         i64::from(self.limit.clamp(1, MOST_ROWS)) + 1
     }
 
+    /// How many more rows to ask for, after these.
+    pub(crate) fn still_wanted<R>(&self, rows: &[R]) -> i64 {
+        self.fetch() - i64::try_from(rows.len()).unwrap_or(i64::MAX)
+    }
+
     /// The key after which the page begins.
     pub(crate) fn after<K: Key>(&self) -> Result<Option<K>, DbError> {
         let Some(cursor) = &self.cursor else { return Ok(None) };
@@ -56,6 +69,30 @@ impl PageRequest {
         }
         rows.truncate(self.rows());
         rows.iter().rev().find_map(|row| row.as_ref().ok()).map(|row| cursor(&key(row)))
+    }
+}
+
+/// One page of a list whose filter no index serves, which looks at rows step by step.
+#[derive(Debug)]
+pub(crate) struct Search {
+    began: Instant,
+    looked_at: u32,
+}
+
+impl Search {
+    pub(crate) fn begin() -> Self {
+        Self { began: Instant::now(), looked_at: 0 }
+    }
+
+    /// One that is given up sooner, because another one may follow it.
+    pub(crate) fn brief() -> Self {
+        Self { looked_at: SEARCHED_ROWS / 2, ..Self::begin() }
+    }
+
+    /// Whether another step may follow the one that was made.
+    pub(crate) fn goes_on(&mut self) -> bool {
+        self.looked_at += STEP;
+        self.looked_at + STEP <= SEARCHED_ROWS && self.began.elapsed() < LONGEST
     }
 }
 
@@ -141,6 +178,18 @@ mod tests {
             let far = PageRequest { limit: 1, cursor: Some(cursor(&(at, Uuid::nil()))) };
             assert!(matches!(far.after::<(DateTime<Utc>, Uuid)>(), Err(DbError::InvalidCursor { .. })), "{at}");
         }
+    }
+
+    #[test]
+    fn a_search_ends_after_so_many_rows_or_so_long() {
+        let mut search = Search::begin();
+        let mut steps = 1;
+        while search.goes_on() {
+            steps += 1;
+        }
+        assert!(steps * STEP <= SEARCHED_ROWS, "{steps} steps");
+        let mut slow = Search { began: Instant::now().checked_sub(LONGEST).unwrap(), looked_at: 0 };
+        assert!(!slow.goes_on());
     }
 
     #[test]

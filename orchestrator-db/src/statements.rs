@@ -32,6 +32,7 @@ const ROOTS: &[&Statements] = &[
     &crate::job::STATEMENTS,
     &crate::log::STATEMENTS,
     &crate::output::STATEMENTS,
+    &crate::plan::STATEMENTS,
     &crate::queue::STATEMENTS,
     &crate::retention::STATEMENTS,
     &crate::setting::STATEMENTS,

@@ -8,7 +8,8 @@ import { World } from "./world.mjs";
 // Far below the half minute after which pages ask by themselves. What is aimed at is half a second; it is told, not asserted.
 const SOON = 8_000;
 
-let world, admin, page;
+const others = [];
+let world, admin, page, job;
 
 before(async () => {
   world = await World.start();
@@ -18,6 +19,9 @@ before(async () => {
 });
 
 after(async () => {
+  for (const other of others) {
+    await other.close();
+  }
   await admin?.close();
   await world?.stop();
 });
@@ -38,12 +42,33 @@ const CHANGES = [
   ["a credential", "/constants", () => world.rpc("CredentialService/Set", { name: "SAP", username: "svc", password: "x" }), () => row("#access", "SAP")],
   ["a user", "/settings/users", () => world.rpc("AdminService/CreateUser", { name: "maja", role: "VIEWER" }), () => row("#user-list", "maja")],
   ["a token", "/settings/tokens", () => world.rpc("AdminService/CreateToken", { kind: "USER", name: "nightly", role: "VIEWER" }), () => row("main", "nightly")],
+  ["another session", "/settings/sessions", signedIn, () => row("#session-list", "visitor")],
+  ["another session of one's own", "/profile", signedInAgain, () => page.locator("#my-sessions tbody tr").nth(1)],
+  ["a password under a key", "/settings", () => world.rpc("CredentialService/Set", { name: "Mail", username: "svc", password: "x" }), () => page.locator("#keys").getByText("(2 passwords)")],
+  ["a planned run", "/calendar", planned, () => page.locator("#week a.run", { hasText: "planned-later" })],
+  ["a run that is planned no more", "/calendar", () => world.rpc("TriggerService/Disable", { trigger: "planned-later" }), () => page.locator("#week:not(:has-text('planned-later'))")],
+  ["what was done to a trigger", "/audit", () => world.rpc("TriggerService/Enable", { trigger: "planned-later" }), () => row("#audit-list", "trigger.enable")],
+  ["what was done to a queue", "/audit", () => world.rpc("QueueService/Resume", { queueName: "letters" }), () => row("#audit-list", "letters").filter({ hasText: "queue.resume" })],
+  ["what was done to a worker", "/audit", resumed, () => row("#audit-list", "worker.resume")],
+  ["what was done to a constant", "/audit", () => world.rpc("ConstantService/Set", { name: "Audited", value: "1" }), () => row("#audit-list", "Audited")],
+  ["what was done to a user", "/audit", () => world.rpc("AdminService/CreateUser", { name: "nora", role: "VIEWER" }), () => row("#audit-list", "nora")],
+  ["a change of the trigger that is looked at", async () => `/triggers/${(await world.rpc("TriggerService/Get", { trigger: "invoices" })).trigger.id}`, () => world.rpc("TriggerService/Enable", { trigger: "invoices" }), () => page.locator("#trigger").getByRole("button", { name: "Disable" })],
+  ["a change of the element that is looked at", async () => `/elements/${await found("second")}`, () => status("second", "FAILED"), () => page.locator("#element .badge", { hasText: "Failed" })],
+  ["the end of the job that is looked at", waiting, () => world.rpc("JobService/Kill", { job }), () => page.locator("#job .badge", { hasText: "Cancelled" })],
   ["the overview", "/", () => world.rpc("QueueService/Create", { queueName: "new-one", element: {} }), () => row("#overview", "new-one")],
 ];
 
+async function found(reference) {
+  const { elements } = await world.rpc("QueueService/List", { queueName: "letters", reference });
+  return elements[0].id;
+}
+
+async function status(reference, to) {
+  await world.rpc("QueueService/SetStatus", { element: await found(reference), status: to });
+}
+
 async function ended() {
-  const { elements } = await world.rpc("QueueService/List", { queueName: "letters", reference: "first" });
-  await world.rpc("QueueService/SetStatus", { element: elements[0].id, status: "DONE" });
+  await status("first", "DONE");
 }
 
 async function drained() {
@@ -51,8 +76,45 @@ async function drained() {
   await world.rpc("AdminService/DrainWorker", { name: workers[0].name });
 }
 
-for (const [what, path, change, seen] of CHANGES) {
+async function resumed() {
+  const { workers } = await world.rpc("AdminService/ListWorkers");
+  await world.rpc("AdminService/ResumeWorker", { name: workers[0].name });
+}
+
+// In a browser of their own, as whom the link is for.
+async function comes(link) {
+  others.push(await Visitor.of(world));
+  await others.at(-1).signIn(link);
+}
+
+async function signedIn() {
+  await comes(await world.linkFor("visitor", "VIEWER"));
+}
+
+async function signedInAgain() {
+  const user = await page.locator("dl.facts dd").first().innerText();
+  const { path } = await world.rpc("AdminService/CreateSignInLink", { user });
+  await comes(world.url + path);
+}
+
+async function planned() {
+  // So soon that it is in the week that is shown, unless that ends in a moment.
+  const nextRun = new Date(Date.now() + 120_000).toISOString();
+  const trigger = { name: "planned-later", processName: "Later", processPath: "/later.py", single: { nextRun } };
+  await world.rpc("TriggerService/Create", { trigger });
+}
+
+/** A job that waits for a worker which there is not. */
+async function waiting() {
+  const trigger = { name: "nobody's", processName: "Waits", processPath: "/waits.py", workerWhitelist: ["nobody"], single: { nextRun: new Date(Date.now() + 86_400_000).toISOString() } };
+  await world.rpc("TriggerService/Create", { trigger });
+  job = (await world.rpc("TriggerService/RunNow", { trigger: "nobody's" })).job.id;
+  return `/jobs/${job}`;
+}
+
+for (const [what, where, change, seen] of CHANGES) {
   test(`${what} is seen`, async (t) => {
+    const path = typeof where === "string" ? where : await where();
     await admin.open(path);
     const began = performance.now();
     await change();
@@ -62,6 +124,11 @@ for (const [what, path, change, seen] of CHANGES) {
     await admin.isUntroubled();
   });
 }
+
+test("every tab has a change that is seen", async () => {
+  const tried = CHANGES.map(([, where]) => where).concat("/logs");
+  assert.deepEqual((await admin.tabs()).filter((tab) => !tried.includes(tab)), []);
+});
 
 test("a line of a log is seen", async (t) => {
   await world.cli("trigger", "create", "single", "fails", "--process", "Fails", "--path", "/does/not/exist.py", "--paused");

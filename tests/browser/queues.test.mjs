@@ -7,6 +7,9 @@ import { after, before, test } from "node:test";
 import { Visitor } from "./visitor.mjs";
 import { World } from "./world.mjs";
 
+// Far below the half minute after which pages ask by themselves.
+const SOON = 8_000;
+
 let world, admin, page;
 
 before(async () => {
@@ -37,6 +40,23 @@ test("a queue is paused and goes on, and robots get nothing meanwhile", async ()
   await row.getByRole("button", { name: "Resume queue letters" }).click();
   await row.locator(".badge", { hasText: "Paused" }).waitFor({ state: "detached" });
   assert.equal((await claim("letters")).length, 1);
+  await admin.isUntroubled();
+});
+
+test("a queue's own page says that it is paused, as soon as it is, and lets it go on", async () => {
+  await add("parcels", "one");
+  await admin.open("/queues/parcels");
+  const held = page.locator("#element-list .held");
+  assert.equal(await held.locator(".badge").count(), 0);
+  await world.rpc("QueueService/Pause", { queueName: "parcels" });
+  await held.locator(".badge", { hasText: "Paused" }).waitFor({ timeout: SOON });
+  await held.getByText("Nothing of this queue is handed out").waitFor();
+  assert.equal(await held.getByRole("button", { name: "Pause queue parcels" }).count(), 0);
+  await held.getByRole("button", { name: "Resume queue parcels" }).click();
+  await held.locator(".badge").waitFor({ state: "detached", timeout: SOON });
+  assert.equal((await claim("parcels")).length, 1);
+  await held.getByRole("button", { name: "Pause queue parcels" }).click();
+  await held.locator(".badge", { hasText: "Paused" }).waitFor({ timeout: SOON });
   await admin.isUntroubled();
 });
 
@@ -101,7 +121,7 @@ test("a search looks at so many rows and offers to go on", async () => {
   writeFileSync(file, "hay".repeat(50_000).match(/hay/g).map(line).join("") + line("needle"));
   await world.cli("queue", "element", "import", "haystack", file);
   await admin.open("/queues/haystack?q=needle");
-  await page.getByText("Nothing among the 50,000 elements that were looked at.").waitFor();
+  await page.getByText("Nothing among the elements that were looked at so far.").waitFor();
   await page.getByRole("link", { name: "Search further" }).click();
   await listed("needle").waitFor();
   assert.equal(await page.getByRole("link", { name: "Search further" }).count(), 0, "there is no more");

@@ -9,9 +9,9 @@ use uuid::Uuid;
 
 use super::row::{JobRow, job_columns};
 use crate::dialect::on_conn;
-use crate::error::{DbError, Readable};
+use crate::error::{Corrupt, DbError, Readable};
 use crate::id_time::first_id;
-use crate::page::PageRequest;
+use crate::page::{PageRequest, STEP, Search, cursor};
 use crate::rows::read_row;
 use crate::tx::Tx;
 
@@ -33,6 +33,30 @@ pub struct JobFilter {
 }
 
 impl JobFilter {
+    /// Whether rows are looked at that do not fit: no index has exactly those that do. Jobs that have not ended are few.
+    fn looks_further(&self) -> bool {
+        let names = [self.trigger_id.is_some(), self.process_name.is_some(), self.worker_name.is_some()];
+        let is_over = self.statuses.iter().any(|status| !status.is_active());
+        match names.into_iter().filter(|is_set| *is_set).count() {
+            0 => false,
+            1 => is_over,
+            _ => is_over || self.statuses.is_empty(),
+        }
+    }
+
+    /// Of several names one is what a database walks by, the same in every step.
+    fn worker_column(&self) -> &'static str {
+        if self.trigger_id.is_some() { " AND COALESCE(worker_name, '')" } else { " AND worker_name" }
+    }
+
+    fn process_column(&self) -> &'static str {
+        if self.trigger_id.is_some() || self.worker_name.is_some() {
+            " AND COALESCE(process_name, '')"
+        } else {
+            " AND process_name"
+        }
+    }
+
     /// Most jobs have ended: beside a narrower filter such a status must not be what a database walks by.
     fn status_column(&self, status: JobStatus) -> &'static str {
         let narrower = self.trigger_id.is_some() || self.process_name.is_some() || self.worker_name.is_some();
@@ -42,10 +66,10 @@ impl JobFilter {
 
 /// One page of one status: walks an index from the newest on and stops at the page's length.
 macro_rules! push_branch {
-    ($query:expr, $columns:expr, $filter:expr, $status:expr, $before:expr, $limit:expr) => {
+    ($query:expr, $columns:expr, $filter:expr, $status:expr, $least:expr, $before:expr, $limit:expr) => {
         $query.push("SELECT ").push($columns).push(" FROM jobs WHERE id < ").push_bind($before);
-        if let Some(from) = $filter.queued_from {
-            $query.push(" AND id >= ").push_bind(first_id(from));
+        if let Some(least) = $least {
+            $query.push(" AND id >= ").push_bind(least);
         }
         if let Some(status) = $status {
             $query.push($filter.status_column(status)).push(" = ").push_bind(status.as_str());
@@ -54,29 +78,46 @@ macro_rules! push_branch {
             $query.push(" AND trigger_id = ").push_bind(trigger.as_uuid());
         }
         if let Some(process) = &$filter.process_name {
-            $query.push(" AND process_name = ").push_bind(process.as_str());
+            $query.push($filter.process_column()).push(" = ").push_bind(process.as_str());
         }
         if let Some(worker) = &$filter.worker_name {
-            $query.push(" AND worker_name = ").push_bind(worker.as_str());
+            $query.push($filter.worker_column()).push(" = ").push_bind(worker.as_str());
         }
         $query.push(" ORDER BY id DESC LIMIT ").push_bind($limit);
+    };
+}
+
+/// Where a step of a search ends: so many rows on by the name that is walked by.
+macro_rules! push_window {
+    ($query:expr, $filter:expr, $least:expr, $before:expr) => {
+        let only = JobFilter {
+            trigger_id: $filter.trigger_id,
+            worker_name: $filter.worker_name.clone().filter(|_| $filter.trigger_id.is_none()),
+            process_name: $filter
+                .process_name
+                .clone()
+                .filter(|_| $filter.trigger_id.is_none() && $filter.worker_name.is_none()),
+            ..JobFilter::default()
+        };
+        push_branch!($query, "id", only, None::<JobStatus>, $least, $before, 1_i64);
+        $query.push(" OFFSET ").push_bind(i64::from(STEP) - 1);
     };
 }
 
 /// Several statuses are several such pages, of which the newest rows are taken: one `IN` would make a database without
 /// statistics read and sort all history.
 macro_rules! push_list {
-    ($query:expr, $filter:expr, $before:expr, $limit:expr) => {
+    ($query:expr, $filter:expr, $least:expr, $before:expr, $limit:expr) => {
         match &$filter.statuses[..] {
             [] | [_] => {
                 let status = $filter.statuses.first().copied();
-                push_branch!($query, job_columns!(), $filter, status, $before, $limit);
+                push_branch!($query, job_columns!(), $filter, status, $least, $before, $limit);
             }
             several => {
                 $query.push("SELECT ").push(job_columns!()).push(" FROM jobs WHERE id IN (");
                 for (place, status) in several.iter().enumerate() {
                     $query.push(if place == 0 { "SELECT id FROM (" } else { " UNION ALL SELECT id FROM (" });
-                    push_branch!($query, "id", $filter, Some(*status), $before, $limit);
+                    push_branch!($query, "id", $filter, Some(*status), $least, $before, $limit);
                     $query.push(") branch");
                 }
                 $query.push(") ORDER BY id DESC LIMIT ").push_bind($limit);
@@ -86,26 +127,64 @@ macro_rules! push_list {
 }
 
 impl Tx {
-    /// Jobs, the newest first, with the cursor of the next page.
+    /// Jobs, the newest first, with the cursor of the next page. Where no index serves the filter a page looks at
+    /// [`SEARCHED_ROWS`](crate::SEARCHED_ROWS) rows at most.
     pub async fn job_list(
         &mut self,
         filter: &JobFilter,
         page: &PageRequest,
     ) -> Result<(Readable<Job>, Option<String>), DbError> {
         let before: Uuid = page.after()?.unwrap_or(Uuid::max());
-        let before = filter.queued_to.map_or(before, |to| before.min(first_id(to)));
-        let limit = page.fetch();
-        let mut rows = on_conn!(self, |conn, _dialect| {
+        let mut before = filter.queued_to.map_or(before, |to| before.min(first_id(to)));
+        let least = filter.queued_from.map(first_id);
+        self.plan_for_values().await?;
+        let mut rows = Vec::new();
+        let mut search = Search::begin();
+        let stopped = loop {
+            let step = if filter.looks_further() { self.job_window(filter, least, before).await? } else { None };
+            let wanted = page.still_wanted(&rows);
+            rows.extend(self.job_rows(filter, step.or(least), before, wanted).await?);
+            match step {
+                Some(step) if page.still_wanted(&rows) == 0 || !search.goes_on() => break Some(step),
+                Some(step) => before = step,
+                None => break None,
+            }
+        };
+        let next = page.cut(&mut rows, |row| row.id).or_else(|| stopped.as_ref().map(cursor));
+        Ok((Readable::collect(rows.into_iter().map(|row| row?.try_into())), next))
+    }
+
+    /// The last row that a step of a search from `before` on looks at, when there are more.
+    async fn job_window(
+        &mut self,
+        filter: &JobFilter,
+        least: Option<Uuid>,
+        before: Uuid,
+    ) -> Result<Option<Uuid>, DbError> {
+        on_conn!(self, |conn, _dialect| {
             let mut query = QueryBuilder::new("");
-            push_list!(query, filter, before, limit);
+            push_window!(query, filter, least, before);
+            query.build_query_scalar::<Uuid>().fetch_optional(conn).await
+        })
+        .map_err(DbError::in_op("job_window"))
+    }
+
+    async fn job_rows(
+        &mut self,
+        filter: &JobFilter,
+        least: Option<Uuid>,
+        before: Uuid,
+        limit: i64,
+    ) -> Result<Vec<Result<JobRow, Corrupt>>, DbError> {
+        on_conn!(self, |conn, _dialect| {
+            let mut query = QueryBuilder::new("");
+            push_list!(query, filter, least, before, limit);
             query
                 .build()
                 .fetch_all(conn)
                 .await
                 .map(|rows| rows.iter().map(|row| read_row::<_, JobRow>("jobs", "id", row)).collect::<Vec<_>>())
         })
-        .map_err(DbError::in_op("job_list"))?;
-        let next = page.cut(&mut rows, |row| row.id);
-        Ok((Readable::collect(rows.into_iter().map(|row| row?.try_into())), next))
+        .map_err(DbError::in_op("job_list"))
     }
 }

@@ -11,9 +11,9 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use crate::dialect::{Sql, sql};
-use crate::error::{DbError, Readable};
+use crate::error::{Corrupt, DbError, Readable};
 use crate::lists::{Texts, containing, earliest, latest, time_text};
-use crate::page::{PageRequest, SEARCHED_ROWS, cursor};
+use crate::page::{PageRequest, STEP, Search, cursor};
 use crate::rows::{fetch, fetch_plain};
 use crate::tx::{Tx, TxInner};
 
@@ -66,17 +66,16 @@ const OF_PROCESS: [Sql; 2] = list_text!("process_name = $5");
 const ERRORS: [Sql; 2] = list_text!("log_level = 'ERROR'");
 const ALL: [Sql; 2] = list_text!("TRUE");
 
-/// Where a search stops looking, newest first.
+/// Where a step of a search ends, newest first. It reads nothing but the index: what else a line has to be is no part of it.
 macro_rules! window_text {
     ($scope:literal) => {
         sql!["SELECT log_time, id FROM logs
          WHERE " $scope " AND (log_time, id) >= ($1, $2) AND (log_time, id) < ($3, $4)
-             AND ($5 = '' OR process_name = $5) AND (job_id = $6 OR $6 IS NULL)
-         ORDER BY log_time DESC, id DESC LIMIT 1 OFFSET $7"]
+         ORDER BY log_time DESC, id DESC LIMIT 1 OFFSET $5"]
     };
 }
 const WINDOW_OF_JOB: Sql = window_text!("job_id = $6");
-const WINDOW_OF_PROCESS: Sql = window_text!("process_name = $5");
+const WINDOW_OF_PROCESS: Sql = window_text!("process_name = $6");
 const WINDOW_OF_ERRORS: Sql = window_text!("log_level = 'ERROR'");
 const WINDOW_OF_ALL: Sql = window_text!("TRUE");
 
@@ -122,18 +121,30 @@ impl Tx {
         .map_err(DbError::in_op("log_insert"))
     }
 
-    /// A page of lines, newest first, with the cursor of the next one. A search looks at [`SEARCHED_ROWS`] rows at most.
+    /// A page of lines, newest first, with the cursor of the next one. Where no index serves
+    /// the filter it looks at [`SEARCHED_ROWS`](crate::SEARCHED_ROWS) rows at most.
     pub async fn log_list(
         &mut self,
         filter: &LogFilter,
         page: &PageRequest,
     ) -> Result<(Readable<LogLine>, Option<String>), DbError> {
-        let (mut low, mut high) = filter.bounds();
+        let (low, mut high) = filter.bounds();
         high = page.after::<Key>()?.map_or(high, |after| after.min(high));
-        let window = if filter.search.is_some() { self.log_window(filter, low, high).await? } else { None };
-        low = window.unwrap_or(low);
-        let mut rows = self.log_rows(filter.texts().newest_first, filter, (low, high), page.fetch()).await?;
-        let next = page.cut(&mut rows, |row| (row.log_time, row.id)).or_else(|| window.as_ref().map(cursor));
+        self.plan_for_values().await?;
+        let mut rows = Vec::new();
+        let mut search = Search::begin();
+        let stopped = loop {
+            let step = if filter.looks_further() { self.log_window(filter, low, high).await? } else { None };
+            let wanted = page.still_wanted(&rows);
+            let texts = filter.texts();
+            rows.extend(self.log_rows(texts.newest_first, filter, (step.unwrap_or(low), high), wanted).await?);
+            match step {
+                Some(step) if page.still_wanted(&rows) == 0 || !search.goes_on() => break Some(step),
+                Some(step) => high = step,
+                None => break None,
+            }
+        };
+        let next = page.cut(&mut rows, |row| (row.log_time, row.id)).or_else(|| stopped.as_ref().map(cursor));
         Ok((Readable::collect(rows.into_iter().map(|row| row.and_then(LogLine::try_from))), next))
     }
 
@@ -156,7 +167,7 @@ impl Tx {
         filter: &LogFilter,
         (low, high): (Key, Key),
         limit: i64,
-    ) -> Result<Vec<Result<LogRow, crate::error::Corrupt>>, DbError> {
+    ) -> Result<Vec<Result<LogRow, Corrupt>>, DbError> {
         let levels: Texts = filter.levels.iter().map(|level| level.as_str()).collect();
         fetch!(self, "log_list", text, table "logs" key "id" as LogRow, [
             low.0,
@@ -172,17 +183,19 @@ impl Tx {
         ])
     }
 
-    /// The last row between these two that a search looks at, when there may be more.
+    /// The last row between these two that a step of a search looks at, when there may be more.
     async fn log_window(&mut self, filter: &LogFilter, low: Key, high: Key) -> Result<Option<Key>, DbError> {
-        let mut rows = fetch_plain!(self, "log_window", filter.texts().window, as Key, [
-            low.0,
-            low.1,
-            high.0,
-            high.1,
-            filter.process_name.as_ref().map_or("", ProcessName::as_str),
-            filter.job.map(JobId::as_uuid),
-            i64::from(SEARCHED_ROWS) - 1,
-        ])?;
+        let text = filter.texts().window;
+        let offset = i64::from(STEP) - 1;
+        let mut rows = match (filter.job, &filter.process_name) {
+            (Some(job), _) => {
+                fetch_plain!(self, "log_window", text, as Key, [low.0, low.1, high.0, high.1, offset, job.as_uuid()])?
+            }
+            (None, Some(process)) => {
+                fetch_plain!(self, "log_window", text, as Key, [low.0, low.1, high.0, high.1, offset, process.as_str()])?
+            }
+            (None, None) => fetch_plain!(self, "log_window", text, as Key, [low.0, low.1, high.0, high.1, offset])?,
+        };
         Ok(rows.pop())
     }
 }
@@ -195,6 +208,15 @@ struct LogTexts {
 }
 
 impl LogFilter {
+    /// Whether rows are looked at that do not fit: no index has exactly those that do.
+    fn looks_further(&self) -> bool {
+        let is_exact = matches!(
+            (self.job, &self.process_name, self.levels.as_slice()),
+            (Some(_), None, []) | (None, Some(_), []) | (None, None, [] | [LogLevel::Error])
+        );
+        self.search.is_some() || !is_exact
+    }
+
     fn texts(&self) -> LogTexts {
         let ([newest_first, oldest_first], window) = match (self.job, &self.process_name, self.levels.as_slice()) {
             (Some(_), ..) => (OF_JOB, WINDOW_OF_JOB),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use orchestrator_core::clock::Timestamp;
 use orchestrator_core::queue::ElementStatus;
 use orchestrator_core::text::QueueName;
 use sqlx::types::Json;
@@ -9,6 +10,7 @@ use sqlx::types::Json;
 use super::settings::{QueueSettings, Stored};
 use crate::dialect::{Sql, on_conn, sql};
 use crate::error::DbError;
+use crate::lists::Texts;
 use crate::rows::{execute, fetch_plain};
 use crate::tx::Tx;
 
@@ -103,6 +105,12 @@ const READY_COUNT: Sql = sql!["SELECT COUNT(*) FROM (SELECT 1 FROM queues" [inde
      " WHERE queue_name = $1 AND ready AND NOT EXISTS (SELECT 1 FROM queue_settings
              WHERE queue_name = $1 AND paused) LIMIT $2) AS ready_elements"];
 
+// The first entry of the ready index, a queue.
+const OLDEST_READY: Sql = sql!["SELECT named.queue_name, (SELECT q.created_date FROM queues AS q" [indexed_by "queues_ready"]
+     " WHERE q.queue_name = named.queue_name AND q.ready ORDER BY q.created_date, q.id LIMIT 1) FROM ("
+     [only sqlite "SELECT value AS queue_name FROM json_each($1)"]
+     [only postgres "SELECT unnest($1::text[]) AS queue_name"] ") AS named"];
+
 type Sum = (String, String, i64);
 
 impl Tx {
@@ -135,6 +143,16 @@ impl Tx {
         let sums = fetch_plain!(self, "queue_get", COUNTS_SUM_OF_QUEUE, as Sum, [name.as_str()])?;
         let counts = by_queue(sums).remove(name.as_str()).unwrap_or_default();
         Ok(summary(name.clone(), counts, self.queue_stored_settings(name).await?))
+    }
+
+    /// When the element was created that waits longest, of each of these queues in which one waits.
+    pub async fn queue_oldest_ready(
+        &mut self,
+        queues: impl Iterator<Item = &QueueName>,
+    ) -> Result<BTreeMap<String, Timestamp>, DbError> {
+        let names: Texts = queues.map(QueueName::as_str).collect();
+        let rows = fetch_plain!(self, "queue_oldest_ready", OLDEST_READY, as (String, Option<Timestamp>), [&names])?;
+        Ok(rows.into_iter().filter_map(|(queue, at)| Some((queue, at?))).collect())
     }
 
     /// How many elements may be claimed (none of a paused queue), counted up to `at_most` and no further.
@@ -183,4 +201,4 @@ fn summary(name: QueueName, counts: QueueCounts, stored: Option<Stored>) -> Queu
 }
 
 #[cfg(test)]
-crate::statements::statements![COUNTS_APPEND, COUNTS_SUM, COUNTS_SUM_OF_QUEUE, COUNTS_TAKE, READY_COUNT];
+crate::statements::statements![COUNTS_APPEND, COUNTS_SUM, COUNTS_SUM_OF_QUEUE, COUNTS_TAKE, READY_COUNT, OLDEST_READY];

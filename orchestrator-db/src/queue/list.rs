@@ -7,9 +7,9 @@ use uuid::Uuid;
 
 use super::row::{ElementRow, element_columns};
 use crate::dialect::{Sql, sql};
-use crate::error::{DbError, Readable};
+use crate::error::{Corrupt, DbError, Readable};
 use crate::lists::{Texts, containing, earliest, latest};
-use crate::page::{PageRequest, SEARCHED_ROWS, cursor};
+use crate::page::{PageRequest, STEP, Search, cursor};
 use crate::rows::{fetch, fetch_plain};
 use crate::tx::Tx;
 
@@ -68,7 +68,7 @@ const READY: [Sql; 2] = list_text!("ready AND $6 = ''");
 const ATTENTION: [Sql; 2] = list_text!("attention AND $6 = ''");
 const ALL: [Sql; 2] = list_text!("$6 = ''");
 
-/// Where a search stops looking, in the same order.
+/// Where a step of a search ends, in the same order.
 macro_rules! window_text {
     ($scope:literal, $low:literal, $high:literal, $order:literal) => {
         sql!["SELECT created_date, id FROM queues
@@ -90,7 +90,7 @@ const WINDOW_OF_ALL: [Sql; 2] = window_text!("$6 = ''");
 const OF_JOB: Sql =
     sql!["SELECT " [columns element_columns] " FROM queues WHERE job_id = $1 ORDER BY created_date, id LIMIT $2"];
 
-type Key = (DateTime<Utc>, Uuid);
+pub(super) type Key = (DateTime<Utc>, Uuid);
 
 impl Tx {
     /// Elements that a job holds or held last, in the order of insertion.
@@ -102,7 +102,8 @@ impl Tx {
         Ok(Readable::collect(rows.into_iter().map(|row| row?.try_into())))
     }
 
-    /// A page of a queue's elements, with the cursor of the next one. A search looks at [`SEARCHED_ROWS`] rows at most.
+    /// A page of a queue's elements, with the cursor of the next one. Where no index serves the filter it looks at
+    /// [`SEARCHED_ROWS`](crate::SEARCHED_ROWS) rows at most.
     pub async fn element_list(
         &mut self,
         filter: &ElementFilter,
@@ -117,15 +118,42 @@ impl Tx {
             Some(after) => low = low.max(after),
             None => {}
         }
-        let window = if filter.search.is_some() { self.element_window(filter, low, high).await? } else { None };
-        match window {
-            Some(window) if filter.newest_first => low = window,
-            Some(window) => high = window,
-            None => {}
+        self.plan_for_values().await?;
+        if let Some(held) = self.element_list_held(filter, page).await? {
+            return Ok(held);
         }
+        let mut rows = Vec::new();
+        let mut search = Search::begin();
+        let stopped = loop {
+            let step = if filter.looks_further() { self.element_window(filter, low, high).await? } else { None };
+            let (least, most) = match step {
+                Some(step) if filter.newest_first => (step, high),
+                Some(step) => (low, step),
+                None => (low, high),
+            };
+            let wanted = page.still_wanted(&rows);
+            rows.extend(self.element_rows(filter, least, most, wanted).await?);
+            match step {
+                Some(step) if page.still_wanted(&rows) == 0 || !search.goes_on() => break Some(step),
+                Some(step) if filter.newest_first => high = step,
+                Some(step) => low = step,
+                None => break None,
+            }
+        };
+        let next = page.cut(&mut rows, |row| (row.created_date, row.id)).or_else(|| stopped.as_ref().map(cursor));
+        Ok((Readable::collect(rows.into_iter().map(|row| row.and_then(QueueElement::try_from))), next))
+    }
+
+    pub(super) async fn element_rows(
+        &mut self,
+        filter: &ElementFilter,
+        low: Key,
+        high: Key,
+        limit: i64,
+    ) -> Result<Vec<Result<ElementRow, Corrupt>>, DbError> {
         let statuses: Texts = filter.statuses.iter().map(|status| status.as_str()).collect();
         let [text, _] = filter.texts();
-        let mut rows = fetch!(self, "element_list", text, table "queues" key "id" as ElementRow, [
+        fetch!(self, "element_list", text, table "queues" key "id" as ElementRow, [
             filter.queue.as_str(),
             low.0,
             low.1,
@@ -135,14 +163,17 @@ impl Tx {
             filter.statuses.is_empty(),
             &statuses,
             containing(filter.search.as_deref().unwrap_or_default()),
-            page.fetch(),
-        ])?;
-        let next = page.cut(&mut rows, |row| (row.created_date, row.id)).or_else(|| window.as_ref().map(cursor));
-        Ok((Readable::collect(rows.into_iter().map(|row| row.and_then(QueueElement::try_from))), next))
+            limit,
+        ])
     }
 
-    /// The last row between these two that a search looks at, when there may be more.
-    async fn element_window(&mut self, filter: &ElementFilter, low: Key, high: Key) -> Result<Option<Key>, DbError> {
+    /// The last row between these two that a step of a search looks at, when there may be more.
+    pub(super) async fn element_window(
+        &mut self,
+        filter: &ElementFilter,
+        low: Key,
+        high: Key,
+    ) -> Result<Option<Key>, DbError> {
         let [_, text] = filter.texts();
         let mut rows = fetch_plain!(self, "element_window", text, as Key, [
             filter.queue.as_str(),
@@ -151,23 +182,35 @@ impl Tx {
             high.0,
             high.1,
             filter.reference.as_ref().map_or("", Reference::as_str),
-            i64::from(SEARCHED_ROWS) - 1,
+            i64::from(STEP) - 1,
         ])?;
         Ok(rows.pop())
     }
 }
 
 impl ElementFilter {
+    fn only(&self, fits: fn(ElementStatus) -> bool) -> bool {
+        !self.statuses.is_empty() && self.statuses.iter().all(|status| fits(*status))
+    }
+
+    /// Whether rows are looked at that do not fit: no index has exactly those that do.
+    fn looks_further(&self) -> bool {
+        let all_of = |fits: fn(ElementStatus) -> bool| {
+            ElementStatus::ALL.iter().filter(|status| fits(**status)).all(|status| self.statuses.contains(status))
+        };
+        let is_whole = |fits| self.reference.is_none() && self.only(fits) && all_of(fits);
+        let is_exact =
+            self.statuses.is_empty() || is_whole(ElementStatus::is_ready) || is_whole(ElementStatus::needs_attention);
+        self.search.is_some() || !is_exact
+    }
+
     /// The texts of the list and of its window whose index fits best.
     fn texts(&self) -> [Sql; 2] {
-        let only = |fits: fn(ElementStatus) -> bool| {
-            !self.statuses.is_empty() && self.statuses.iter().all(|status| fits(*status))
-        };
         let (list, window) = if self.reference.is_some() {
             (OF_REFERENCE, WINDOW_OF_REFERENCE)
-        } else if only(ElementStatus::is_ready) {
+        } else if self.only(ElementStatus::is_ready) {
             (READY, WINDOW_OF_READY)
-        } else if only(ElementStatus::needs_attention) {
+        } else if self.only(ElementStatus::needs_attention) {
             (ATTENTION, WINDOW_OF_ATTENTION)
         } else {
             (ALL, WINDOW_OF_ALL)

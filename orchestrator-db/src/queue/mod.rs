@@ -8,6 +8,7 @@ mod claim;
 mod count;
 mod edit;
 mod find;
+mod held;
 mod insert;
 mod list;
 mod live;

@@ -25,6 +25,7 @@ const INDEXES: &[(&str, &str)] = &[
     ("queue::claim::ELEMENT_PEEK_BY_REFERENCE", "queues_ready_reference"),
     ("queue::claim::ELEMENT_GRANTED", "queues_request"),
     ("queue::count::READY_COUNT", "queues_ready|queues_ready_reference"),
+    ("queue::count::OLDEST_READY", "queues_ready|queues_ready_reference"),
     ("queue::release::HELD_BY_JOBS", "queues_job"),
     ("queue::release::EXPIRED", "queues_lease"),
     ("queue::release::ANY_OF_JOB", "queues_job"),

@@ -120,6 +120,7 @@ impl Tx {
         let status = filter.status.map(TriggerStatus::as_str);
         let kind = filter.trigger_type.map(TriggerType::as_str);
         let search = filter.search.as_deref().map(containing);
+        self.plan_for_values().await?;
         let mut rows = fetch!(
             self,
             "trigger_list",

@@ -16,13 +16,16 @@ const TRIGGER_PLANNED: Sql = sql!["SELECT " [columns trigger_columns] " FROM " [
     " WHERE t.due_at <= $1 AND t.hold = 'NONE' AND t.deleted_at IS NULL AND t.type <> 'QUEUE'
      ORDER BY t.due_at, t.id LIMIT $2"];
 
-/// The average of the latest jobs that were done.
+/// The average of the latest jobs that were done. Only the very latest are looked at: a trigger that fails for ever has no
+/// five that were done, and all of its history would be read for each run that is drawn.
 const TYPICAL_DURATIONS: Sql = sql!["SELECT t.id, CAST((SELECT AVG("
     [only sqlite "(julianday(latest.end_time) - julianday(latest.start_time)) * 86400.0"]
     [only postgres "EXTRACT(EPOCH FROM latest.end_time - latest.start_time)"]
-    ") FROM (SELECT j.start_time, j.end_time FROM jobs j
-            WHERE j.trigger_id = t.id AND COALESCE(j.status, '') = 'DONE' AND j.start_time IS NOT NULL
-            ORDER BY j.id DESC LIMIT 5) latest) AS DOUBLE PRECISION) AS seconds
+    ") FROM (SELECT recent.start_time, recent.end_time
+            FROM (SELECT j.id, j.status, j.start_time, j.end_time FROM jobs j
+                WHERE j.trigger_id = t.id ORDER BY j.id DESC LIMIT 20) recent
+            WHERE recent.status = 'DONE' AND recent.start_time IS NOT NULL
+            ORDER BY recent.id DESC LIMIT 5) latest) AS DOUBLE PRECISION) AS seconds
      FROM triggers t WHERE t.id" [in_ids "$1"]];
 
 impl Tx {
@@ -38,7 +41,8 @@ impl Tx {
         Ok(Readable::collect(rows.into_iter().map(|row| row?.try_into())))
     }
 
-    /// How many seconds the latest jobs of these triggers took that were done. Those without one are left out.
+    /// How many seconds the latest jobs of these triggers took that were done, of the last twenty at most. Those without
+    /// one are left out.
     pub async fn trigger_typical_seconds(&mut self, ids: &[TriggerId]) -> Result<Vec<(TriggerId, f64)>, DbError> {
         let ids: Ids = ids.iter().map(|id| id.as_uuid()).collect();
         let rows = fetch_plain!(self, "trigger_typical_seconds", TYPICAL_DURATIONS, as (Uuid, Option<f64>), [&ids])?;

@@ -3,7 +3,7 @@
 use orchestrator_core::id::{JobId, RequestId};
 use orchestrator_core::job::{Job, JobSnapshot, JobState, JobStatus, Outcome};
 use orchestrator_core::text::ProcessArgs;
-use orchestrator_db::{Db, DbError, JobCounts, JobFilter, NewJob, PageRequest};
+use orchestrator_db::{Db, DbError, Dialect, JobCounts, JobFilter, NewJob, PageRequest};
 
 use crate::harness::TestDb;
 use crate::world::{
@@ -18,6 +18,7 @@ conformance! {
     a_repeated_call_makes_no_second_job,
     a_job_is_found_by_id_or_a_part_of_it,
     jobs_are_listed_newest_first_page_by_page,
+    a_list_looks_at_so_many_jobs_and_goes_on_where_it_stopped,
     a_list_of_jobs_is_filtered,
     a_job_that_cannot_be_read_breaks_no_list_and_names_its_place,
     an_edit_reaches_queued_jobs_only,
@@ -111,6 +112,24 @@ async fn page_through(db: &Db, filter: &JobFilter, limit: u32) -> Vec<JobId> {
     }
 }
 
+/// 50,000 copies of the only job, done. Their ids are after all that are made in this century.
+macro_rules! hay {
+    ($id:literal) => {
+        concat!(
+            "INSERT INTO jobs (id, trigger_id, trigger_name, process_name, worker_name, status, scheduled_at, queued_at, \
+                 start_time, end_time, attempt, kill_requested, lease_token, hand_back_count, is_blocking, priority, \
+                 type_rank, own_arguments, snapshot) \
+             SELECT ",
+            $id,
+            ", trigger_id, trigger_name, process_name, worker_name, 'DONE', scheduled_at, queued_at, start_time, end_time, \
+                 i + 1, FALSE, 1, 0, is_blocking, priority, type_rank, own_arguments, snapshot \
+             FROM jobs, (WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50000) SELECT i FROM n) numbers"
+        )
+    };
+}
+const SQLITE_HAY: &str = hay!("CAST(X'7FFFFFFFFFFF' || CAST(printf('%010d', i) AS BLOB) AS BLOB)");
+const POSTGRES_HAY: &str = hay!("CAST('7fffffff-ffff-7000-8000-' || lpad(CAST(i AS TEXT), 12, '0') AS uuid)");
+
 async fn jobs_are_listed_newest_first_page_by_page(db: TestDb) {
     let id = trigger(&db, "t").await;
     let mut jobs = Vec::new();
@@ -119,6 +138,35 @@ async fn jobs_are_listed_newest_first_page_by_page(db: TestDb) {
     }
     jobs.reverse();
     assert_eq!(page_through(&db, &JobFilter::default(), 2).await, jobs);
+}
+
+async fn a_list_looks_at_so_many_jobs_and_goes_on_where_it_stopped(db: TestDb) {
+    worker(&db, "r1", 9).await;
+    let id = trigger(&db, "t").await;
+    let needle = queued(&db, id, 1).await;
+    let token = run(&db, needle, "r1", 0).await.lease.token;
+    write!(db, |tx| tx.job_finish(needle, token, Outcome::Failed, Some(1), None, at(2)));
+    // As many again, made later, which are done.
+    db.execute(match db.dialect() {
+        Dialect::Sqlite => SQLITE_HAY,
+        Dialect::Postgres => POSTGRES_HAY,
+    })
+    .await;
+    let process_name = locked(&db, needle).await.job.process_name;
+    let failed = JobFilter { statuses: vec![JobStatus::Failed], ..JobFilter::default() };
+    let worker_name = Some(worker_name("r1"));
+    for filter in [
+        JobFilter { process_name: Some(process_name.clone()), ..failed.clone() },
+        JobFilter { trigger_id: Some(id), ..failed.clone() },
+        JobFilter { worker_name: worker_name.clone(), ..failed.clone() },
+        JobFilter { worker_name, process_name: Some(process_name), ..failed.clone() },
+    ] {
+        let (none, next) = read!(db, |tx| tx.job_list(&filter, &PageRequest::first(10))).unwrap();
+        assert!(none.rows.is_empty() && next.is_some(), "it offers to go on: {filter:?}");
+        assert_eq!(page_through(&db, &filter, 10).await, [needle], "{filter:?}");
+    }
+    let (found, end) = read!(db, |tx| tx.job_list(&failed, &PageRequest::first(10))).unwrap();
+    assert_eq!((found.rows.len(), end), (1, None), "an index has those of one status");
 }
 
 async fn a_list_of_jobs_is_filtered(db: TestDb) {

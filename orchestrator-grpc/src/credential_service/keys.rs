@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use orchestrator_core::actor::Actor;
 use orchestrator_core::credential::Credential;
 use orchestrator_core::secret::{Ciphertext, Key};
-use orchestrator_db::PageRequest;
+use orchestrator_db::{Hint, PageRequest};
 use orchestrator_proto::v1;
 use orchestrator_scheduler::Scheduler;
 use serde_json::json;
@@ -94,7 +94,8 @@ pub(super) async fn reencrypt(
             let row = audit::row(actor, "key.reencrypt", "key", ring.writing().id().as_str(), (None, Some(document)));
             tx.audit_insert(&[row], scheduler.now()).await?;
         }
-        Ok((count, Vec::new()))
+        let hints = if count > 0 { vec![Hint::Access] } else { Vec::new() };
+        Ok((count, hints))
     })?;
     let number = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
     Ok(v1::ReencryptResponse {

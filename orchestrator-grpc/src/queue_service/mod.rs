@@ -42,7 +42,13 @@ impl QueueService for Queues {
     ) -> Result<Response<v1::ListQueuesResponse>, Status> {
         let mut tx = self.scheduler.db().begin_read().await.map_err(status::db)?;
         let queues = tx.queue_list().await.map_err(status::db)?;
-        Ok(Response::new(v1::ListQueuesResponse { queues: queues.iter().map(queue).collect() }))
+        let waiting = queues.iter().filter(|queue| queue.counts.new > 0).map(|queue| &queue.name);
+        let oldest = tx.queue_oldest_ready(waiting).await.map_err(status::db)?;
+        let shown = |summary: &QueueSummary| v1::Queue {
+            oldest_new_at: oldest.get(summary.name.as_str()).copied().map(convert::timestamp),
+            ..queue(summary)
+        };
+        Ok(Response::new(v1::ListQueuesResponse { queues: queues.iter().map(shown).collect() }))
     }
 
     async fn create(
@@ -200,5 +206,6 @@ fn queue(queue: &QueueSummary) -> v1::Queue {
         abandoned_count: queue.counts.abandoned,
         max_attempts: queue.settings.max_attempts,
         paused: queue.paused,
+        oldest_new_at: None,
     }
 }

@@ -159,11 +159,7 @@ pub(crate) async fn show(viewer: Viewer, Query(query): Query) -> Result<Response
         fault,
         here: filter.link_to(PATH).with("cursor", &filter.cursor).into_string(),
         download: filter.link_to("/logs/download").into_string(),
-        pager: Pager::new(&filter.link_to(PATH), &filter.cursor, &answer.next_cursor).searched(
-            &filter.search,
-            answer.logs.len(),
-            PAGE,
-        ),
+        pager: Pager::new(&filter.link_to(PATH), &filter.cursor, &answer.next_cursor).searched(answer.logs.len(), PAGE),
         rows: answer.logs.into_iter().map(|log| Row::new(log, &viewer)).collect(),
         filter,
     };

@@ -140,7 +140,7 @@ pub(crate) async fn show(viewer: Viewer) -> Result<Response, PageError> {
         running: jobs(&viewer, &["ASSIGNED", "RUNNING", "LOST", "QUEUED"]).await?,
         failed: jobs(&viewer, &["FAILED", "TIMED_OUT", "KILLED"]).await?,
         next: next(&viewer).await?,
-        queues: QueueRow::all(&queues),
+        queues: QueueRow::all(&queues, &viewer),
         has_workers: status.workers_up > 0,
     };
     viewer.live(&page, &page.as_live(), "/")

@@ -20,7 +20,7 @@ const PATH: &str = "/profile";
 const FIELDS: [&str; 2] = ["old_password", "password"];
 
 #[derive(Debug, Template)]
-#[template(path = "profile.html")]
+#[template(path = "profile.html", blocks = ["sessions"])]
 struct Page {
     chrome: Chrome,
     name: String,
@@ -60,7 +60,8 @@ impl Page {
 
 /// `GET /profile`
 pub(crate) async fn show(viewer: Viewer, Extension(who): Extension<SignedIn>) -> Result<Response, PageError> {
-    viewer.page(&Page::new(&viewer, &who, Faults::default()).await?)
+    let page = Page::new(&viewer, &who, Faults::default()).await?;
+    viewer.live(&page, &page.as_sessions(), PATH)
 }
 
 /// `POST /profile/password`

@@ -18,7 +18,8 @@ use crate::output::{Reply, stdout_line, to_line};
 /// What triggers carry that nobody sets.
 const OF_TRIGGERS: &[&str] =
     &["id", "type", "status", "nextRun", "lastRun", "consecutiveFailures", "createdAt", "updatedAt"];
-const OF_QUEUES: &[&str] = &["newCount", "inProgressCount", "doneCount", "failedCount", "abandonedCount"];
+const OF_QUEUES: &[&str] =
+    &["newCount", "inProgressCount", "doneCount", "failedCount", "abandonedCount", "oldestNewAt"];
 const OF_OTHERS: &[&str] = &["changedAt", "changedBy"];
 
 #[derive(Debug, Args)]

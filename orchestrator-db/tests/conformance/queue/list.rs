@@ -1,7 +1,9 @@
 use orchestrator_core::id::ElementId;
-use orchestrator_core::queue::ElementStatus::{Done, Failed, New};
+use orchestrator_core::queue::ElementStatus::{Done, Failed, InProgress, New};
 use orchestrator_core::text::{Message, QueueName, Reference};
-use orchestrator_db::{DbError, ElementFilter, NewElement, PageRequest, SEARCHED_ROWS, StatusBy, StatusChange};
+use orchestrator_db::{
+    ClaimRequest, DbError, ElementFilter, NewElement, PageRequest, SEARCHED_ROWS, StatusBy, StatusChange,
+};
 
 use super::world::*;
 use crate::harness::TestDb;
@@ -13,6 +15,7 @@ conformance! {
     every_filter_narrows_the_list,
     wildcards_in_a_search_are_literal,
     a_search_looks_at_so_many_elements_and_goes_on_where_it_stopped,
+    elements_in_progress_are_found_behind_any_number_of_others,
     an_element_that_cannot_be_read_does_not_break_the_list,
     a_cursor_of_another_list_is_refused,
 }
@@ -111,21 +114,61 @@ async fn a_search_looks_at_so_many_elements_and_goes_on_where_it_stopped(db: Tes
         for filter in [
             all.clone(),
             ElementFilter { statuses: vec![New], ..all.clone() },
+            ElementFilter { statuses: vec![New, Done], ..all.clone() },
             ElementFilter { created_from: Some(t0()), created_to: Some(at(99)), ..all.clone() },
         ] {
-            let mut tx = db.begin_read().await.unwrap();
-            let (none, cursor) = tx.element_list(&filter, &PageRequest::first(10)).await.unwrap();
-            assert!(none.rows.is_empty() && cursor.is_some(), "it offers to go on: {filter:?}");
-            let (found, end) = tx.element_list(&filter, &PageRequest { limit: 10, cursor }).await.unwrap();
-            assert_eq!((ids(&found.rows), end), (vec![here.id], None), "{filter:?}");
+            assert_eq!(sought(&db, &filter).await, [here.id], "{filter:?}");
         }
         let of_hay = ElementFilter { reference: Some(hay.clone()), ..all };
-        let mut tx = db.begin_read().await.unwrap();
-        let (none, cursor) = tx.element_list(&of_hay, &PageRequest::first(10)).await.unwrap();
-        assert!(none.rows.is_empty() && cursor.is_some());
-        let (none, end) = tx.element_list(&of_hay, &PageRequest { limit: 10, cursor }).await.unwrap();
-        assert!(none.rows.is_empty() && end.is_none());
+        assert!(sought(&db, &of_hay).await.is_empty());
     }
+}
+
+/// What is found page by page, the first of which looks at too few to find anything.
+async fn sought(db: &TestDb, filter: &ElementFilter) -> Vec<ElementId> {
+    let mut tx = db.begin_read().await.unwrap();
+    let (none, mut cursor) = tx.element_list(filter, &PageRequest::first(10)).await.unwrap();
+    assert!(none.rows.is_empty() && cursor.is_some(), "it offers to go on: {filter:?}");
+    let mut found = Vec::new();
+    while cursor.is_some() {
+        let (listed, next) = tx.element_list(filter, &PageRequest { limit: 10, cursor }).await.unwrap();
+        found.extend(ids(&listed.rows));
+        cursor = next;
+    }
+    found
+}
+
+async fn elements_in_progress_are_found_behind_any_number_of_others(db: TestDb) {
+    for second in 1..=i64::from(SEARCHED_ROWS / 5000) {
+        let hay: Vec<NewElement> = (0..5000).map(|_| element()).collect();
+        insert(&db, &hay, at(second)).await;
+    }
+    insert(&db, &[element()], at(11)).await;
+    db.execute("UPDATE queues SET status = 'DONE', ready = FALSE, end_date = created_date").await;
+    let held = insert(&db, &[element(), element()], at(12)).await;
+    let waiting = insert(&db, &[with_reference("taken early"), element()], at(13)).await;
+    for _ in 0..2 {
+        assert_eq!(claim(&db, request(), at(20)).await.len(), 1);
+    }
+    let early = Reference::parse("taken early", 100).unwrap();
+    claim(&db, ClaimRequest { reference: Some(early), ..request() }, at(21)).await;
+    let mut expected = vec![held[0], held[1], waiting[0]];
+    expected[..2].sort_unstable();
+    let in_progress = ElementFilter { statuses: vec![InProgress], ..all() };
+    assert_eq!(list(&db, &in_progress).await, expected);
+    let mut tx = db.begin_read().await.unwrap();
+    let (first, cursor) = tx.element_list(&in_progress, &PageRequest::first(2)).await.unwrap();
+    let (rest, end) = tx.element_list(&in_progress, &PageRequest { limit: 2, cursor }).await.unwrap();
+    assert_eq!((ids(&first.rows), ids(&rest.rows), end), (expected[..2].to_vec(), vec![waiting[0]], None));
+    expected.reverse();
+    assert_eq!(list(&db, &ElementFilter { newest_first: true, ..in_progress.clone() }).await, expected);
+    // Any other filter looks at so many, and goes on.
+    let of_done = ElementFilter { statuses: vec![Done], newest_first: false, created_from: Some(at(11)), ..all() };
+    assert_eq!(list(&db, &of_done).await.len(), 1);
+    assert_eq!(
+        sought(&db, &ElementFilter { created_to: Some(at(12)), ..in_progress }).await,
+        expected[1..].iter().rev().copied().collect::<Vec<_>>()
+    );
 }
 
 async fn wildcards_in_a_search_are_literal(db: TestDb) {

@@ -74,7 +74,7 @@ pub(crate) async fn show(viewer: Viewer, Query(query): Query) -> Result<Response
         here: link.clone().with("cursor", &cursor).into_string(),
         csv: filter.link("/audit/export").with("format", "csv").into_string(),
         jsonl: filter.link("/audit/export").with("format", "jsonl").into_string(),
-        pager: Pager::new(&link, &cursor, &answer.next_cursor).searched(&filter.search, answer.entries.len(), PAGE),
+        pager: Pager::new(&link, &cursor, &answer.next_cursor).searched(answer.entries.len(), PAGE),
         entries: answer.entries.into_iter().map(|entry| Row::new(entry, &viewer)).collect(),
         filter,
     };

@@ -153,7 +153,7 @@ pub(crate) async fn show(viewer: Viewer, Query(query): Query) -> Result<Response
         spans: SPANS.iter().map(|(name, word)| (*name, *word, *name == filter.since)).collect(),
         trigger,
         here: filter.link().with("cursor", &filter.cursor).into_string(),
-        pager: Pager::new(&filter.link(), &filter.cursor, &answer.next_cursor),
+        pager: Pager::new(&filter.link(), &filter.cursor, &answer.next_cursor).searched(answer.jobs.len(), PAGE),
         rows: answer.jobs.into_iter().map(|job| Row::new(job, &viewer)).collect(),
         filter,
     };

@@ -26,6 +26,8 @@ struct Page {
     chrome: Chrome,
     queue: String,
     path: String,
+    /// Nothing of it is handed out.
+    paused: Option<Badge>,
     filter: Filter,
     statuses: Vec<(&'static str, String, bool)>,
     fault: Option<String>,
@@ -135,10 +137,13 @@ pub(crate) async fn show(
         Ok(request) => (viewer.queues()?.list(request).await?.into_inner(), None),
         Err(fault) => (v1::ListElementsResponse::default(), Some(fault)),
     };
+    let known = viewer.queues()?.list_queues(v1::ListQueuesRequest::default()).await?.into_inner().queues;
+    let is_paused = known.iter().any(|known| known.queue_name == queue && known.paused);
     let path = queue_path(&queue);
     let page = Page {
         chrome: viewer.chrome(PATH, format!("Queue {}", shown_in_line(&queue))),
         queue: shown_in_line(&queue),
+        paused: is_paused.then(|| badge("PAUSED")),
         statuses: ElementStatus::ALL
             .iter()
             .map(|status| (status.as_str(), word(status.as_str()), status.as_str() == filter.status))
@@ -146,11 +151,8 @@ pub(crate) async fn show(
         fault,
         here: filter.link_to(&path).with("cursor", &filter.cursor).into_string(),
         export: filter.link_to(&format!("{path}/export")).into_string(),
-        pager: Pager::new(&filter.link_to(&path), &filter.cursor, &answer.next_cursor).searched(
-            &filter.search,
-            answer.elements.len(),
-            PAGE,
-        ),
+        pager: Pager::new(&filter.link_to(&path), &filter.cursor, &answer.next_cursor)
+            .searched(answer.elements.len(), PAGE),
         rows: answer.elements.into_iter().map(|element| Row::new(element, &viewer)).collect(),
         path,
         filter,

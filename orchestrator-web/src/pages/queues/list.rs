@@ -11,6 +11,7 @@ use crate::error::PageError;
 use crate::link::Link;
 use crate::status::{Badge, badge};
 use crate::text::shown_in_line;
+use crate::times::Stamp;
 use crate::viewer::Viewer;
 
 #[derive(Debug, Template)]
@@ -32,15 +33,17 @@ pub(crate) struct Row {
     max_attempts: u32,
     pub(crate) paused: Option<Badge>,
     pub(crate) depth: Depth,
+    /// When the element was created that waits longest.
+    oldest: Stamp,
 }
 
 impl Row {
     /// All of them.
-    pub(crate) fn all(queues: &[v1::Queue]) -> Vec<Self> {
-        queues.iter().zip(depths(queues)).map(|(queue, depth)| Self::new(queue, depth)).collect()
+    pub(crate) fn all(queues: &[v1::Queue], viewer: &Viewer) -> Vec<Self> {
+        queues.iter().zip(depths(queues)).map(|(queue, depth)| Self::new(queue, depth, viewer)).collect()
     }
 
-    fn new(queue: &v1::Queue, depth: Depth) -> Self {
+    fn new(queue: &v1::Queue, depth: Depth, viewer: &Viewer) -> Self {
         let link = queue_path(&queue.queue_name);
         let counted = [
             ("New", "NEW", queue.new_count),
@@ -61,6 +64,7 @@ impl Row {
             total: counted.iter().map(|(_, _, count)| count).sum(),
             max_attempts: queue.max_attempts,
             paused: queue.paused.then(|| badge("PAUSED")),
+            oldest: viewer.stamp(queue.oldest_new_at),
             link,
             depth,
         }
@@ -70,6 +74,7 @@ impl Row {
 /// `GET /queues`
 pub(crate) async fn show(viewer: Viewer) -> Result<Response, PageError> {
     let answer = viewer.queues()?.list_queues(v1::ListQueuesRequest::default()).await?.into_inner();
-    let page = Page { chrome: viewer.chrome(PATH, "Queues"), rows: Row::all(&answer.queues) };
+    let rows = Row::all(&answer.queues, &viewer);
+    let page = Page { chrome: viewer.chrome(PATH, "Queues"), rows };
     viewer.live(&page, &page.as_list(), PATH)
 }

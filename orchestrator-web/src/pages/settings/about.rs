@@ -12,7 +12,7 @@ use crate::times::Stamp;
 use crate::viewer::Viewer;
 
 #[derive(Debug, Template)]
-#[template(path = "settings/about.html")]
+#[template(path = "settings/about.html", blocks = ["live"])]
 struct Page {
     chrome: Chrome,
     part: &'static str,
@@ -98,7 +98,7 @@ pub(crate) async fn show(viewer: Viewer) -> Result<Response, PageError> {
     } else {
         None
     };
-    viewer.page(&Page {
+    let page = Page {
         chrome: viewer.chrome(PATH, "Settings"),
         part: "about",
         version: status.version,
@@ -110,7 +110,8 @@ pub(crate) async fn show(viewer: Viewer) -> Result<Response, PageError> {
         longest: span(limits.longest),
         tls: limits.secure_cookies,
         keys,
-    })
+    };
+    viewer.live(&page, &page.as_live(), PATH)
 }
 
 #[cfg(test)]

@@ -24,6 +24,7 @@ impl Row for pb::Queue {
         Column::new("Failed", |q, _| Cell::number(q.failed_count)),
         Column::new("Abandoned", |q, _| Cell::number(q.abandoned_count)),
         Column::new("State", |q, _| if q.paused { Cell::state("PAUSED") } else { Cell::text("") }),
+        Column::wide("Oldest new", |q, look| Cell::text(time(look, q.oldest_new_at.as_ref()))),
         Column::wide("Attempts", |q, _| Cell::number(q.max_attempts.max(1))),
     ];
 
