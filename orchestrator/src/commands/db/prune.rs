@@ -80,6 +80,7 @@ async fn plan(app: &App, scheduler: &Scheduler, retention: &Retention, rules: &[
     app.printer.own(&document(&summary), || total(&summary).to_string(), || printable(&sentence))?;
     match total(&summary) {
         0 => Ok(()),
+        1 => Err(CliError::WouldChange { what: "1 row would be deleted".to_owned() }),
         rows => Err(CliError::WouldChange { what: format!("{rows} rows would be deleted") }),
     }
 }
