@@ -11,12 +11,8 @@ use crate::connect::{Db, DbOptions};
 const LARGE: [&str; 6] = ["audit", "job_output", "jobs", "logs", "queues", "trigger_decisions"];
 
 /// Those that may read a large table from end to end: people ask for them, seldom.
-const MAY_SCAN: [&str; 4] = [
-    "queue::find::ELEMENT_END",
-    "retention::AUDIT_PRUNABLE",
-    "retention::LOG_PRUNABLE",
-    "retention::OUTPUT_PRUNABLE",
-];
+const MAY_SCAN: [&str; 4] =
+    ["queue::find::ELEMENT_END", "retention::AUDIT_PRUNABLE", "retention::LOG_PRUNABLE", "retention::OUTPUT_PRUNABLE"];
 
 /// The index that a statement has to take, or one of several that hold the same few rows.
 const INDEXES: &[(&str, &str)] = &[

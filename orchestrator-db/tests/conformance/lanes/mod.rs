@@ -2,4 +2,5 @@ mod claims;
 mod creates;
 mod failures;
 mod jobs;
+mod together;
 mod world;

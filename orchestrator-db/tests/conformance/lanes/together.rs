@@ -1,0 +1,134 @@
+//! Calls of several robots that come at the same moment: each is answered as if it had come alone.
+
+use orchestrator_core::id::{ElementId, JobId};
+use orchestrator_core::lease::LeaseToken;
+use orchestrator_core::queue::ElementStatus;
+use orchestrator_core::text::Message;
+use orchestrator_db::{
+    ElementAnswer, ElementCall, ElementClaimError, LaneError, StatusBy, StatusChange, StatusError, StatusSet,
+};
+use tokio::task::JoinHandle;
+
+use super::world::*;
+use crate::harness::TestDb;
+use crate::queue::world::{counts, get, of_job, running_job, set_job};
+
+conformance! {
+    claims_of_several_jobs_share_what_there_is,
+    a_job_that_has_ended_keeps_the_others_from_nothing,
+    ends_are_each_decided_on_their_own,
+    ends_keep_what_elements_carry,
+}
+
+type Call = JoinHandle<Result<ElementAnswer, LaneError>>;
+
+/// Makes the calls while another one is in flight, so that they share the next transaction.
+async fn together(world: &World, first: ElementCall, calls: Vec<ElementCall>) -> Vec<ElementAnswer> {
+    let mut begun: Vec<Call> = vec![world.hold_up(|world| world.begin(first)).await];
+    for call in calls {
+        begun.push(world.begin(call));
+        world.until_waiting(begun.len() - 1).await;
+    }
+    world.gate.open();
+    let mut answers = Vec::new();
+    for call in begun {
+        answers.push(call.await.unwrap().unwrap());
+    }
+    answers
+}
+
+fn ids(answer: &ElementAnswer) -> Vec<ElementId> {
+    answer.claimed.as_ref().unwrap().iter().map(|element| element.id).collect()
+}
+
+fn end(id: ElementId, status: ElementStatus, job: JobId) -> StatusChange {
+    StatusChange { status, by: StatusBy::Job(job), ..done(id) }
+}
+
+fn set(answer: &ElementAnswer) -> Result<&StatusSet, &StatusError> {
+    answer.changed[0].as_ref()
+}
+
+async fn claims_of_several_jobs_share_what_there_is(db: TestDb) {
+    let world = world(db);
+    let stored = world.stored(3).await;
+    let mut jobs = Vec::new();
+    for _ in 0..4 {
+        jobs.push(running_job(&world.db).await);
+    }
+    let calls = jobs[1..].iter().map(|job| claim_of(of_job(*job))).collect();
+    let answers = together(&world, claim_of(of_job(jobs[0])), calls).await;
+    let got: Vec<_> = answers.iter().map(ids).collect();
+    assert_eq!(got, [vec![stored[0]], vec![stored[1]], vec![stored[2]], vec![]]);
+    for (job, id) in jobs.iter().zip(&stored) {
+        let element = get(&world.db, *id).await;
+        assert_eq!((element.job_id, element.lease_token, element.attempt), (Some(*job), LeaseToken::new(1), 1));
+    }
+    assert_eq!((counts(&world.db).await.new, counts(&world.db).await.in_progress), (0, 3));
+    assert!(world.audited("element.claim").await.is_empty(), "robots' work is told by the elements");
+}
+
+async fn a_job_that_has_ended_keeps_the_others_from_nothing(db: TestDb) {
+    let world = world(db);
+    let stored = world.stored(3).await;
+    let (one, over, other) = (running_job(&world.db).await, running_job(&world.db).await, running_job(&world.db).await);
+    set_job(&world.db, over, "DONE").await;
+    let calls = vec![claim_of(of_job(over)), claim_of(of_job(other))];
+    let answers = together(&world, claim_of(of_job(one)), calls).await;
+    assert_eq!((ids(&answers[0]), ids(&answers[2])), (vec![stored[0]], vec![stored[1]]));
+    assert!(matches!(answers[1].claimed, Err(ElementClaimError::JobEnded(job)) if job == over));
+    assert_eq!(get(&world.db, stored[2]).await.status, ElementStatus::New);
+}
+
+async fn ends_are_each_decided_on_their_own(db: TestDb) {
+    let world = world(db);
+    let (job, other, over) = (running_job(&world.db).await, running_job(&world.db).await, running_job(&world.db).await);
+    let stored = world.stored(7).await;
+    for _ in 0..5 {
+        taken(world.lanes.elements(claim_of(of_job(job))).await);
+    }
+    let lost = taken(world.lanes.elements(claim_of(of_job(over))).await).remove(0);
+    set_job(&world.db, over, "FAILED").await;
+    let message = Some(Message::cut("why"));
+    let calls = vec![
+        status(end(stored[1], ElementStatus::Done, job)),
+        status(StatusChange { message: message.clone(), ..end(stored[2], ElementStatus::Failed, job) }),
+        status(StatusChange { token: Some(LeaseToken::new(9)), ..end(stored[3], ElementStatus::Done, job) }),
+        status(end(stored[4], ElementStatus::Done, other)),
+        status(end(lost.id, ElementStatus::Done, over)),
+        status(end(stored[6], ElementStatus::Abandoned, other)),
+    ];
+    let answers = together(&world, status(end(stored[0], ElementStatus::Done, job)), calls).await;
+    for at in [0, 1] {
+        let set = set(&answers[at]).unwrap();
+        assert_eq!((set.before, set.element.status), (ElementStatus::InProgress, ElementStatus::Done));
+        assert_eq!(set.element, get(&world.db, stored[at]).await);
+    }
+    let failed = set(&answers[2]).unwrap();
+    assert_eq!((&failed.message_before, &failed.element.message), (&None, &message));
+    assert!(matches!(set(&answers[3]), Err(StatusError::LeaseLost(id)) if *id == stored[3]));
+    assert!(matches!(set(&answers[4]), Err(StatusError::HeldByOther { job: holder, .. }) if *holder == job));
+    assert!(matches!(set(&answers[5]), Err(StatusError::JobEnded(ended)) if *ended == over));
+    assert_eq!(get(&world.db, lost.id).await, lost);
+    let never_taken = set(&answers[6]).unwrap();
+    assert_eq!((never_taken.before, never_taken.element.job_id), (ElementStatus::New, Some(other)));
+    let counts = counts(&world.db).await;
+    assert_eq!((counts.new, counts.in_progress), (0, 3));
+    assert_eq!((counts.done, counts.failed, counts.abandoned), (2, 1, 1));
+}
+
+async fn ends_keep_what_elements_carry(db: TestDb) {
+    let world = world(db);
+    let stored = world.stored(3).await;
+    for _ in &stored {
+        taken(world.lanes.elements(claim()).await);
+    }
+    let before = get(&world.db, stored[1]).await;
+    // Of an operator, and without being asked for what the elements carry.
+    let calls = stored[1..].iter().map(|id| ElementCall { with_data: false, ..status(done(*id)) }).collect();
+    let answers = together(&world, status(done(stored[0])), calls).await;
+    assert_eq!(set(&answers[0]).unwrap().element.data, before.data, "who asks for it gets it");
+    let after = get(&world.db, stored[1]).await;
+    assert_eq!((&after.data, &after.reference, after.job_id), (&before.data, &before.reference, before.job_id));
+    assert_eq!((after.status, after.times.start_date), (ElementStatus::Done, before.times.start_date));
+}
