@@ -72,9 +72,9 @@ impl Work for Elements {
         let mut claimed = tx.element_claim_for(&claims, &live, now).await?.into_iter();
         let mut answers = Vec::with_capacity(calls.len());
         for call in calls {
-            let changed = set.by_ref().take(call.changes.len()).collect();
+            let results = set.by_ref().take(call.changes.len()).collect();
             let claimed = call.claim.as_ref().and_then(|_| claimed.next()).unwrap_or_else(|| Ok(Vec::new()));
-            answers.push(ElementAnswer { changed, claimed });
+            answers.push(ElementAnswer { changed: results, claimed });
         }
         let mut trail = Trail::default();
         for (call, answer) in calls.iter().zip(&answers) {

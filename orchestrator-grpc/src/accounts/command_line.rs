@@ -27,7 +27,7 @@ impl Accounts {
         password: Plaintext,
         visitor: &Visitor,
     ) -> Result<(StoredToken, ApiToken), Status> {
-        let (user, taken) = self.check_password(name, password, visitor).await?;
+        let (user, counted) = self.check_password(name, password, visitor).await?;
         let secret = ApiToken::generate(TokenKind::User).map_err(|error| status::internal(&error))?;
         let now = self.scheduler().now();
         let (address, user_agent) = (visitor.address.to_canonical().to_string(), printable(&visitor.user_agent));
@@ -64,7 +64,7 @@ impl Accounts {
             let stored = tx.token_find(&token.id.to_string(), now).await?;
             Ok((stored, vec![Hint::Access]))
         })?;
-        self.give_back(&taken);
+        self.give_back(&counted);
         Ok((stored, secret))
     }
 

@@ -128,10 +128,9 @@ impl CliError {
         match self {
             Self::NoToken { .. } => Some("no token was given, and no context has one for this server".to_owned()),
             Self::BadToken(error) => Some(error.to_string()),
-            Self::Unreachable { why, .. } => Some(why.clone()),
+            Self::Unreachable { why, .. } | Self::Certificate { why, .. } => Some(why.clone()),
             Self::JobFailed { reason, .. } if !reason.is_empty() => Some(reason.clone()),
             Self::File { source, .. } => Some(source.to_string()),
-            Self::Certificate { why, .. } => Some(why.clone()),
             Self::Rows { errors, .. } => Some(rows(errors)),
             Self::Backup(error) => std::error::Error::source(error).map(ToString::to_string),
             Self::NobodyToAsk { .. } => Some("there is no terminal to ask on".to_owned()),
