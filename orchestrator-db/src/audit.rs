@@ -87,11 +87,13 @@ const AUDIT_INSERT: Sql = sql!["INSERT INTO audit (" [columns audit_columns] ")
      [only postgres "entry_id, $2, entry_kind, entry_actor, entry_action, about_kind, about, was::jsonb, is_now::jsonb
          FROM unnest($1::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[])
              AS entry (entry_id, entry_kind, entry_actor, entry_action, about_kind, about, was, is_now)"]];
-/// `$scope` names the index that fits: `$2` is the actor, `$3` the subject.
+/// `$scope` names the index that fits: `$2` is the actor, `$3` the subject. What the pairs imply of the time is said again
+/// on PostgreSQL, which estimates nothing from a pair.
 macro_rules! list_text {
     ($scope:literal) => {
         sql!["SELECT " [columns audit_columns] " FROM audit
-         WHERE " $scope " AND (at, id) < ($1, $5) AND (at, id) >= ($6, $7) AND ($2 = '' OR actor = $2)
+         WHERE " $scope " AND (at, id) < ($1, $5) AND (at, id) >= ($6, $7)"
+             [only postgres " AND at <= $1 AND at >= $6"] " AND ($2 = '' OR actor = $2)
              AND ($3 = '' OR subject = $3) AND ($4 = '' OR action = $4 OR substr(action, 1, length($4) + 1) = $4 || '.')
              AND ($8 = '%%' OR actor" [like "$8"] " OR action" [like "$8"] " OR subject" [like "$8"] "
                  OR CAST(before AS TEXT)" [like "$8"] " OR CAST(after AS TEXT)" [like "$8"] ")

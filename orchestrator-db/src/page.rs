@@ -20,7 +20,7 @@ const MOST_ROWS: u32 = 1000;
 pub const SEARCHED_ROWS: u32 = 50_000;
 
 /// How many rows are looked at in one step of it.
-pub(crate) const STEP: u32 = 10_000;
+pub(crate) const STEP: u32 = 5_000;
 
 /// After how long no further step is begun: a page is answered in time on a slow machine, too.
 const LONGEST: Duration = Duration::from_millis(40);

@@ -30,3 +30,40 @@ impl Tx {
 
 #[cfg(test)]
 crate::statements::statements![FOR_VALUES];
+
+#[cfg(test)]
+mod tests {
+    use orchestrator_core::text::QueueName;
+
+    use super::*;
+    use crate::{AuditFilter, Db, DbOptions, ElementFilter, JobFilter, LogFilter, PageRequest, TriggerFilter};
+
+    /// How PostgreSQL plans what comes next.
+    async fn plans(tx: &mut Tx) -> String {
+        let TxInner::Postgres(transaction) = &mut tx.inner else { panic!("not PostgreSQL") };
+        sqlx::query_scalar("SHOW plan_cache_mode").fetch_one(&mut **transaction).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn lists_are_planned_for_their_values_and_nothing_else_is() {
+        let db = Db::open(&DbOptions::new(orchestrator_test_postgres::database_url())).await.unwrap();
+        let page = PageRequest::first(1);
+        for list in 0..5 {
+            let mut tx = db.begin_read().await.unwrap();
+            let before = plans(&mut tx).await;
+            match list {
+                0 => tx.log_list(&LogFilter::default(), &page).await.map(drop),
+                1 => tx.job_list(&JobFilter::default(), &page).await.map(drop),
+                2 => tx.audit_list(&AuditFilter::default(), &page).await.map(drop),
+                3 => tx.trigger_list(&TriggerFilter::default(), &page).await.map(drop),
+                _ => tx.element_list(&ElementFilter::of(QueueName::parse("q").unwrap()), &page).await.map(drop),
+            }
+            .unwrap();
+            assert_eq!(
+                (before.as_str(), plans(&mut tx).await.as_str()),
+                ("force_generic_plan", "force_custom_plan"),
+                "{list}"
+            );
+        }
+    }
+}

@@ -29,6 +29,16 @@ const add = (queueName, reference) => world.rpc("QueueService/Create", { queueNa
 const claim = async (queueName) => (await world.rpc("QueueService/Claim", { queueName })).elements ?? [];
 const listed = (reference) => page.locator("#element-list tbody tr", { has: page.getByRole("link", { name: reference, exact: true }) });
 
+test("a queue tells how old the element is that waits longest", async () => {
+  await add("waits", "one");
+  await admin.open("/queues");
+  const oldest = page.locator("#queue-list tr", { hasText: "waits" }).locator('td[data-label="Oldest New"]');
+  await oldest.locator("time[data-relative]").waitFor();
+  assert.equal((await claim("waits")).length, 1);
+  await oldest.getByText("–").waitFor({ timeout: SOON });
+  await admin.isUntroubled();
+});
+
 test("a queue is paused and goes on, and robots get nothing meanwhile", async () => {
   await add("letters", "one");
   await admin.open("/queues");

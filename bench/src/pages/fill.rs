@@ -174,13 +174,15 @@ impl World {
         )
     }
 
-    /// Four of five are of one queue. The newest three of a hundred wait, among them those that are worked on.
+    /// Four of five are of one queue. The newest three of a hundred wait, and right before them some are worked on, as claims
+    /// leave them.
     fn element_rows(self) -> String {
         let at = format!("({} + i * {SPAN} / {})", self.began(), self.rows);
         let job = format!("(i * {} / {} + 1)", self.jobs() - 100, self.rows);
         let waits = self.rows * 97 / 100;
+        let begun = waits - self.rows / 1000;
         let status = format!(
-            "CASE WHEN i > {waits} THEN CASE WHEN i * 7919 / 13 % 1000 < 10 THEN 'IN_PROGRESS' ELSE 'NEW' END \
+            "CASE WHEN i > {waits} THEN 'NEW' WHEN i > {begun} AND i * 7919 / 13 % 10 < 3 THEN 'IN_PROGRESS' \
                 WHEN i * 7919 / 13 % 1000 < 50 THEN 'FAILED' WHEN i * 7919 / 13 % 1000 < 60 THEN 'ABANDONED' ELSE 'DONE' END"
         );
         let far = self.instant("'2099-01-01T00:00:00+00:00'");
@@ -189,7 +191,7 @@ impl World {
                 lease_expires_at, attempt, job_id, reference, created_by, message, data) \
              SELECT {id}, CASE WHEN i % 10 < 8 THEN '{QUEUE}' ELSE 'queue-' || (i / 10 % 49 + 1) END, status, status = 'NEW', \
                 status IN ('FAILED', 'ABANDONED'), {created}, CASE WHEN status = 'NEW' THEN NULL ELSE {started} END, \
-                CASE WHEN i > {waits} THEN NULL ELSE {ended} END, 1, CASE WHEN status = 'IN_PROGRESS' THEN {far} ELSE NULL END, \
+                CASE WHEN status IN ('NEW', 'IN_PROGRESS') THEN NULL ELSE {ended} END, 1, CASE WHEN status = 'IN_PROGRESS' THEN {far} ELSE NULL END, \
                 1, CASE WHEN i > {waits} THEN NULL ELSE {job_id} END, 'reference-' || (i / 2), 'Uploader', \
                 CASE WHEN i > {waits} THEN NULL ELSE 'The invoice was booked and the supplier was told of it by mail' END, \
                 '{{\"customer\": \"Customer ' || (i % 1000) || '\", \"amount\": ' || (i % 10000) || ', \"due\": \"2026-12-24\", \

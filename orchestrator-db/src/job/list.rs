@@ -8,7 +8,7 @@ use sqlx::QueryBuilder;
 use uuid::Uuid;
 
 use super::row::{JobRow, job_columns};
-use crate::dialect::on_conn;
+use crate::dialect::{Dialect, on_conn};
 use crate::error::{Corrupt, DbError, Readable};
 use crate::id_time::first_id;
 use crate::page::{PageRequest, STEP, Search, cursor};
@@ -44,44 +44,54 @@ impl JobFilter {
         }
     }
 
-    /// Of several names one is what a database walks by, the same in every step.
-    fn worker_column(&self) -> &'static str {
-        if self.trigger_id.is_some() { " AND COALESCE(worker_name, '')" } else { " AND worker_name" }
-    }
-
-    fn process_column(&self) -> &'static str {
-        if self.trigger_id.is_some() || self.worker_name.is_some() {
-            " AND COALESCE(process_name, '')"
-        } else {
-            " AND process_name"
+    /// What SQLite, which knows nothing of how many rows have which value, must not walk by: of several names all but one,
+    /// the same in every step, and beside a name a status that most jobs have, as those that have ended.
+    fn passed_over(&self, status: Option<JobStatus>) -> PassedOver {
+        let (trigger, worker) = (self.trigger_id.is_some(), self.worker_name.is_some());
+        let is_named = trigger || worker || self.process_name.is_some();
+        PassedOver {
+            worker: trigger,
+            process: trigger || worker,
+            status: is_named && status.is_some_and(|status| !status.is_active()),
         }
     }
+}
 
-    /// Most jobs have ended: beside a narrower filter such a status must not be what a database walks by.
-    fn status_column(&self, status: JobStatus) -> &'static str {
-        let narrower = self.trigger_id.is_some() || self.process_name.is_some() || self.worker_name.is_some();
-        if narrower && !status.is_active() { " AND COALESCE(status, '')" } else { " AND status" }
+#[derive(Debug, Clone, Copy)]
+struct PassedOver {
+    worker: bool,
+    process: bool,
+    status: bool,
+}
+
+/// The beginning of a condition on a column, hidden from SQLite's choice of an index where that is so.
+fn and(dialect: Dialect, column: &str, is_passed_over: bool) -> String {
+    if is_passed_over && dialect == Dialect::Sqlite {
+        format!(" AND COALESCE({column}, '') = ")
+    } else {
+        format!(" AND {column} = ")
     }
 }
 
 /// One page of one status: walks an index from the newest on and stops at the page's length.
 macro_rules! push_branch {
-    ($query:expr, $columns:expr, $filter:expr, $status:expr, $least:expr, $before:expr, $limit:expr) => {
+    ($query:expr, $dialect:expr, $columns:expr, $filter:expr, $status:expr, $least:expr, $before:expr, $limit:expr) => {
+        let passed_over = $filter.passed_over($status);
         $query.push("SELECT ").push($columns).push(" FROM jobs WHERE id < ").push_bind($before);
         if let Some(least) = $least {
             $query.push(" AND id >= ").push_bind(least);
         }
         if let Some(status) = $status {
-            $query.push($filter.status_column(status)).push(" = ").push_bind(status.as_str());
+            $query.push(and($dialect, "status", passed_over.status)).push_bind(status.as_str());
         }
         if let Some(trigger) = $filter.trigger_id {
             $query.push(" AND trigger_id = ").push_bind(trigger.as_uuid());
         }
         if let Some(process) = &$filter.process_name {
-            $query.push($filter.process_column()).push(" = ").push_bind(process.as_str());
+            $query.push(and($dialect, "process_name", passed_over.process)).push_bind(process.as_str());
         }
         if let Some(worker) = &$filter.worker_name {
-            $query.push($filter.worker_column()).push(" = ").push_bind(worker.as_str());
+            $query.push(and($dialect, "worker_name", passed_over.worker)).push_bind(worker.as_str());
         }
         $query.push(" ORDER BY id DESC LIMIT ").push_bind($limit);
     };
@@ -89,7 +99,7 @@ macro_rules! push_branch {
 
 /// Where a step of a search ends: so many rows on by the name that is walked by.
 macro_rules! push_window {
-    ($query:expr, $filter:expr, $least:expr, $before:expr) => {
+    ($query:expr, $dialect:expr, $filter:expr, $least:expr, $before:expr) => {
         let only = JobFilter {
             trigger_id: $filter.trigger_id,
             worker_name: $filter.worker_name.clone().filter(|_| $filter.trigger_id.is_none()),
@@ -99,7 +109,7 @@ macro_rules! push_window {
                 .filter(|_| $filter.trigger_id.is_none() && $filter.worker_name.is_none()),
             ..JobFilter::default()
         };
-        push_branch!($query, "id", only, None::<JobStatus>, $least, $before, 1_i64);
+        push_branch!($query, $dialect, "id", only, None::<JobStatus>, $least, $before, 1_i64);
         $query.push(" OFFSET ").push_bind(i64::from(STEP) - 1);
     };
 }
@@ -107,17 +117,17 @@ macro_rules! push_window {
 /// Several statuses are several such pages, of which the newest rows are taken: one `IN` would make a database without
 /// statistics read and sort all history.
 macro_rules! push_list {
-    ($query:expr, $filter:expr, $least:expr, $before:expr, $limit:expr) => {
+    ($query:expr, $dialect:expr, $filter:expr, $least:expr, $before:expr, $limit:expr) => {
         match &$filter.statuses[..] {
             [] | [_] => {
                 let status = $filter.statuses.first().copied();
-                push_branch!($query, job_columns!(), $filter, status, $least, $before, $limit);
+                push_branch!($query, $dialect, job_columns!(), $filter, status, $least, $before, $limit);
             }
             several => {
                 $query.push("SELECT ").push(job_columns!()).push(" FROM jobs WHERE id IN (");
                 for (place, status) in several.iter().enumerate() {
                     $query.push(if place == 0 { "SELECT id FROM (" } else { " UNION ALL SELECT id FROM (" });
-                    push_branch!($query, "id", $filter, Some(*status), $least, $before, $limit);
+                    push_branch!($query, $dialect, "id", $filter, Some(*status), $least, $before, $limit);
                     $query.push(") branch");
                 }
                 $query.push(") ORDER BY id DESC LIMIT ").push_bind($limit);
@@ -161,9 +171,9 @@ impl Tx {
         least: Option<Uuid>,
         before: Uuid,
     ) -> Result<Option<Uuid>, DbError> {
-        on_conn!(self, |conn, _dialect| {
+        on_conn!(self, |conn, dialect| {
             let mut query = QueryBuilder::new("");
-            push_window!(query, filter, least, before);
+            push_window!(query, dialect, filter, least, before);
             query.build_query_scalar::<Uuid>().fetch_optional(conn).await
         })
         .map_err(DbError::in_op("job_window"))
@@ -176,9 +186,9 @@ impl Tx {
         before: Uuid,
         limit: i64,
     ) -> Result<Vec<Result<JobRow, Corrupt>>, DbError> {
-        on_conn!(self, |conn, _dialect| {
+        on_conn!(self, |conn, dialect| {
             let mut query = QueryBuilder::new("");
-            push_list!(query, filter, least, before, limit);
+            push_list!(query, dialect, filter, least, before, limit);
             query
                 .build()
                 .fetch_all(conn)

@@ -45,11 +45,13 @@ pub struct LogPosition {
     pub id: LogId,
 }
 
-/// `$scope` names the index that fits: `$5` is the process name, `$6` the job.
+/// `$scope` names the index that fits: `$5` is the process name, `$6` the job. What the pairs imply of the time is said
+/// again on PostgreSQL, which estimates nothing from a pair.
 macro_rules! list_text {
     ($scope:literal, $low:literal, $high:literal, $order:literal) => {
         sql!["SELECT " [columns log_columns] " FROM logs
-         WHERE " $scope " AND (log_time, id) " $low " ($1, $2) AND (log_time, id) " $high " ($3, $4)
+         WHERE " $scope " AND (log_time, id) " $low " ($1, $2) AND (log_time, id) " $high " ($3, $4)"
+             [only postgres " AND log_time >= $1 AND log_time <= $3"] "
              AND ($7 OR log_level" [in_texts "$8"] ") AND ($9 = '%%' OR log_message" [like "$9"] ")
              AND ($5 = '' OR process_name = $5) AND (job_id = $6 OR $6 IS NULL)
          " $order " LIMIT $10"]

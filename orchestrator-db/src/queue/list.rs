@@ -47,11 +47,13 @@ impl ElementFilter {
     }
 }
 
-/// `$scope` names the index that fits: `$6` is the reference, or unused text.
+/// `$scope` names the index that fits: `$6` is the reference, or unused text. What the pairs imply of the time is said
+/// again on PostgreSQL, which estimates nothing from a pair and would take a short step for all of the queue.
 macro_rules! list_text {
     ($scope:literal, $low:literal, $high:literal, $order:literal) => {
         sql!["SELECT " [columns element_columns] " FROM queues
-         WHERE queue_name = $1 AND " $scope " AND (created_date, id) " $low " ($2, $3) AND (created_date, id) " $high " ($4, $5)
+         WHERE queue_name = $1 AND " $scope " AND (created_date, id) " $low " ($2, $3) AND (created_date, id) " $high " ($4, $5)"
+             [only postgres " AND created_date >= $2 AND created_date <= $4"] "
              AND ($7 OR status" [in_texts "$8"] ")
              AND ($9 = '%%' OR reference" [like "$9"] " OR data" [like "$9"] " OR message" [like "$9"] ")
          " $order " LIMIT $10"]

@@ -49,6 +49,7 @@ async fn an_element_is_created_claimed_and_ended() {
     let made = queues.create(user.on(create(new("A-1", "17")))).await.unwrap().into_inner().element.unwrap();
     assert_eq!((made.status.as_str(), made.reference.as_deref(), made.attempt), ("NEW", Some("A-1"), 0));
 
+    assert_eq!(summary(&mut queues, &user).await.oldest_new_at, made.created_date);
     let peek = v1::ClaimElementsRequest { peek: true, ..claim(1) };
     let peeked = queues.claim(user.on(peek)).await.unwrap().into_inner().elements;
     assert_eq!(peeked, std::slice::from_ref(&made));
@@ -58,6 +59,7 @@ async fn an_element_is_created_claimed_and_ended() {
     let taken = queues.claim(user.on(leased)).await.unwrap().into_inner().elements.remove(0);
     assert_eq!((taken.status.as_str(), taken.lease_token, taken.job_id.as_str()), ("IN_PROGRESS", 1, ""));
     assert!(taken.lease_expires_at.is_some());
+    assert_eq!(summary(&mut queues, &user).await.oldest_new_at, None, "nothing waits");
     assert!(queues.claim(user.on(claim(1))).await.unwrap().into_inner().elements.is_empty());
 
     let end = v1::SetElementStatusRequest {

@@ -15,8 +15,22 @@ conformance! {
     ready_elements_are_counted_only_as_far_as_asked,
     folding_leaves_one_row_a_count_and_changes_no_sum,
     counts_equal_the_elements_after_any_sequence_of_changes,
+    the_oldest_element_that_waits_is_told_of_each_queue,
     a_paused_queue_hands_out_nothing_until_it_goes_on,
     a_queue_is_deleted_but_for_what_is_in_progress,
+}
+
+async fn the_oldest_element_that_waits_is_told_of_each_queue(db: TestDb) {
+    let other = QueueName::parse("Other").unwrap();
+    some(&db, 3).await;
+    insert(&db, &[NewElement { queue_name: other.clone(), ..element() }], at(9)).await;
+    let nothing = QueueName::parse("Nothing").unwrap();
+    let names = [queue(), other.clone(), nothing];
+    let oldest = async || db.begin_read().await.unwrap().queue_oldest_ready(names.iter()).await.unwrap();
+    let of = |name: &QueueName, second| (name.as_str().to_owned(), at(second));
+    assert_eq!(oldest().await, BTreeMap::from([of(&queue(), 0), of(&other, 9)]));
+    claim(&db, request(), at(10)).await;
+    assert_eq!(oldest().await, BTreeMap::from([of(&queue(), 1), of(&other, 9)]), "what is taken does not wait");
 }
 
 async fn a_paused_queue_hands_out_nothing_until_it_goes_on(db: TestDb) {
