@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use backon::{BackoffBuilder as _, ExponentialBuilder};
-use tonic::{Code, Status};
+use tonic::{Code, Response, Status};
 use tonic_types::StatusExt as _;
 
 /// What a failed call means for the caller.
@@ -61,6 +61,17 @@ pub(crate) fn said(status: &Status) -> String {
         let _ = write!(text, " [{code}]");
     }
     text
+}
+
+/// How long the server is waited for by a call that is made once, outside a session.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The answer of a call that is made once, outside a session, within ten seconds.
+pub(super) async fn once<T>(call: impl Future<Output = Result<Response<T>, Status>>) -> Result<T, Status> {
+    match tokio::time::timeout(PATIENCE, call).await {
+        Ok(answer) => answer.map(Response::into_inner),
+        Err(_) => Err(Status::new(Code::DeadlineExceeded, "no answer within 10 s")),
+    }
 }
 
 /// Pauses between tries while the server is away: from 0.1 s to 5 s. The jitter at most doubles a pause.

@@ -1,14 +1,8 @@
-use std::time::Duration;
-
 use orchestrator_proto::v1::WhoAmIRequest;
 use orchestrator_proto::v1::admin_service_client::AdminServiceClient;
-use tonic::{Code, Status};
 
-use super::call::{Failure, failure, said};
+use super::call::{Failure, failure, once, said};
 use super::options::{AgentOptions, ConnectError, connection};
-
-/// How long a server is waited for.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Why a token is nobody's.
 #[derive(Debug, thiserror::Error)]
@@ -59,15 +53,13 @@ impl IdentifyError {
 /// The worker's name, as the server knows it by the token. Begins no session.
 pub async fn identify(options: &AgentOptions) -> Result<String, IdentifyError> {
     let mut admin = AdminServiceClient::new(connection(options)?);
-    let answer = tokio::time::timeout(PATIENCE, admin.who_am_i(WhoAmIRequest {})).await;
-    let answer = answer.unwrap_or_else(|_| Err(Status::new(Code::DeadlineExceeded, "no answer within 10 s")));
-    let (server, told) = (options.server.clone(), |status: &Status| said(status));
-    let who = match answer {
-        Ok(who) => who.into_inner(),
+    let server = options.server.clone();
+    let who = match once(admin.who_am_i(WhoAmIRequest {})).await {
+        Ok(who) => who,
         Err(status) if failure(&status) == Failure::Away => {
-            return Err(IdentifyError::Away { server, said: told(&status) });
+            return Err(IdentifyError::Away { server, said: said(&status) });
         }
-        Err(status) => return Err(IdentifyError::Refused { server, said: told(&status) }),
+        Err(status) => return Err(IdentifyError::Refused { server, said: said(&status) }),
     };
     if who.kind == "WORKER" { Ok(who.name) } else { Err(IdentifyError::NoWorker { name: who.name }) }
 }
