@@ -12,7 +12,7 @@ use orchestrator_worker::desk::{self, DeskRun, DeskSource};
 use orchestrator_worker::process::Exit;
 use tokio_util::sync::CancellationToken;
 
-use crate::signals::stop_on_signals;
+use crate::stop::stop_on_signals;
 use crate::{TokenFrom, options, token};
 
 /// Arguments of `run`.

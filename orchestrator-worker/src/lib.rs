@@ -4,7 +4,8 @@
 //! they write, [`checkout`] and [`entry_point`] find what is to be run, [`interpreter`] says how, and [`state_file`]
 //! remembers it across a crash of the agent. [`desk`] runs one robot without an agent. [`robot_api`] is what the robots call,
 //! [`python_package`] what Python ones import, and [`spool`] keeps what they write while the server is away. [`doctor`],
-//! [`enrolment`], [`service`] and [`status`] are for whoever sets a machine up and looks after it.
+//! [`enrolment`], [`service`] and [`status`] are for whoever sets a machine up and looks after it. [`signals`] are what ends a
+//! program.
 
 pub mod agent;
 pub mod checkout;
@@ -19,6 +20,7 @@ pub mod process;
 pub mod python_package;
 pub mod robot_api;
 pub mod service;
+pub mod signals;
 pub mod spool;
 mod start_up;
 pub mod state_file;

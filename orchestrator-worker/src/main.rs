@@ -7,8 +7,8 @@ mod form;
 #[cfg(test)]
 mod help;
 mod service_command;
-mod signals;
 mod status_command;
+mod stop;
 
 use std::io::{IsTerminal as _, Read as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -25,7 +25,7 @@ use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 
 use crate::form::Output;
-use crate::signals::stop_on_signals;
+use crate::stop::stop_on_signals;
 
 /// The agent on a robot machine: claims jobs from a server, runs their processes, and tells how they ended.
 #[derive(Debug, Parser)]
