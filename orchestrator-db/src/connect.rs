@@ -43,7 +43,8 @@ const WRITER_CACHE: &str = "-16384";
 /// For connections of PostgreSQL whose statements are made all day. A plan made for the values of one call may be one that
 /// sorts all there is, and one made while a table was small reads all of it as long as it is kept: until the table is analyzed,
 /// which may be a minute and ten thousand rows later.
-const STEADY_PLANS: [(&str, &str); 2] = [("plan_cache_mode", "force_generic_plan"), ("enable_seqscan", "off")];
+pub(crate) const STEADY_PLANS: [(&str, &str); 2] =
+    [("plan_cache_mode", "force_generic_plan"), ("enable_seqscan", "off")];
 
 /// Where the data is, and how careful to be with it.
 #[derive(Clone)]

@@ -28,19 +28,21 @@ struct ReserveRecord<'a> {
     worker: Option<&'a str>,
 }
 
-// `IS TRUE` keeps both databases off the index of that status: the ids are few, the jobs of a status may be many.
+// `IS TRUE` keeps both databases off the index of that status, and the array PostgreSQL from reading all jobs: the ids are few.
 const JOB_ASSIGN: Sql = sql!["UPDATE jobs SET status = 'ASSIGNED', worker_name = v.worker, session_id = v.session,
         request_id = v.request, lease_token = lease_token + 1, lease_expires_at = $3, reserved_worker = NULL FROM "
     [only sqlite "(SELECT unhex(value->>'job', '-') AS job, value->>'worker' AS worker,
         unhex(value->>'session', '-') AS session, unhex(value->>'request', '-') AS request FROM json_each($1)) v"]
     [only postgres "jsonb_to_recordset($1) AS v(job uuid, worker text, session uuid, request uuid)"]
-    " WHERE id = v.job AND (status = 'QUEUED') IS TRUE AND (not_before IS NULL OR not_before <= $2)
+    " WHERE id = v.job" [only postgres " AND id = ANY(ARRAY(SELECT job FROM jsonb_to_recordset($1) AS listed(job uuid)))"]
+    " AND (status = 'QUEUED') IS TRUE AND (not_before IS NULL OR not_before <= $2)
      RETURNING " [columns job_columns]];
 
 const JOB_RESERVE: Sql = sql!["UPDATE jobs SET reserved_worker = v.worker FROM "
     [only sqlite "(SELECT unhex(value->>'job', '-') AS job, value->>'worker' AS worker FROM json_each($1)) v"]
     [only postgres "jsonb_to_recordset($1) AS v(job uuid, worker text)"]
-    " WHERE id = v.job AND (status = 'QUEUED') IS TRUE"];
+    " WHERE id = v.job" [only postgres " AND id = ANY(ARRAY(SELECT job FROM jsonb_to_recordset($1) AS listed(job uuid)))"]
+    " AND (status = 'QUEUED') IS TRUE"];
 
 const JOB_GRANTS_OF_REQUEST: Sql = sql!["SELECT " [columns job_columns] " FROM jobs" [indexed_by "jobs_request"] "
      WHERE request_id = $1 AND worker_name = $2 AND status = 'ASSIGNED' ORDER BY id"];

@@ -85,7 +85,7 @@ const JOB_INSERT: Sql = sql!["INSERT INTO jobs (id, trigger_id, trigger_name, pr
         reserved_worker)
      SELECT v.id, v.trigger_id, v.trigger_name, v.process_name, v.status, v.scheduled_at, v.not_before, $2, v.attempt,
         FALSE, v.token, v.origin, 0, v.is_blocking, v.priority, v.type_rank,
-        v.args IS DISTINCT FROM t.process_args, v.snapshot, v.worker, v.session, v.request, v.lease_expires_at, v.reserved
+        v.args IS DISTINCT FROM (SELECT t.process_args FROM triggers t WHERE t.id = v.trigger_id), v.snapshot, v.worker, v.session, v.request, v.lease_expires_at, v.reserved
      FROM "
     [only sqlite "(SELECT unhex(value->>'id', '-') AS id, unhex(value->>'trigger_id', '-') AS trigger_id,
             value->>'trigger_name' AS trigger_name, value->>'process_name' AS process_name,
@@ -100,7 +100,7 @@ const JOB_INSERT: Sql = sql!["INSERT INTO jobs (id, trigger_id, trigger_name, pr
             scheduled_at timestamptz, not_before timestamptz, attempt bigint, origin uuid, is_blocking boolean,
             priority bigint, type_rank bigint, args text, snapshot jsonb, status text, worker text, session uuid,
             request uuid, token bigint, lease_expires_at timestamptz, reserved text)"]
-    " LEFT JOIN triggers t ON t.id = v.trigger_id WHERE TRUE
+    " WHERE TRUE
      ON CONFLICT DO NOTHING RETURNING id"];
 
 impl Tx {

@@ -84,11 +84,11 @@ macro_rules! held_jobs {
     (postgres) => {
         "jsonb_to_recordset($1) AS v(job uuid, token bigint, worker text, session uuid) \
          JOIN jobs j ON j.id = v.job AND j.lease_token = v.token \
-         WHERE (j.worker_name = v.worker) IS TRUE AND j.session_id = v.session"
+         WHERE j.id = ANY(ARRAY(SELECT job FROM jsonb_to_recordset($1) AS listed(job uuid))) AND (j.worker_name = v.worker) IS TRUE AND j.session_id = v.session"
     };
 }
 
-// The sub-select locks in the order of ids, as everything does. `IS TRUE` keeps both databases on the primary
+// The sub-select locks in the order of ids, as everything does. `IS TRUE` and the array keep both databases on the primary
 // key: the ids are few, the jobs of a worker or a status may be many.
 const JOB_RENEW: Sql = sql!["UPDATE jobs SET lease_expires_at = $2 WHERE id" [in_open] "SELECT j.id FROM "
     [text held_jobs] " AND (j.status IN ('ASSIGNED', 'RUNNING')) IS TRUE ORDER BY j.id" [for_update_of "j"] [in_close]

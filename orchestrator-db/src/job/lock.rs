@@ -25,7 +25,7 @@ const JOB_STARTED_OF: Sql = sql![
 ];
 
 const JOB_MOVE_SESSION: Sql = sql!["UPDATE jobs SET session_id = $2
-     WHERE id" [in_ids "$1"] " AND status IN ('ASSIGNED', 'RUNNING', 'LOST')"];
+     WHERE id" [in_ids "$1"] " AND (status IN ('ASSIGNED', 'RUNNING', 'LOST')) IS TRUE"];
 
 impl Tx {
     /// Locks jobs, one after the other in the order of their ids, and returns them in that order. Ids that nothing has are

@@ -38,7 +38,7 @@ const JOB_CANCEL_OF_TRIGGER: Sql = sql![
 ];
 
 const JOB_CANCEL: Sql = sql!["UPDATE jobs SET status = 'CANCELLED', end_time = $3, reason = $2, reserved_worker = NULL
-     WHERE id" [in_ids "$1"] " AND status = 'QUEUED' RETURNING id"];
+     WHERE id" [in_ids "$1"] " AND (status = 'QUEUED') IS TRUE RETURNING id"];
 
 const JOB_END_LOST: Sql = sql!["UPDATE jobs SET status = $2, end_time = $4, reason = $3, job_token_hash = NULL,
         lease_expires_at = NULL

@@ -35,8 +35,9 @@ struct LockedRow {
     job_lives: bool,
 }
 
-const ELEMENT_LOCK: Sql = sql!["SELECT " [columns element_columns] ", EXISTS (SELECT 1 FROM jobs
-         WHERE jobs.id = queues.job_id AND jobs.status IN ('ASSIGNED', 'RUNNING', 'LOST')) AS job_lives
+// What `EXISTS` asks for, PostgreSQL may read all active jobs to know; `IS TRUE` keeps it on the primary key.
+const ELEMENT_LOCK: Sql = sql!["SELECT " [columns element_columns] ", (SELECT 1 FROM jobs
+         WHERE jobs.id = queues.job_id AND (jobs.status IN ('ASSIGNED', 'RUNNING', 'LOST')) IS TRUE) IS NOT NULL AS job_lives
      FROM queues WHERE id" [in_ids "$1"] " ORDER BY id" [for_update]];
 const ELEMENT_WRITE: Sql = sql!["UPDATE queues SET status = change.new_status, ready = change.new_ready,
          attention = change.new_attention, start_date = change.new_start, end_date = change.new_end,

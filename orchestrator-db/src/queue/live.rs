@@ -9,8 +9,9 @@ use crate::lists::Ids;
 use crate::rows::fetch_scalars;
 use crate::tx::Tx;
 
+// `IS TRUE` keeps PostgreSQL on the primary key.
 const LIVE_JOBS: Sql = sql!["SELECT id FROM jobs
-     WHERE id" [in_ids "$1"] " AND status IN ('ASSIGNED', 'RUNNING', 'LOST') ORDER BY id" [for_share]];
+     WHERE id" [in_ids "$1"] " AND (status IN ('ASSIGNED', 'RUNNING', 'LOST')) IS TRUE ORDER BY id" [for_share]];
 
 impl Tx {
     /// Which of these jobs live, locked against their end until this transaction is over: nothing may be given to a job

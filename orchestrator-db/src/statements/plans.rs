@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use sqlx::{AssertSqlSafe, Connection as _, Executor as _, Row as _};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, Row as _};
 
 use super::all;
-use crate::connect::{Db, DbOptions};
+use crate::connect::{Db, DbOptions, STEADY_PLANS};
 
 /// Tables that grow for ever.
 const LARGE: [&str; 6] = ["audit", "job_output", "jobs", "logs", "queues", "trigger_decisions"];
@@ -84,6 +85,34 @@ const INDEXES: &[(&str, &str)] = &[
     ("decision::DECISION_PRUNE", "trigger_decisions_decided"),
 ];
 
+/// Statements that may read all of an index before anything is known of a table: those of lists and of housekeeping, those that
+/// stop at the first row, and those for which the index has only what is active.
+const MAY_READ_ALL: &[&str] = &[
+    "audit::",
+    "decision::",
+    "glance::",
+    "job::candidates::JOB_ANY_QUEUED",
+    "job::counts::",
+    "job::find::",
+    "job::history::",
+    "job::lost::JOB_LOCK_EXPIRED",
+    "queue::claim::ELEMENT_MARK",
+    "queue::find::ELEMENT_END",
+    "queue::list::",
+    "retention::",
+    "token::person::LIST",
+    "trigger::counts::",
+    "trigger::due::TRIGGER_NEXT_DUE",
+    "trigger::find::",
+    "trigger::list::",
+    "trigger::planned::",
+    "trigger::queue_watch::QUEUES_WITH_SOMETHING",
+    "trigger::queue_watch::QUEUE_WATCHED_BY",
+    "trigger::write::",
+    "worker::load::",
+    "worker::session::WORKER_LIST",
+];
+
 /// Rows as they are after a while: nearly everything has ended. `{id}` makes an id.
 const HISTORY: [&str; 7] = [
     "INSERT INTO triggers (id, trigger_name, process_name, process_path, process_status, is_git_repo, is_blocking, type, hold,
@@ -146,13 +175,25 @@ async fn postgres_plans() -> Plans {
     }
     // The generic plan, which a prepared statement ends up with.
     conn.execute("ANALYZE; SET plan_cache_mode = force_generic_plan").await.unwrap();
+    plans_of(&mut conn).await
+}
+
+/// The plans of a server that began when there was nothing: kept until the tables are analyzed.
+async fn first_plans_of_postgres() -> Plans {
+    let url = orchestrator_test_postgres::database_url();
+    Db::open(&DbOptions::new(&url)).await.unwrap().close().await;
+    let options = url.parse::<PgConnectOptions>().unwrap().options(STEADY_PLANS);
+    plans_of(&mut sqlx::PgConnection::connect_with(&options).await.unwrap()).await
+}
+
+async fn plans_of(conn: &mut PgConnection) -> Plans {
     let mut plans = Plans::new();
     for (name, sql) in all() {
         let most = (1..20).rev().find(|n| sql.postgres.contains(&format!("${n}"))).unwrap_or_default();
         let nothing = vec!["NULL"; most].join(", ");
         let arguments = if most == 0 { nothing } else { format!("({nothing})") };
         let text = format!("PREPARE it AS {}; EXPLAIN (COSTS OFF) EXECUTE it{arguments}; DEALLOCATE it", sql.postgres);
-        let rows = sqlx::raw_sql(AssertSqlSafe(text)).fetch_all(&mut conn).await;
+        let rows = sqlx::raw_sql(AssertSqlSafe(text)).fetch_all(&mut *conn).await;
         let rows = rows.unwrap_or_else(|error| panic!("{name}: {error}"));
         let lines: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
         plans.insert(name, lines.join("\n"));
@@ -173,6 +214,22 @@ fn is_full_scan(line: &str) -> bool {
             line.trim() == format!("SCAN {table}") || line.trim().starts_with(&format!("SCAN {table} USING COVERING"));
         seq || scan
     })
+}
+
+/// The lines of a plan of PostgreSQL that read all that a table or an index of a growing table has.
+fn reads_all(plan: &str) -> impl Iterator<Item = &str> {
+    let next = plan.lines().skip(1).map(str::trim).chain([""]);
+    let scans = plan.lines().map(str::trim).zip(next);
+    scans.filter(|(line, next)| is_scan_of_growing(line) && !next.starts_with("Index Cond")).map(|(line, _)| line)
+}
+
+fn is_scan_of_growing(line: &str) -> bool {
+    let table = line.split(" on ").nth(1).and_then(|rest| rest.split(' ').next()).unwrap_or_default();
+    let of_table = LARGE.contains(&table) || table == "triggers";
+    // What a bitmap is made of is named by its index alone.
+    let of_bitmap = line.contains("Bitmap Index Scan on ");
+    of_bitmap
+        || of_table && (line.contains("Index Scan") || line.contains("Index Only Scan") || line.contains("Seq Scan"))
 }
 
 fn check(plans: &Plans) {
@@ -199,4 +256,15 @@ async fn sqlite_takes_the_indexes_that_are_meant() {
 #[tokio::test]
 async fn postgres_takes_the_indexes_that_are_meant() {
     check(&postgres_plans().await);
+}
+
+#[tokio::test]
+async fn postgres_takes_them_before_there_are_rows() {
+    let mut wrong = Vec::new();
+    for (name, plan) in first_plans_of_postgres().await {
+        for scan in reads_all(&plan).filter(|_| !MAY_READ_ALL.iter().any(|may| name.starts_with(may))) {
+            wrong.push(format!("{name}: {scan}\n{plan}\n"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

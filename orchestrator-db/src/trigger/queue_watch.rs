@@ -14,12 +14,13 @@ use crate::lists::{Ids, Texts};
 use crate::rows::{fetch_plain, fetch_scalars};
 use crate::tx::Tx;
 
-/// Queue triggers of queues that are named by `$3`.
+/// Queue triggers of queues that are named by `$3`. They are found by their ids: of the triggers that live, few watch these.
 const QUEUE_WATCHERS: Sql = sql!["SELECT t.id, q.queue_name, q.min_batch_size
      FROM queue_triggers q JOIN triggers t ON t.id = q.id
-     WHERE t.deleted_at IS NULL AND t.hold = 'NONE' AND (t.due_at IS NULL OR t.due_at <= $1) AND t.id > $2
-        AND q.queue_name" [in_texts "$3"] "
-        AND EXISTS (SELECT 1 FROM queues e" [indexed_by "queues_ready"] " WHERE e.queue_name = q.queue_name AND e.ready)
+     WHERE (t.deleted_at IS NULL) IS TRUE AND t.hold = 'NONE' AND (t.due_at IS NULL OR t.due_at <= $1) AND t.id > $2
+        AND q.queue_name" [in_texts "$3"]
+    [only postgres " AND t.id = ANY(ARRAY(SELECT w.id FROM queue_triggers w WHERE w.queue_name = ANY($3)))"] "
+        AND (SELECT 1 FROM queues e" [indexed_by "queues_ready"] " WHERE e.queue_name = q.queue_name AND e.ready LIMIT 1) IS NOT NULL
         AND NOT EXISTS (SELECT 1 FROM queue_settings s WHERE s.queue_name = q.queue_name AND s.paused)
      ORDER BY t.id LIMIT $4"];
 
@@ -33,7 +34,7 @@ const QUEUES_WITH_SOMETHING: Sql = sql!["WITH RECURSIVE found(name) AS (
      SELECT found.name FROM found WHERE found.name IS NOT NULL"];
 
 const QUEUE_WATCHERS_LOCK: Sql = sql!["SELECT id FROM triggers WHERE id" [in_ids "$1"]
-    " AND deleted_at IS NULL AND hold = 'NONE' AND (due_at IS NULL OR due_at <= $2) ORDER BY id" [skip_locked]];
+    " AND (deleted_at IS NULL) IS TRUE AND hold = 'NONE' AND (due_at IS NULL OR due_at <= $2) ORDER BY id" [skip_locked]];
 
 /// A queue trigger that may have enough.
 type Watcher = (Uuid, String, i64);

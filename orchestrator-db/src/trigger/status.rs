@@ -29,7 +29,7 @@ macro_rules! shown_status {
             " THEN CASE WHEN ",
             $hold,
             " = 'NONE' THEN 'RUNNING' ELSE 'PAUSING' END WHEN ",
-            active_job!($hint, "j.status = 'QUEUED'"),
+            active_job!($hint, "(j.status = 'QUEUED') IS TRUE"),
             " THEN 'QUEUED' WHEN ",
             $hold,
             " = 'NONE' THEN 'IDLE' ELSE ",
@@ -40,15 +40,15 @@ macro_rules! shown_status {
 }
 pub(crate) use shown_status;
 
-/// Whether the trigger has such an active job.
+/// Whether the trigger has such an active job. What `EXISTS` asks for, PostgreSQL may read all active jobs to know.
 macro_rules! active_job {
     ($hint:literal, $such:literal) => {
         concat!(
-            "EXISTS (SELECT 1 FROM jobs j",
+            "(SELECT 1 FROM jobs j",
             $hint,
             " WHERE j.trigger_id = triggers.id AND j.status IN ('QUEUED', 'ASSIGNED', 'RUNNING', 'LOST') AND ",
             $such,
-            ")"
+            " LIMIT 1) IS NOT NULL"
         )
     };
 }

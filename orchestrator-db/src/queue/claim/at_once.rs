@@ -19,11 +19,11 @@ use crate::queue::marks::{Marks, Start};
 use crate::queue::row::{ElementRow, element_columns};
 
 // Jobs are locked against their end before elements are, as everywhere; where one of them is over, nothing is done. What a row
-// gets stands in arrays at its place. For SQLite, which has no round trips to save and cannot update inside of expressions,
+// gets stands in arrays at its place. It is found as in `claim_text`. For SQLite, which has no round trips to save and cannot update inside of expressions,
 // there is only a text to prepare.
 const ELEMENTS_CLAIM_AT_ONCE: Sql = sql![
     [only postgres "WITH live AS MATERIALIZED (
-         SELECT id FROM jobs WHERE id = ANY($9::uuid[]) AND status IN ('ASSIGNED', 'RUNNING', 'LOST')
+         SELECT id FROM jobs WHERE id = ANY($9::uuid[]) AND (status IN ('ASSIGNED', 'RUNNING', 'LOST')) IS TRUE
          ORDER BY id FOR SHARE),
      picked AS MATERIALIZED (
          SELECT id AS element_id, row_number() OVER (ORDER BY created_date, id) AS place FROM (
@@ -36,7 +36,7 @@ const ELEMENTS_CLAIM_AT_ONCE: Sql = sql![
              attempt = attempt + 1, lease_token = lease_token + 1, job_id = ($10::uuid[])[picked.place],
              request_id = ($4::uuid[])[picked.place], lease_expires_at = ($5::timestamptz[])[picked.place]
          FROM picked
-         WHERE queues.id = picked.element_id AND queues.id = ANY(ARRAY(SELECT element_id FROM picked)) AND ready
+         WHERE queues.id = ANY(ARRAY[picked.element_id]) AND ready IS NOT FALSE
          RETURNING "]
     [only sqlite "WITH claimed AS (SELECT "] [columns element_columns] [only sqlite " FROM queues WHERE id IS NULL) "]
     [only postgres "),

@@ -74,9 +74,10 @@ struct GrantedRow {
     request_id: Option<Uuid>,
 }
 
-// On PostgreSQL one statement picks and marks: `picked` is materialised, so that the locks are taken once, in order, and the
-// array keeps it on the primary key whatever it believes the number of rows to be. What a row gets stands in arrays at its
-// place, where it costs no join. SQLite has no round trips to save: there one statement picks, and the next one marks.
+// On PostgreSQL one statement picks and marks: `picked` is materialised, so that the locks are taken once, in order. By an
+// array of one, a row can be found in no other way than by the primary key, whatever the database believes the number of rows
+// to be, with `IS NOT FALSE` keeping it off the indexes of what is ready. An array of all would be sorted once a row. What a
+// row gets stands in arrays at its place, where it costs no join. SQLite has no round trips to save: there one statement picks, and the next one marks.
 macro_rules! claim_text {
     ($index:literal, $and_reference:literal) => {
         sql![[only postgres "WITH picked AS MATERIALIZED (
@@ -90,7 +91,7 @@ macro_rules! claim_text {
              attempt = attempt + 1, lease_token = lease_token + 1, job_id = ($5::uuid[])[picked.place],
              request_id = ($6::uuid[])[picked.place], lease_expires_at = ($7::timestamptz[])[picked.place]
          FROM picked
-         WHERE queues.id = picked.element_id AND queues.id = ANY(ARRAY(SELECT element_id FROM picked)) AND ready
+         WHERE queues.id = ANY(ARRAY[picked.element_id]) AND ready IS NOT FALSE
          RETURNING id, queue_name, status, created_date, start_date, end_date, lease_token, lease_expires_at, attempt,
              job_id, reference, created_by, message, data"]]
     };

@@ -16,12 +16,13 @@ use crate::dialect::{Sql, sql};
 use crate::error::DbError;
 use crate::queue::row::{ElementRow, element_columns};
 
-// Whatever is not as it mostly is changes nothing here, and is decided by the several statements. Jobs are locked before
-// elements are, both in the order of their ids, as everywhere. SQLite has no round trips to save: there is only a text to
-// prepare.
+// Whatever is not as it mostly is, such as a row that cannot be read, changes nothing here, and is decided by the several
+// statements. Jobs are locked before elements are, both in the order of their ids, as everywhere. `IS TRUE` keeps it on the
+// primary keys: a job may have worked on all that there is. SQLite has no round trips to save: there is only a text
+// to prepare.
 const ELEMENTS_END_AT_ONCE: Sql = sql![
     [only postgres "WITH live AS MATERIALIZED (
-         SELECT id FROM jobs WHERE id = ANY($2::uuid[]) AND status IN ('ASSIGNED', 'RUNNING', 'LOST')
+         SELECT id FROM jobs WHERE id = ANY($2::uuid[]) AND (status IN ('ASSIGNED', 'RUNNING', 'LOST')) IS TRUE
          ORDER BY id FOR SHARE),
      held AS MATERIALIZED (
          SELECT queues.id AS held_id, queues.message AS message_before, change.new_status, change.new_attention,
@@ -29,7 +30,7 @@ const ELEMENTS_END_AT_ONCE: Sql = sql![
          FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::text[], $5::boolean[], $7::text[])
                  AS change (element_id, holder, held_token, new_status, new_attention, new_message)
              JOIN queues ON queues.id = change.element_id
-         WHERE queues.job_id = change.holder AND queues.status = 'IN_PROGRESS'
+         WHERE (queues.job_id = change.holder) IS TRUE AND queues.status = 'IN_PROGRESS' AND queues.attempt BETWEEN 0 AND 4294967295
              AND (change.held_token IS NULL OR queues.lease_token = change.held_token)
              AND change.holder IN (SELECT id FROM live)
          ORDER BY queues.id FOR UPDATE OF queues),
@@ -57,9 +58,7 @@ struct EndedRow {
 impl StatusChange {
     /// Whether it may be made at once: a job says how an element ended.
     pub(crate) fn fits_at_once(&self) -> bool {
-        use ElementStatus::{Abandoned, Done, Failed};
-
-        matches!(self.by, StatusBy::Job(_)) && matches!(self.status, Done | Failed | Abandoned)
+        matches!(self.by, StatusBy::Job(_)) && self.status.is_terminal()
     }
 }
 

@@ -36,10 +36,7 @@ const ELEMENTS_END: Sql = sql!["UPDATE queues SET status = change.new_status, re
 impl StatusChange {
     /// Whether the one statement may set it. It does not know the message that another one replaces.
     fn may_end(&self, live: &HashSet<JobId>) -> bool {
-        use ElementStatus::{Abandoned, Done, Failed};
-
-        let is_end = matches!(self.status, Done | Failed | Abandoned);
-        is_end && self.message.is_none() && self.by.job().is_none_or(|job| live.contains(&job))
+        self.status.is_terminal() && self.message.is_none() && self.by.job().is_none_or(|job| live.contains(&job))
     }
 }
 

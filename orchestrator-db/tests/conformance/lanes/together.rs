@@ -18,6 +18,7 @@ conformance! {
     a_job_that_has_ended_keeps_the_others_from_nothing,
     ends_are_each_decided_on_their_own,
     ends_keep_what_elements_carry,
+    an_element_that_cannot_be_read_keeps_the_others_from_nothing,
 }
 
 type Call = JoinHandle<Result<ElementAnswer, LaneError>>;
@@ -131,4 +132,24 @@ async fn ends_keep_what_elements_carry(db: TestDb) {
     let after = get(&world.db, stored[1]).await;
     assert_eq!((&after.data, &after.reference, after.job_id), (&before.data, &before.reference, before.job_id));
     assert_eq!((after.status, after.times.start_date), (ElementStatus::Done, before.times.start_date));
+}
+
+async fn an_element_that_cannot_be_read_keeps_the_others_from_nothing(db: TestDb) {
+    let world = world(db);
+    let stored = world.stored(3).await;
+    let mut jobs = Vec::new();
+    for _ in &stored {
+        let job = running_job(&world.db).await;
+        taken(world.lanes.elements(claim_of(of_job(job))).await);
+        jobs.push(job);
+    }
+    world.db.execute("UPDATE queues SET attempt = -1 WHERE id IN (SELECT id FROM queues ORDER BY created_date DESC, id DESC LIMIT 1)").await;
+    let calls = (1..3).map(|at| status(end(stored[at], ElementStatus::Done, jobs[at]))).collect();
+    let answers = together(&world, status(end(stored[0], ElementStatus::Done, jobs[0])), calls).await;
+    for at in [0, 1] {
+        assert_eq!(set(&answers[at]).unwrap().element.status, ElementStatus::Done);
+        assert_eq!(get(&world.db, stored[at]).await.status, ElementStatus::Done);
+    }
+    assert!(matches!(set(&answers[2]), Err(StatusError::Corrupt(corrupt)) if corrupt.row == stored[2].to_string()));
+    assert_eq!((counts(&world.db).await.done, counts(&world.db).await.in_progress), (2, 1));
 }
