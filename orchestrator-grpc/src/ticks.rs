@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use orchestrator_db::Hint;
+use orchestrator_scheduler::ElementChanges;
 use tokio::sync::broadcast::{self, error::RecvError};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -148,7 +149,12 @@ impl Ticks {
     }
 
     /// Turns hints into ticks until the server stops.
-    pub(crate) async fn run(&self, mut hints: broadcast::Receiver<Hint>, stop: CancellationToken) {
+    pub(crate) async fn run(
+        &self,
+        mut hints: broadcast::Receiver<Hint>,
+        elements: Arc<ElementChanges>,
+        stop: CancellationToken,
+    ) {
         let mut quiet = Quiet::default();
         loop {
             let due = quiet.next_due();
@@ -159,9 +165,15 @@ impl Ticks {
                     Err(RecvError::Lagged(_)) => self.note(&mut quiet, &Topic::ALL),
                     Err(RecvError::Closed) => return,
                 },
+                () = elements.heard() => self.note(&mut quiet, &[Topic::Queues]),
                 () = at(due) => {}
             }
             for topic in quiet.take_due(Instant::now()) {
+                if topic == Topic::Queues {
+                    // Elements that changed since they were heard of were not counted.
+                    elements.take();
+                    self.count(topic);
+                }
                 // Nobody listening is fine.
                 let _ = self.sender.send(topic);
             }
@@ -245,7 +257,7 @@ mod tests {
             assert!(heard.try_recv().is_err(), "what was told is not told again");
             stop.cancel();
         };
-        tokio::join!(ticks.run(receiver, stop.clone()), talk);
+        tokio::join!(ticks.run(receiver, Arc::default(), stop.clone()), talk);
     }
 
     #[tokio::test]
@@ -256,9 +268,33 @@ mod tests {
         hints.send(Hint::Access).unwrap();
         hints.send(Hint::Elements).unwrap();
         drop(hints);
-        ticks.run(receiver, CancellationToken::new()).await;
+        ticks.run(receiver, Arc::default(), CancellationToken::new()).await;
         assert_eq!(ticks.since(&before), [Topic::Queues, Topic::Access]);
         assert_eq!(ticks.since(&ticks.seen()), []);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn elements_that_change_all_the_time_are_told_of_now_and_then_and_the_last_change_too() {
+        let ticks = Ticks::new();
+        let mut heard = ticks.subscribe();
+        let (_hints, receiver) = broadcast::channel(64);
+        let (elements, stop) = (Arc::new(ElementChanges::default()), CancellationToken::new());
+        let talk = async {
+            elements.tell();
+            assert_eq!(heard.recv().await.unwrap(), Topic::Queues);
+            let (began, shown) = (Instant::now(), ticks.seen());
+            elements.tell();
+            tokio::time::sleep(QUIET / 2).await;
+            let drawn = ticks.seen();
+            elements.tell();
+            assert_eq!(heard.recv().await.unwrap(), Topic::Queues);
+            assert!(began.elapsed() >= QUIET);
+            assert_eq!((ticks.since(&shown), ticks.since(&drawn)), (vec![Topic::Queues], vec![Topic::Queues]));
+            tokio::time::sleep(QUIET * 4).await;
+            assert!(heard.try_recv().is_err(), "what was told is not told again");
+            stop.cancel();
+        };
+        tokio::join!(ticks.run(receiver, elements.clone(), stop.clone()), talk);
     }
 
     #[test]
@@ -289,7 +325,7 @@ mod tests {
             hints.send(Hint::Logs).unwrap();
         }
         drop(hints);
-        ticks.run(receiver, CancellationToken::new()).await;
+        ticks.run(receiver, Arc::default(), CancellationToken::new()).await;
         let mut topics = Vec::new();
         while let Ok(topic) = heard.try_recv() {
             topics.push(topic);

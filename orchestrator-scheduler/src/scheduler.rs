@@ -10,6 +10,7 @@ use tokio::sync::broadcast;
 use crate::beats::Beats;
 use crate::discipline::DisciplinedClock;
 use crate::duty::Duty;
+use crate::element_changes::ElementChanges;
 use crate::heartbeat::Renewals;
 use crate::prune::{OutputPruned, Retention};
 use crate::start::Starts;
@@ -177,7 +178,12 @@ impl Scheduler {
         self.inner.wake.wake(hints);
     }
 
-    /// Hears what changes, for streams. A receiver that lags has missed something and looks anew.
+    /// Word that elements changed, which comes too often for a stream.
+    pub fn element_changes(&self) -> Arc<ElementChanges> {
+        self.inner.wake.element_changes()
+    }
+
+    /// Hears what changes, for streams; of elements that changed nothing is heard here. A receiver that lags has missed something and looks anew.
     pub fn changes(&self) -> broadcast::Receiver<Hint> {
         self.inner.wake.subscribe()
     }

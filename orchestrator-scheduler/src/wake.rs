@@ -7,6 +7,8 @@ use orchestrator_core::text::{QueueName, WorkerName};
 use orchestrator_db::Hint;
 use tokio::sync::{Notify, broadcast, watch};
 
+use crate::element_changes::ElementChanges;
+
 /// What the engine is to look at, gathered until it does.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Marks {
@@ -35,6 +37,7 @@ pub(crate) struct Wake {
     state: Mutex<State>,
     engine: Notify,
     changes: broadcast::Sender<Hint>,
+    elements: Arc<ElementChanges>,
     /// Who waits for word about one worker. There may be very many, and most word is about none of them.
     orders: Mutex<HashMap<String, Vec<Weak<Notify>>>>,
     /// Counts how often word was lost.
@@ -45,7 +48,14 @@ impl Wake {
     pub(crate) fn new() -> Self {
         let (changes, _) = broadcast::channel(4096);
         let (lost, _) = watch::channel(0);
-        Self { state: Mutex::default(), engine: Notify::new(), changes, orders: Mutex::default(), lost }
+        Self {
+            state: Mutex::default(),
+            engine: Notify::new(),
+            changes,
+            elements: Arc::default(),
+            orders: Mutex::default(),
+            lost,
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -88,6 +98,10 @@ impl Wake {
     /// Tells the streams only.
     pub(crate) fn tell(&self, hints: &[Hint]) {
         for hint in hints {
+            if *hint == Hint::Elements {
+                self.elements.tell();
+                continue;
+            }
             if let Hint::Worker { name } = hint {
                 let orders = self.orders();
                 orders.get(name).into_iter().flatten().filter_map(Weak::upgrade).for_each(|waiter| waiter.notify_one());
@@ -152,7 +166,12 @@ impl Wake {
         self.engine.notified().await;
     }
 
-    /// Hears every hint from now on.
+    /// Word that elements changed.
+    pub(crate) fn element_changes(&self) -> Arc<ElementChanges> {
+        self.elements.clone()
+    }
+
+    /// Hears every hint from now on, but for those of elements.
     pub(crate) fn subscribe(&self) -> broadcast::Receiver<Hint> {
         self.changes.subscribe()
     }

@@ -73,9 +73,10 @@ pub async fn serve(options: ServeOptions, services: Services, shutdown: Shutdown
     let gate = Arc::new(Gate::new(services.accounts.clone()));
     let changes = services.scheduler.changes();
     let (ticks, hints) = (Ticks::new(), services.scheduler.changes());
+    let elements = services.scheduler.element_changes();
     let front = app::app(&options, address, services, &gate, &ticks, &shutdown)?;
     let until = shutdown.soft.clone();
-    tasks.spawn(async move { ticks.run(hints, until).await });
+    tasks.spawn(async move { ticks.run(hints, elements, until).await });
     let stop = shutdown.soft.clone();
     tasks.spawn(async move { gate.run(changes, stop).await });
     tasks.spawn(metrics::keep_up(shutdown.soft.clone()));
