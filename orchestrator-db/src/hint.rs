@@ -89,15 +89,19 @@ impl Tx {
         if hints.is_empty() {
             return None;
         }
-        // A notification holds 8,000 bytes at most.
-        let mut notification = Notification { from: self.origin, hints: Some(hints) };
-        let payload = serde_json::to_string(&notification).unwrap_or_default();
-        if payload.len() <= 7_500 {
-            return Some(payload);
-        }
-        notification.hints = None;
-        Some(serde_json::to_string(&notification).unwrap_or_default())
+        Some(notification(self.origin, hints))
     }
+}
+
+/// What tells other servers of these hints. A notification holds 8,000 bytes at most.
+pub(crate) fn notification(from: Uuid, hints: Vec<Hint>) -> String {
+    let mut notification = Notification { from, hints: Some(hints) };
+    let payload = serde_json::to_string(&notification).unwrap_or_default();
+    if payload.len() <= 7_500 {
+        return payload;
+    }
+    notification.hints = None;
+    serde_json::to_string(&notification).unwrap_or_default()
 }
 
 /// Hears what other servers committed.

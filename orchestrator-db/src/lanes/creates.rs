@@ -7,10 +7,11 @@ use orchestrator_core::queue::QueueElement;
 
 use super::audited::Trail;
 use super::waiting::Weight;
-use super::work::{Done, Work};
+use super::work::{Done, DoneAtOnce, Work};
+use crate::connect::{Db, LaneLine};
 use crate::error::DbError;
 use crate::hint::Hint;
-use crate::queue::NewElement;
+use crate::queue::{NewElement, creations_fit_at_once, elements_create_at_once};
 use crate::tx::Tx;
 
 /// Elements to create, all or none.
@@ -88,6 +89,39 @@ impl Work for Creates {
         let hints = queues.into_iter().map(|name| Hint::Queue { name: name.to_owned() }).collect();
         Ok(Done { answers, hints, here: Vec::new() })
     }
+
+    async fn run_at_once(
+        &self,
+        db: &Db,
+        line: &LaneLine,
+        calls: &[CreateCall],
+        now: Timestamp,
+    ) -> Result<DoneAtOnce<Result<Created, CreateError>>, DbError> {
+        let (LaneLine::Postgres(line), Some(marks)) = (line, db.marks()) else { return Ok(DoneAtOnce::nothing()) };
+        let Some(elements) = single(calls) else { return Ok(DoneAtOnce::nothing()) };
+        let actor = calls.first().and_then(|call| call.actor.as_ref());
+        let mut connection = line.take().await.map_err(DbError::in_op("lane"))?;
+        let created = elements_create_at_once(&mut connection, marks, (&elements, actor), db.origin(), now).await;
+        if created.is_err() {
+            connection.give_up();
+        }
+        let mut created = created?;
+        let here = elements.first().filter(|_| !created.is_empty());
+        let here = here.map(|element| Hint::Queue { name: element.queue_name.as_str().to_owned() });
+        // An id that two of these calls have belongs to the first of them.
+        let answer = |element: &&NewElement| {
+            created.remove(&element.id).then(|| Ok(Created { one: Some(element.as_stored(now)) }))
+        };
+        Ok(DoneAtOnce { answers: elements.iter().map(answer).collect(), here: here.into_iter().collect() })
+    }
+}
+
+/// The elements of calls that one statement may serve: one each, of one queue, created by one actor.
+fn single(calls: &[CreateCall]) -> Option<Vec<&NewElement>> {
+    let actor = &calls.first()?.actor;
+    let alone = |call: &CreateCall| call.elements.len() == 1 && call.actor == *actor;
+    let elements: Vec<&NewElement> = calls.iter().filter(|call| alone(call)).flat_map(|call| &call.elements).collect();
+    (elements.len() == calls.len() && creations_fit_at_once(&elements)).then_some(elements)
 }
 
 /// The element of a call that is about one.

@@ -24,6 +24,7 @@ pub(crate) use count::Deltas;
 pub use count::{QueueCounts, QueueSummary};
 pub use edit::ElementEdit;
 pub use insert::NewElement;
+pub(crate) use insert::{creations_fit_at_once, elements_create_at_once};
 pub use list::ElementFilter;
 pub(crate) use marks::{MarkChanges, Marks};
 pub use settings::QueueSettings;

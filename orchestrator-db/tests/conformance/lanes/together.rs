@@ -5,13 +5,16 @@ use orchestrator_core::lease::LeaseToken;
 use orchestrator_core::queue::ElementStatus;
 use orchestrator_core::text::Message;
 use orchestrator_db::{
-    ElementAnswer, ElementCall, ElementClaimError, LaneError, StatusBy, StatusChange, StatusError, StatusSet,
+    CreateCall, Db, DbOptions, Dialect, ElementAnswer, ElementCall, ElementClaimError, Heard, Hint, LaneError,
+    NewElement, StatusBy, StatusChange, StatusError, StatusSet,
 };
 use tokio::task::JoinHandle;
 
 use super::world::*;
 use crate::harness::TestDb;
-use crate::queue::world::{counts, get, of_job, running_job, set_job};
+use crate::queue::world::{
+    QUEUE, at, claim as claim_at, counts, element, get, insert, of_job, request, running_job, set_job,
+};
 
 conformance! {
     claims_of_several_jobs_share_what_there_is,
@@ -19,6 +22,9 @@ conformance! {
     ends_are_each_decided_on_their_own,
     ends_keep_what_elements_carry,
     an_element_that_cannot_be_read_keeps_the_others_from_nothing,
+    creations_are_each_decided_on_their_own,
+    creations_are_counted_audited_and_told_of_once,
+    what_is_created_by_a_clock_that_was_set_back_is_taken_first,
 }
 
 type Call = JoinHandle<Result<ElementAnswer, LaneError>>;
@@ -152,4 +158,78 @@ async fn an_element_that_cannot_be_read_keeps_the_others_from_nothing(db: TestDb
     }
     assert!(matches!(set(&answers[2]), Err(StatusError::Corrupt(corrupt)) if corrupt.row == stored[2].to_string()));
     assert_eq!((counts(&world.db).await.done, counts(&world.db).await.in_progress), (2, 1));
+}
+
+fn of_ann(new: NewElement) -> CreateCall {
+    CreateCall { actor: Some(user("ann")), ..create(new) }
+}
+
+async fn creations_are_each_decided_on_their_own(db: TestDb) {
+    let world = world(db);
+    let (there, twice, good) = (element(), element(), element());
+    world.lanes.create(create(there.clone())).await.unwrap().unwrap();
+    let first = world.hold_up(|world| world.begin_create(create(element()))).await;
+    let repeated = CreateCall { repeat: true, ..create(there.clone()) };
+    let second = NewElement { reference: None, ..twice.clone() };
+    let mut others = Vec::new();
+    for call in [create(there), repeated, create(twice.clone()), create(second), create(good.clone())] {
+        others.push(world.begin_create(call));
+        world.until_waiting(others.len()).await;
+    }
+    world.gate.open();
+    assert!(first.await.unwrap().unwrap());
+    let mut created = Vec::new();
+    for other in others {
+        created.push(other.await.unwrap().unwrap());
+    }
+    assert_eq!(created, [false, true, true, false, true]);
+    assert_eq!(get(&world.db, twice.id).await.reference, twice.reference, "the first of two with one id");
+    assert_eq!(get(&world.db, good.id).await.status, ElementStatus::New);
+    assert_eq!(counts(&world.db).await.new, 4);
+}
+
+async fn creations_are_counted_audited_and_told_of_once(db: TestDb) {
+    let world = world(db);
+    let mut listener = None;
+    if world.db.dialect() == Dialect::Postgres {
+        listener = Db::open(&DbOptions::new(world.db.url())).await.unwrap().listen().await.unwrap();
+    }
+    let first = world.hold_up(|world| world.begin_create(of_ann(element()))).await;
+    let mut ids = Vec::new();
+    let mut others = Vec::new();
+    for _ in 0..3 {
+        let new = element();
+        ids.push(new.id.to_string());
+        others.push(world.begin_create(of_ann(new)));
+        world.until_waiting(others.len()).await;
+    }
+    let commits = world.commits();
+    world.gate.open();
+    assert!(first.await.unwrap().unwrap());
+    for other in others {
+        assert!(other.await.unwrap().unwrap());
+    }
+    assert_eq!((world.commits(), counts(&world.db).await.new), (commits + 2, 4));
+    let told = vec![Hint::Queue { name: QUEUE.to_owned() }];
+    assert_eq!(world.told_last(), told);
+    let audited = world.audited("element.create").await;
+    let all = serde_json::json!({ "queue": QUEUE, "count": 3, "elements": ids });
+    assert_eq!((audited.len(), &audited[0]), (2, &(QUEUE.to_owned(), all)));
+    assert_eq!(audited[1].1, serde_json::json!({ "queue": QUEUE, "count": 1 }));
+    if let Some(listener) = &mut listener {
+        for _ in 0..2 {
+            assert_eq!(listener.next().await.unwrap(), Heard::Hints(told.clone()));
+        }
+    }
+}
+
+async fn what_is_created_by_a_clock_that_was_set_back_is_taken_first(db: TestDb) {
+    let world = world(db);
+    let later: Vec<_> = (0..5).map(|_| element()).collect();
+    insert(&world.db, &later, at(3600)).await;
+    claim_at(&world.db, request(), at(7200)).await;
+    // The clock of lanes stands still, an hour before.
+    let new = element();
+    world.lanes.create(create(new.clone())).await.unwrap().unwrap();
+    assert_eq!(claim_at(&world.db, request(), at(7200)).await[0].id, new.id);
 }

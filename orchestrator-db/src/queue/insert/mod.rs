@@ -1,3 +1,5 @@
+mod at_once;
+
 use std::collections::HashSet;
 
 use orchestrator_core::clock::Timestamp;
@@ -8,6 +10,7 @@ use orchestrator_core::text::{CreatedBy, ElementData, QueueName, Reference};
 use sqlx::types::Json;
 use uuid::Uuid;
 
+pub(crate) use self::at_once::{creations_fit_at_once, elements_create_at_once};
 use super::count::Deltas;
 use crate::dialect::{Sql, sql};
 use crate::error::DbError;
@@ -167,4 +170,4 @@ impl<'a> Columns<'a> {
 }
 
 #[cfg(test)]
-crate::statements::statements![ELEMENT_INSERT, ELEMENT_INSERT_MISSING];
+crate::statements::statements![ELEMENT_INSERT, ELEMENT_INSERT_MISSING; at_once];
