@@ -71,6 +71,7 @@ pub const TABLE: &[(&str, Methods)] = &[
         "orchestrator.v1.QueueService",
         &[
             ("ListQueues", VIEWER),
+            ("GetHistory", VIEWER),
             ("Create", OPERATOR),
             ("BulkCreate", OPERATOR),
             ("Claim", OPERATOR),

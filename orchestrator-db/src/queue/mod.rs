@@ -15,6 +15,7 @@ mod live;
 mod marks;
 mod release;
 mod row;
+mod sample;
 mod settings;
 mod status;
 
@@ -26,9 +27,10 @@ pub use edit::ElementEdit;
 pub use insert::NewElement;
 pub use list::ElementFilter;
 pub(crate) use marks::{MarkChanges, Marks};
+pub use sample::{QueueSample, SampleStep};
 pub use settings::QueueSettings;
 pub(crate) use status::elements_end_at_once;
 pub use status::{StatusBy, StatusChange, StatusError, StatusSet};
 
 #[cfg(test)]
-crate::statements::statements![; change, claim, count, edit, find, insert, list, live, release, settings, status];
+crate::statements::statements![; change, claim, count, edit, find, insert, list, live, release, sample, settings, status];
