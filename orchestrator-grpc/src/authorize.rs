@@ -139,6 +139,7 @@ pub const TABLE: &[(&str, Methods)] = &[
             ("AppendOutput", Rule::Worker),
             ("Commands", Rule::Worker),
             ("SetDrain", Rule::Worker),
+            ("GetDrain", Rule::Worker),
             ("Leave", Rule::Worker),
         ],
     ),

@@ -26,7 +26,7 @@ use crate::page::{page, searched};
 use crate::status;
 
 pub(crate) use users::document as user_document;
-pub(crate) use workers::set_drain as set_drain_of_worker;
+pub(crate) use workers::{drain_of as drain_of_worker, set_drain as set_drain_of_worker};
 
 /// The service.
 #[derive(Debug, Clone)]
