@@ -71,6 +71,7 @@ pub const TABLE: &[(&str, Methods)] = &[
         "orchestrator.v1.QueueService",
         &[
             ("ListQueues", VIEWER),
+            ("GetHistory", VIEWER),
             ("Create", OPERATOR),
             ("BulkCreate", OPERATOR),
             ("Claim", OPERATOR),
@@ -138,6 +139,7 @@ pub const TABLE: &[(&str, Methods)] = &[
             ("AppendOutput", Rule::Worker),
             ("Commands", Rule::Worker),
             ("SetDrain", Rule::Worker),
+            ("GetDrain", Rule::Worker),
             ("Leave", Rule::Worker),
         ],
     ),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use orchestrator_core::clock::Clock;
+use orchestrator_core::clock::{Clock, Timestamp};
 use orchestrator_proto::v1::admin_service_server::AdminServiceServer;
 use orchestrator_proto::v1::constant_service_server::ConstantServiceServer;
 use orchestrator_proto::v1::credential_service_server::CredentialServiceServer;
@@ -94,7 +94,13 @@ impl Services {
     }
 
     /// The routes of every gRPC service.
-    pub(crate) fn routes(self, limits: MessageLimits, health: HealthService, busy: Busy) -> Result<Routes, ServeError> {
+    pub(crate) fn routes(
+        self,
+        limits: MessageLimits,
+        health: HealthService,
+        busy: Busy,
+        certificate_ends_at: Option<Timestamp>,
+    ) -> Result<Routes, ServeError> {
         let reflection = tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(orchestrator_proto::DESCRIPTORS)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
@@ -105,7 +111,7 @@ impl Services {
         let logs = LogServiceServer::new(Logs::new(self.scheduler.clone()));
         let constants = ConstantServiceServer::new(Constants::new(self.scheduler.clone()));
         let credentials = CredentialServiceServer::new(Credentials::new(self.scheduler.clone()));
-        let admin = AdminServiceServer::new(Admin::new(self.scheduler, self.accounts));
+        let admin = AdminServiceServer::new(Admin::new(self.scheduler, self.accounts, certificate_ends_at));
         Ok(Routes::new(HealthServer::new(health))
             .add_service(reflection)
             .add_service(triggers.max_decoding_message_size(limits.usual))

@@ -27,6 +27,7 @@ mod placement;
 mod prune;
 mod register;
 mod rescue;
+mod sample;
 mod scheduler;
 pub mod service;
 mod start;

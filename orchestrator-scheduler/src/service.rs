@@ -14,6 +14,7 @@ use tracing::Instrument as _;
 
 use crate::engine::TickSummary;
 use crate::prune::{PruneSummary, Retention};
+use crate::sample::until_next_minute;
 use crate::scheduler::Scheduler;
 use crate::wake::Marks;
 
@@ -63,6 +64,7 @@ pub fn run(scheduler: &Scheduler, tasks: &TaskTracker, stop: &CancellationToken)
         spawn("checkpoint", |scheduler, stop| Box::pin(until_stopped(stop, checkpoint(scheduler))));
     }
     spawn("fold", |scheduler, stop| Box::pin(until_stopped(stop, fold(scheduler))));
+    spawn("sample", |scheduler, stop| Box::pin(until_stopped(stop, sample(scheduler))));
     spawn("prune", |scheduler, stop| Box::pin(until_stopped(stop, prune(scheduler))));
     if scheduler.disciplined_clock().is_some() {
         spawn("clock", |scheduler, stop| Box::pin(until_stopped(stop, discipline(scheduler))));
@@ -275,6 +277,17 @@ async fn fold(scheduler: Scheduler) {
         if let Err(error) = scheduler.fold_counts().await {
             tracing::debug!(error = %Chain(&error), "folding counts failed");
         }
+    }
+}
+
+/// Keeps how queues stand, at once and then at every full minute.
+async fn sample(scheduler: Scheduler) {
+    loop {
+        let now = scheduler.now();
+        if let Err(error) = scheduler.sample_queues(now).await {
+            tracing::debug!(error = %Chain(&error), "how queues stand could not be kept");
+        }
+        tokio::time::sleep(until_next_minute(scheduler.now())).await;
     }
 }
 

@@ -153,6 +153,11 @@ impl Viewer {
         Ok(AdminServiceClient::new(self.channel()?))
     }
 
+    /// When they asked.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.now
+    }
+
     /// An instant as they see it.
     pub(crate) fn stamp(&self, at: Option<prost_types::Timestamp>) -> Stamp {
         Stamp::new(at, self.now, self.zone)

@@ -51,7 +51,8 @@ enum Command {
     /// Tell what the agent of this machine does, from its folder: its jobs, its server, its spool. Exit code 3: no agent
     /// runs there; 6: it runs, and its server does not answer.
     Status(Base),
-    /// Have the server give this worker nothing new; what runs goes on.
+    /// Have the server give this worker nothing new; what runs goes on. Exit codes with --wait: 6 when jobs still run at the
+    /// time-out or the server stays away, 5 when somebody lets it take jobs again.
     Drain(drain_command::Drain),
     /// The agent as a service that starts by itself.
     #[command(subcommand)]

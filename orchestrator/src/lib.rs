@@ -3,6 +3,7 @@
 mod app;
 mod arguments;
 mod call;
+mod certificate;
 mod cli;
 mod commands;
 pub mod config;

@@ -39,6 +39,30 @@ test("a queue tells how old the element is that waits longest", async () => {
   await admin.isUntroubled();
 });
 
+test("a queue's past is drawn and told, as soon as something is done", async () => {
+  await add("past", "one");
+  await add("past", "two");
+  await admin.open("/queues");
+  const row = page.locator("#queue-list tr", { hasText: "past" });
+  const done = row.locator('td[data-label="Done in Last Hour"]');
+  await done.getByText("0", { exact: true }).waitFor();
+  await row.locator(".spark", { hasText: "–" }).waitFor();
+  const [element] = await claim("past");
+  await world.rpc("QueueService/SetStatus", { element: element.id, status: "DONE" });
+  await done.getByText("1", { exact: true }).waitFor({ timeout: SOON });
+  await admin.open("/queues/past");
+  const past = page.locator("#element-list .past");
+  await past.getByText("the line begins with the next one").waitFor();
+  await past.getByText("1 done in the last hour; 1 done, 0 failed or abandoned in 24 hours").waitFor();
+  await past.getByRole("img", { name: /1 done, 0 failed or abandoned; 1 in the busiest/ }).waitFor();
+  const { height } = await past.boundingBox();
+  await world.rpc("QueueService/SetStatus", { element: element.id, status: "FAILED" });
+  await past.getByText("1 done, 1 failed or abandoned in 24 hours").waitFor({ timeout: SOON });
+  assert.equal(await past.locator("svg.bars rect").count(), 2);
+  assert.equal((await past.boundingBox()).height, height, "nothing jumps");
+  await admin.isUntroubled();
+});
+
 test("a queue is paused and goes on, and robots get nothing meanwhile", async () => {
   await add("letters", "one");
   await admin.open("/queues");

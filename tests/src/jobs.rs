@@ -151,7 +151,7 @@ impl World {
 
     /// The counts of a queue.
     pub async fn queue(&self, name: &str) -> Result<pb::Queue> {
-        let queues = self.api().queues().list_queues(pb::ListQueuesRequest {}).await?.into_inner().queues;
+        let queues = self.api().queues().list_queues(pb::ListQueuesRequest::default()).await?.into_inner().queues;
         queues.into_iter().find(|queue| queue.queue_name == name).context("there is no such queue")
     }
 

@@ -77,6 +77,7 @@ impl World {
             self.trigger_rows(),
             self.job_rows(),
             self.element_rows(),
+            self.sample_rows(),
             self.log_rows(),
             self.trail(),
             self.people(),
@@ -205,6 +206,17 @@ impl World {
             ended = self.time(format!("{at} + 9")),
             job_id = self.id(format!("({} + {job} * {SPAN} / {})", self.began(), self.jobs()), &job),
             of = numbers(self.rows),
+        )
+    }
+
+    /// How queues stood in each quarter of an hour of two days.
+    fn sample_rows(self) -> String {
+        let quarter = self.time(format!("{} + i * 900", self.now / 3600 * 3600 - 48 * 3600));
+        format!(
+            "INSERT INTO queue_samples (queue_name, sampled_at, step_minutes, new_count, in_progress_count, done_total, failed_total) \
+             SELECT queue_name, {quarter}, CASE WHEN i % 4 = 0 THEN 60 ELSE 15 END, i * 7919 / 13 % 500, 5, i * 20, i \
+             FROM (SELECT DISTINCT queue_name FROM queues) named, {of};",
+            of = numbers(192),
         )
     }
 

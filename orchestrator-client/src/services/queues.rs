@@ -90,8 +90,16 @@ impl Queues<'_> {
     /// Queues with their counts.
     pub async fn list(&self) -> Result<Vec<pb::Queue>, Error> {
         let path = "/orchestrator.v1.QueueService/ListQueues";
-        let answer: pb::ListQueuesResponse = self.client.call(path, pb::ListQueuesRequest {}).await?;
+        let answer: pb::ListQueuesResponse = self.client.call(path, pb::ListQueuesRequest::default()).await?;
         Ok(answer.queues)
+    }
+
+    /// How many elements of a queue waited and ended in each quarter of an hour, of the last `hours` (1 to 48).
+    pub async fn history(&self, queue: &str, hours: u32) -> Result<Vec<pb::QueueInterval>, Error> {
+        let request = pb::GetQueueHistoryRequest { queue_name: queue.to_owned(), hours };
+        let path = "/orchestrator.v1.QueueService/GetHistory";
+        let answer: pb::GetQueueHistoryResponse = self.client.call(path, request).await?;
+        Ok(answer.intervals)
     }
 
     /// Adds one element.

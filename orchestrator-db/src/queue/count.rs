@@ -63,11 +63,29 @@ pub struct QueueSummary {
     pub settings: QueueSettings,
     /// Nothing of it is handed out, and no trigger fires for it.
     pub paused: bool,
+    /// How often an element became done, whatever became of it since.
+    pub done_total: i64,
+    /// How often one failed or was abandoned, whatever became of it since.
+    pub failed_total: i64,
+}
+
+/// Counts elements that were done and are so no more, or no longer there.
+const DONE_LEFT: &str = "DONE_LEFT";
+/// The same of those that were failed or abandoned.
+const FAILED_LEFT: &str = "FAILED_LEFT";
+
+/// Where elements are counted that leave a status in which they had ended.
+fn left(status: ElementStatus) -> Option<&'static str> {
+    match status {
+        ElementStatus::New | ElementStatus::InProgress => None,
+        ElementStatus::Done => Some(DONE_LEFT),
+        ElementStatus::Failed | ElementStatus::Abandoned => Some(FAILED_LEFT),
+    }
 }
 
 /// What a verb changed, summed up a queue and status.
 #[derive(Debug, Default)]
-pub(crate) struct Deltas(BTreeMap<(String, ElementStatus), i64>);
+pub(crate) struct Deltas(BTreeMap<(String, &'static str), i64>);
 
 impl Deltas {
     pub(super) fn add(&mut self, queue: &QueueName, status: ElementStatus, delta: i64) {
@@ -75,12 +93,16 @@ impl Deltas {
     }
 
     pub(crate) fn add_text(&mut self, queue: &str, status: ElementStatus, delta: i64) {
-        *self.0.entry((queue.to_owned(), status)).or_default() += delta;
+        *self.0.entry((queue.to_owned(), status.as_str())).or_default() += delta;
+        // Claims and ends leave no such status: neither writes a row more.
+        if let Some(left) = left(status).filter(|_| delta < 0) {
+            *self.0.entry((queue.to_owned(), left)).or_default() -= delta;
+        }
     }
 
     fn into_rows(self) -> Vec<(String, &'static str, i64)> {
         let changed = self.0.into_iter().filter(|(_, delta)| *delta != 0);
-        changed.map(|((queue, status), delta)| (queue, status.as_str(), delta)).collect()
+        changed.map(|((queue, status), delta)| (queue, status, delta)).collect()
     }
 }
 
@@ -125,24 +147,24 @@ impl Tx {
     /// Queues that have elements or settings, by name.
     pub async fn queue_list(&mut self) -> Result<Vec<QueueSummary>, DbError> {
         let sums = fetch_plain!(self, "queue_list", COUNTS_SUM, as Sum, [])?;
-        let mut queues: BTreeMap<String, (QueueCounts, Option<Stored>)> = BTreeMap::new();
-        for (name, counts) in by_queue(sums) {
-            queues.entry(name).or_default().0 = counts;
+        let mut queues: BTreeMap<String, (Counted, Option<Stored>)> = BTreeMap::new();
+        for (name, counted) in by_queue(sums) {
+            queues.entry(name).or_default().0 = counted;
         }
         for (name, settings) in self.queue_settings_all().await? {
             queues.entry(name).or_default().1 = Some(settings);
         }
         let known = queues
             .into_iter()
-            .filter(|(_, (counts, settings))| settings.is_some() || *counts != QueueCounts::default());
-        Ok(known.map(|(name, (counts, settings))| summary(QueueName::from_stored(name), counts, settings)).collect())
+            .filter(|(_, (counted, settings))| settings.is_some() || counted.counts != QueueCounts::default());
+        Ok(known.map(|(name, (counted, settings))| summary(QueueName::from_stored(name), counted, settings)).collect())
     }
 
     /// One queue; one that does not exist has no elements.
     pub async fn queue_get(&mut self, name: &QueueName) -> Result<QueueSummary, DbError> {
         let sums = fetch_plain!(self, "queue_get", COUNTS_SUM_OF_QUEUE, as Sum, [name.as_str()])?;
-        let counts = by_queue(sums).remove(name.as_str()).unwrap_or_default();
-        Ok(summary(name.clone(), counts, self.queue_stored_settings(name).await?))
+        let counted = by_queue(sums).remove(name.as_str()).unwrap_or_default();
+        Ok(summary(name.clone(), counted, self.queue_stored_settings(name).await?))
     }
 
     /// When the element was created that waits longest, of each of these queues in which one waits.
@@ -182,22 +204,37 @@ impl Tx {
     }
 }
 
-fn by_queue(sums: Vec<Sum>) -> BTreeMap<String, QueueCounts> {
-    let mut queues: BTreeMap<String, QueueCounts> = BTreeMap::new();
+/// What is counted of a queue.
+#[derive(Debug, Clone, Copy, Default)]
+struct Counted {
+    counts: QueueCounts,
+    done_left: i64,
+    failed_left: i64,
+}
+
+fn by_queue(sums: Vec<Sum>) -> BTreeMap<String, Counted> {
+    let mut queues: BTreeMap<String, Counted> = BTreeMap::new();
     for (queue, status, sum) in sums {
-        match status.parse() {
-            Ok(status) => *queues.entry(queue).or_default().of_mut(status) = sum,
-            Err(error) => {
-                tracing::error!(table = "queue_counts", row = queue, column = "status", %error, "a stored row cannot be read");
+        let row = queue.clone();
+        let counted = queues.entry(queue).or_default();
+        match (status.as_str(), status.parse()) {
+            (DONE_LEFT, _) => counted.done_left = sum,
+            (FAILED_LEFT, _) => counted.failed_left = sum,
+            (_, Ok(status)) => *counted.counts.of_mut(status) = sum,
+            (_, Err(error)) => {
+                tracing::error!(table = "queue_counts", row, column = "status", %error, "a stored row cannot be read");
             }
         }
     }
     queues
 }
 
-fn summary(name: QueueName, counts: QueueCounts, stored: Option<Stored>) -> QueueSummary {
+fn summary(name: QueueName, counted: Counted, stored: Option<Stored>) -> QueueSummary {
     let Stored { settings, paused } = stored.unwrap_or_default();
-    QueueSummary { name, counts, settings, paused }
+    let Counted { counts, done_left, failed_left } = counted;
+    let done_total = counts.done + done_left;
+    let failed_total = counts.failed + counts.abandoned + failed_left;
+    QueueSummary { name, counts, settings, paused, done_total, failed_total }
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ mod live;
 mod marks;
 mod release;
 mod row;
+mod sample;
 mod settings;
 mod status;
 
@@ -27,9 +28,10 @@ pub use insert::NewElement;
 pub(crate) use insert::{creations_fit_at_once, elements_create_at_once};
 pub use list::ElementFilter;
 pub(crate) use marks::{MarkChanges, Marks};
+pub use sample::{QueueSample, SampleStep};
 pub use settings::QueueSettings;
 pub(crate) use status::elements_end_at_once;
 pub use status::{StatusBy, StatusChange, StatusError, StatusSet};
 
 #[cfg(test)]
-crate::statements::statements![; change, claim, count, edit, find, insert, list, live, release, settings, status];
+crate::statements::statements![; change, claim, count, edit, find, insert, list, live, release, sample, settings, status];

@@ -9,7 +9,7 @@ use super::all;
 use crate::connect::{Db, DbOptions, STEADY_PLANS};
 
 /// Tables that grow for ever.
-const LARGE: [&str; 6] = ["audit", "job_output", "jobs", "logs", "queues", "trigger_decisions"];
+const LARGE: [&str; 7] = ["audit", "job_output", "jobs", "logs", "queue_samples", "queues", "trigger_decisions"];
 
 /// Those that may read a large table from end to end: people ask for them, seldom.
 const MAY_SCAN: [&str; 4] =
@@ -28,6 +28,11 @@ const INDEXES: &[(&str, &str)] = &[
     ("queue::claim::ELEMENT_GRANTED", "queues_request"),
     ("queue::count::READY_COUNT", "queues_ready|queues_ready_reference"),
     ("queue::count::OLDEST_READY", "queues_ready|queues_ready_reference"),
+    ("queue::sample::DONE_BEFORE", "queues_order"),
+    ("queue::sample::FIRST_CREATED", "queues_order"),
+    ("queue::sample::SAMPLE_KEEP", "queue_samples_step"),
+    ("queue::sample::SAMPLE_PRUNE", "queue_samples_step"),
+    ("queue::sample::DEPTHS", "queue_samples_step"),
     ("queue::release::HELD_BY_JOBS", "queues_job"),
     ("queue::release::EXPIRED", "queues_lease"),
     ("queue::release::ANY_OF_JOB", "queues_job"),
@@ -113,8 +118,8 @@ const MAY_READ_ALL: &[&str] = &[
     "worker::session::WORKER_LIST",
 ];
 
-/// Rows as they are after a while: nearly everything has ended. `{id}` makes an id.
-const HISTORY: [&str; 7] = [
+/// Rows as they are after a while: nearly everything has ended. `{id}` makes an id, `{minute}` an instant of its own for each row.
+const HISTORY: [&str; 8] = [
     "INSERT INTO triggers (id, trigger_name, process_name, process_path, process_status, is_git_repo, is_blocking, type, hold,
         worker_whitelist, priority, policies, consecutive_failures, created_at, updated_at)
      SELECT {id}, 't' || i, 'p', '/a', 'IDLE', FALSE, FALSE, 'SINGLE', 'NONE', '[]', 0, '{}', 0, {now}, {now} FROM {some}",
@@ -132,17 +137,19 @@ const HISTORY: [&str; 7] = [
      SELECT {id}, {now}, 'USER', 'a' || (i % 50), 'trigger.update', 'trigger', 's' || (i % 900) FROM {many}",
     "INSERT INTO trigger_decisions (id, trigger_id, scheduled_at, decided_at, decision, reason)
      SELECT {id}, (SELECT id FROM triggers WHERE trigger_name = 't' || (i % 900 + 1)), {now}, {now}, 'OVERLAP', 'x' FROM {many}",
+    "INSERT INTO queue_samples (queue_name, sampled_at, step_minutes, new_count, in_progress_count, done_total, failed_total)
+     SELECT 'q' || (i % 100), {minute}, CASE i % 40 WHEN 0 THEN 60 WHEN 1 THEN 1 ELSE 15 END, 0, 0, 0, 0 FROM {many}",
     "INSERT INTO job_output (job_id, seq, stream, at, content) SELECT id, 1, 'STDOUT', {now}, '' FROM jobs",
 ];
 
-fn history(statement: &str, id: &str) -> String {
+fn history(statement: &str, id: &str, minute: &str) -> String {
     let numbers = |most: u32| {
         format!(
             "(WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {most}) SELECT i FROM n) AS numbers"
         )
     };
     let statement = statement.replace("{some}", &numbers(1000)).replace("{many}", &numbers(20_000));
-    statement.replace("{id}", id).replace("{now}", "'2026-11-22T12:00:00+00:00'")
+    statement.replace("{id}", id).replace("{minute}", minute).replace("{now}", "'2026-11-22T12:00:00+00:00'")
 }
 
 /// The plan of every statement, as the database tells it.
@@ -153,8 +160,9 @@ async fn sqlite_plans() -> Plans {
     let url = format!("sqlite:{}", folder.path().join("test.db").display());
     Db::open(&DbOptions::new(&url)).await.unwrap().close().await;
     let mut conn = sqlx::SqliteConnection::connect(&url).await.unwrap();
+    let minute = "strftime('%Y-%m-%dT%H:%M:%S+00:00', 1764000000 + i * 60, 'unixepoch')";
     for statement in HISTORY {
-        conn.execute(AssertSqlSafe(history(statement, "randomblob(16)"))).await.unwrap();
+        conn.execute(AssertSqlSafe(history(statement, "randomblob(16)", minute))).await.unwrap();
     }
     let mut plans = Plans::new();
     for (name, sql) in all() {
@@ -170,8 +178,9 @@ async fn postgres_plans() -> Plans {
     let url = orchestrator_test_postgres::database_url();
     Db::open(&DbOptions::new(&url)).await.unwrap().close().await;
     let mut conn = sqlx::PgConnection::connect(&url).await.unwrap();
+    let minute = "to_timestamp(1764000000 + i * 60)";
     for statement in HISTORY {
-        conn.execute(AssertSqlSafe(history(statement, "gen_random_uuid()"))).await.unwrap();
+        conn.execute(AssertSqlSafe(history(statement, "gen_random_uuid()", minute))).await.unwrap();
     }
     // The generic plan, which a prepared statement ends up with.
     conn.execute("ANALYZE; SET plan_cache_mode = force_generic_plan").await.unwrap();

@@ -11,6 +11,7 @@ mod workers;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use axum::extract::ConnectInfo;
+use orchestrator_core::clock::Timestamp;
 use orchestrator_core::secret::Plaintext;
 use orchestrator_db::AuditFilter;
 use orchestrator_proto::convert::{self, DecodeError};
@@ -25,18 +26,19 @@ use crate::page::{page, searched};
 use crate::status;
 
 pub(crate) use users::document as user_document;
-pub(crate) use workers::set_drain as set_drain_of_worker;
+pub(crate) use workers::{drain_of as drain_of_worker, set_drain as set_drain_of_worker};
 
 /// The service.
 #[derive(Debug, Clone)]
 pub(crate) struct Admin {
     scheduler: Scheduler,
     accounts: Accounts,
+    certificate_ends_at: Option<Timestamp>,
 }
 
 impl Admin {
-    pub(crate) fn new(scheduler: Scheduler, accounts: Accounts) -> Self {
-        Self { scheduler, accounts }
+    pub(crate) fn new(scheduler: Scheduler, accounts: Accounts, certificate_ends_at: Option<Timestamp>) -> Self {
+        Self { scheduler, accounts, certificate_ends_at }
     }
 }
 
@@ -95,7 +97,9 @@ impl AdminService for Admin {
         &self,
         _request: Request<v1::GetStatusRequest>,
     ) -> Result<Response<v1::GetStatusResponse>, Status> {
-        Ok(Response::new(status_report::of(&self.scheduler).await.map_err(status::db)?))
+        let report = status_report::of(&self.scheduler).await.map_err(status::db)?;
+        let certificate_ends_at = self.certificate_ends_at.map(convert::timestamp);
+        Ok(Response::new(v1::GetStatusResponse { certificate_ends_at, ..report }))
     }
 
     async fn get_job_history(

@@ -32,6 +32,15 @@ pub(crate) async fn set_drain(
     })
 }
 
+/// Whether a worker was asked to take nothing new, and what it still has.
+pub(crate) async fn drain_of(scheduler: &Scheduler, name: &WorkerName) -> Result<v1::GetDrainResponse, Status> {
+    let mut tx = scheduler.db().begin_read().await.map_err(status::db)?;
+    let standing = tx.worker_standing(name).await.map_err(status::db)?.ok_or_else(|| unknown(name))?;
+    let listed = tx.worker_list().await.map_err(status::db)?;
+    let active = listed.iter().find(|(worker, _)| worker.name == *name).map_or(0, |(_, active)| *active);
+    Ok(v1::GetDrainResponse { drain: standing.drain_requested, active_jobs: active })
+}
+
 /// Forgets a worker that is stopped or lost and holds no job.
 pub(super) async fn remove(scheduler: &Scheduler, actor: &Actor, name: &str) -> Result<(), Status> {
     let name = parse(name)?;

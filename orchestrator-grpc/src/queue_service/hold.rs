@@ -82,6 +82,7 @@ pub(super) async fn delete(
         let left = left.new + left.in_progress + left.done + left.failed + left.abandoned;
         if left == 0 {
             tx.queue_settings_delete(&name).await?;
+            tx.queue_history_delete(&name).await?;
         }
         Ok((left, vec![Hint::Elements]))
     })?;

@@ -1,5 +1,6 @@
 //! Work data, for people and integrations.
 
+mod history;
 mod hold;
 
 use orchestrator_core::text::QueueName;
@@ -11,6 +12,7 @@ use orchestrator_scheduler::Scheduler;
 use serde_json::json;
 use tonic::{Request, Response, Status, Streaming};
 
+use self::history::Lately;
 use crate::audit;
 use crate::auth::identity;
 use crate::elements::{Claim, Claimed, Elements, receive};
@@ -38,17 +40,24 @@ impl Queues {
 impl QueueService for Queues {
     async fn list_queues(
         &self,
-        _request: Request<v1::ListQueuesRequest>,
+        request: Request<v1::ListQueuesRequest>,
     ) -> Result<Response<v1::ListQueuesResponse>, Status> {
+        let (with_depths, now) = (request.get_ref().with_depths, self.scheduler.now());
         let mut tx = self.scheduler.db().begin_read().await.map_err(status::db)?;
         let queues = tx.queue_list().await.map_err(status::db)?;
-        let waiting = queues.iter().filter(|queue| queue.counts.new > 0).map(|queue| &queue.name);
-        let oldest = tx.queue_oldest_ready(waiting).await.map_err(status::db)?;
-        let shown = |summary: &QueueSummary| v1::Queue {
-            oldest_new_at: oldest.get(summary.name.as_str()).copied().map(convert::timestamp),
-            ..queue(summary)
-        };
+        let mut lately = Lately::read(&mut tx, &queues, with_depths, now).await.map_err(status::db)?;
+        let shown = |summary: &QueueSummary| lately.add_to(queue(summary), summary.done_total);
         Ok(Response::new(v1::ListQueuesResponse { queues: queues.iter().map(shown).collect() }))
+    }
+
+    async fn get_history(
+        &self,
+        request: Request<v1::GetQueueHistoryRequest>,
+    ) -> Result<Response<v1::GetQueueHistoryResponse>, Status> {
+        let (name, hours) = history::asked(request.get_ref()).map_err(status::decode)?;
+        let mut tx = self.scheduler.db().begin_read().await.map_err(status::db)?;
+        let intervals = history::of(&mut tx, &name, hours, self.scheduler.now()).await.map_err(status::db)?;
+        Ok(Response::new(v1::GetQueueHistoryResponse { intervals }))
     }
 
     async fn create(
@@ -206,6 +215,6 @@ fn queue(queue: &QueueSummary) -> v1::Queue {
         abandoned_count: queue.counts.abandoned,
         max_attempts: queue.settings.max_attempts,
         paused: queue.paused,
-        oldest_new_at: None,
+        ..v1::Queue::default()
     }
 }

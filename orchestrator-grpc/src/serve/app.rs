@@ -38,7 +38,7 @@ pub(super) fn app(
     let (clock, zone, accounts) = (services.clock.clone(), services.scheduler.zone(), services.accounts.clone());
     let busy = services.busy(limits, shutdown.soft.clone());
     let grpc = services
-        .routes(limits, health.clone(), busy.clone())?
+        .routes(limits, health.clone(), busy.clone(), options.certificate_ends_at)?
         .into_axum_router()
         .reset_fallback()
         .layer(map_response(undecodable::tell))

@@ -3,6 +3,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use orchestrator_core::clock::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 /// How to listen, and how much to take.
@@ -12,6 +13,8 @@ pub struct ServeOptions {
     pub listen: SocketAddr,
     /// Certificate and key. Without them connections are plain.
     pub tls: Option<TlsFiles>,
+    /// When the certificate ends, for those who ask how the server is.
+    pub certificate_ends_at: Option<Timestamp>,
     /// Listen without TLS where others than this machine can reach the port.
     pub insecure: bool,
     /// Names under which the server may be asked, besides loopback names and the address it listens on.
@@ -38,6 +41,7 @@ impl ServeOptions {
         Self {
             listen,
             tls: None,
+            certificate_ends_at: None,
             insecure: false,
             allowed_hosts: Vec::new(),
             max_connections: 20_000,

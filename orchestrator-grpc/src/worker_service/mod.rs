@@ -14,7 +14,7 @@ use tokio_stream::Stream;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
-use crate::admin_service::set_drain_of_worker;
+use crate::admin_service::{drain_of_worker, set_drain_of_worker};
 use crate::auth::identity;
 use crate::status;
 
@@ -98,6 +98,11 @@ impl WorkerService for Workers {
         let (name, drain) = (&caller.worker()?.name, request.get_ref().drain);
         let worker = set_drain_of_worker(&self.scheduler, &caller.actor(), name.as_str(), drain).await?;
         Ok(Response::new(v1::SetDrainResponse { active_jobs: worker.active_jobs }))
+    }
+
+    async fn get_drain(&self, request: Request<v1::GetDrainRequest>) -> Result<Response<v1::GetDrainResponse>, Status> {
+        let name = &identity(&request)?.worker()?.name;
+        Ok(Response::new(drain_of_worker(&self.scheduler, name).await?))
     }
 
     async fn finish_job(

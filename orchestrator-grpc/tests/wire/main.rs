@@ -14,6 +14,7 @@ mod json;
 mod limits;
 mod overview;
 mod pages;
+mod queue_history;
 mod queues;
 mod robots;
 mod shutdown;

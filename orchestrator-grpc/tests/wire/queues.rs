@@ -12,17 +12,17 @@ use tonic::{Code, Status};
 
 use crate::world::{Presents, World, reason, single, world};
 
-const QUEUE: &str = "Invoices";
+pub(crate) const QUEUE: &str = "Invoices";
 
-async fn queues(world: &World) -> QueueServiceClient<Channel> {
+pub(crate) async fn queues(world: &World) -> QueueServiceClient<Channel> {
     QueueServiceClient::new(world.channel().await)
 }
 
-fn new(reference: &str, data: &str) -> v1::NewElement {
+pub(crate) fn new(reference: &str, data: &str) -> v1::NewElement {
     v1::NewElement { reference: Some(reference.to_owned()), data: Some(data.to_owned()), ..Default::default() }
 }
 
-fn create(element: v1::NewElement) -> v1::CreateElementRequest {
+pub(crate) fn create(element: v1::NewElement) -> v1::CreateElementRequest {
     v1::CreateElementRequest { queue_name: QUEUE.to_owned(), element: Some(element), ..Default::default() }
 }
 
@@ -31,11 +31,11 @@ fn claim(count: u32) -> v1::ClaimElementsRequest {
 }
 
 async fn summary(queues: &mut QueueServiceClient<Channel>, user: &Presents) -> v1::Queue {
-    let listed = queues.list_queues(user.on(v1::ListQueuesRequest {})).await.unwrap().into_inner();
+    let listed = queues.list_queues(user.on(v1::ListQueuesRequest::default())).await.unwrap().into_inner();
     listed.queues.into_iter().next().unwrap_or_default()
 }
 
-fn field(status: &Status) -> String {
+pub(crate) fn field(status: &Status) -> String {
     use tonic_types::StatusExt as _;
     let info = status.get_details_error_info();
     info.and_then(|info| info.metadata.get("field").cloned()).unwrap_or_default()
@@ -294,7 +294,7 @@ async fn a_queue_is_paused_resumed_and_deleted_with_a_trace() {
     world.triggers().await.delete(admin.on(v1::DeleteTriggerRequest { trigger })).await.unwrap();
     let gone = queues.delete_queue(admin.on(delete)).await.unwrap().into_inner();
     assert_eq!((gone.deleted_count, gone.remaining_count), (3, 0));
-    let left = queues.list_queues(admin.on(v1::ListQueuesRequest {})).await.unwrap().into_inner().queues;
+    let left = queues.list_queues(admin.on(v1::ListQueuesRequest::default())).await.unwrap().into_inner().queues;
     assert!(left.is_empty(), "{left:?}");
 
     let request = v1::ListAuditRequest { subject: QUEUE.to_owned(), ..Default::default() };

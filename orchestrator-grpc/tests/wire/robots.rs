@@ -96,7 +96,7 @@ async fn a_robot_takes_work_and_what_it_leaves_is_abandoned_at_its_end() {
     let mut queues = QueueServiceClient::new(world.channel().await);
     let get = v1::GetElementRequest { element: left.id };
     assert_eq!(queues.get(viewer.on(get)).await.unwrap().into_inner().element.unwrap().status, "ABANDONED");
-    let listed = queues.list_queues(viewer.on(v1::ListQueuesRequest {})).await.unwrap().into_inner().queues;
+    let listed = queues.list_queues(viewer.on(v1::ListQueuesRequest::default())).await.unwrap().into_inner().queues;
     assert_eq!((listed[0].new_count, listed[0].done_count, listed[0].abandoned_count), (1, 1, 1));
 
     let refused = robot.service.claim_queue_element(robot.presents.on(claim(false))).await.unwrap_err();

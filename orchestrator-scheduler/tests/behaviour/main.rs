@@ -45,6 +45,7 @@ mod registration;
 mod repeats;
 mod retention;
 mod retries;
+mod samples;
 mod servers;
 mod shown_status;
 mod time_outs;

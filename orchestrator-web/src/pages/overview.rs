@@ -131,7 +131,7 @@ pub(crate) async fn show(viewer: Viewer) -> Result<Response, PageError> {
     let mut admin = viewer.admin()?;
     let status = admin.get_status(v1::GetStatusRequest {}).await?.into_inner();
     let history = admin.get_job_history(v1::GetJobHistoryRequest { hours: 24 }).await?.into_inner();
-    let queues = viewer.queues()?.list_queues(v1::ListQueuesRequest {}).await?.into_inner().queues;
+    let queues = viewer.queues()?.list_queues(v1::ListQueuesRequest::default()).await?.into_inner().queues;
     let hours = Chart::new(&history.hours, &viewer);
     let page = Page {
         chrome: viewer.chrome("/", "Overview"),

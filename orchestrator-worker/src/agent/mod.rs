@@ -30,7 +30,7 @@ mod stderr_tail;
 mod supervise;
 
 pub(crate) use call::{pauses, said};
-pub use drain::{DrainError, set_drain};
+pub use drain::{DrainError, set_drain, still, wait_until_drained};
 pub use identify::{IdentifyError, identify};
 pub use options::{AgentOptions, ConnectError};
 pub(crate) use options::{Connection, connection};

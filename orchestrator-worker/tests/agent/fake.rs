@@ -364,6 +364,10 @@ impl WorkerService for Fake {
         Err(Status::unimplemented("no agent calls this"))
     }
 
+    async fn get_drain(&self, _: Request<v1::GetDrainRequest>) -> Result<Response<v1::GetDrainResponse>, Status> {
+        Err(Status::unimplemented("no agent calls this"))
+    }
+
     async fn leave(&self, _: Request<v1::LeaveRequest>) -> Result<Response<v1::LeaveResponse>, Status> {
         let lost = self.called(Call::Leave).await?;
         unless_lost(lost, v1::LeaveResponse {})

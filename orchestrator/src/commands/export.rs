@@ -18,8 +18,16 @@ use crate::output::{Reply, stdout_line, to_line};
 /// What triggers carry that nobody sets.
 const OF_TRIGGERS: &[&str] =
     &["id", "type", "status", "nextRun", "lastRun", "consecutiveFailures", "createdAt", "updatedAt"];
-const OF_QUEUES: &[&str] =
-    &["newCount", "inProgressCount", "doneCount", "failedCount", "abandonedCount", "oldestNewAt"];
+const OF_QUEUES: &[&str] = &[
+    "newCount",
+    "inProgressCount",
+    "doneCount",
+    "failedCount",
+    "abandonedCount",
+    "oldestNewAt",
+    "doneLastHourCount",
+    "depths",
+];
 const OF_OTHERS: &[&str] = &["changedAt", "changedBy"];
 
 #[derive(Debug, Args)]
@@ -55,7 +63,7 @@ async fn document(client: &Client) -> Result<Value> {
         Ok((reply.credentials, reply.next_cursor))
     })
     .await?;
-    let queues = client.queues().list_queues(pb::ListQueuesRequest {}).await?.into_inner();
+    let queues = client.queues().list_queues(pb::ListQueuesRequest::default()).await?.into_inner();
     let list = |triggers| pb::ListTriggersResponse { triggers, ..Default::default() };
     Ok(json!({
         "triggers": kept(&list(triggers), "triggers", OF_TRIGGERS)?,
@@ -95,7 +103,13 @@ mod tests {
             ..Default::default()
         };
         let credential = pb::Credential { name: "SAP".to_owned(), username: "svc".to_owned(), ..Default::default() };
-        let queue = pb::Queue { queue_name: "letters".to_owned(), new_count: 3, max_attempts: 2, ..Default::default() };
+        let queue = pb::Queue {
+            queue_name: "letters".to_owned(),
+            new_count: 3,
+            max_attempts: 2,
+            done_last_hour_count: Some(4),
+            ..Default::default()
+        };
         let triggers = pb::ListTriggersResponse { triggers: vec![trigger], ..Default::default() };
         let queues = pb::ListQueuesResponse { queues: vec![queue] };
         let credentials = pb::ListCredentialsResponse { credentials: vec![credential], ..Default::default() };

@@ -1,5 +1,7 @@
 //! `worker`: the agents on robot machines.
 
+mod drain;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -24,11 +26,9 @@ pub(crate) enum WorkerCommand {
     },
     /// Makes a token for a new worker and tells what to type on its machine.
     Enroll(EnrollArgs),
-    /// Lets a worker finish what it has and take nothing new.
-    Drain {
-        /// Its name.
-        name: String,
-    },
+    /// Lets a worker finish what it has and take nothing new. Exit codes with --wait: 6 when jobs still run at the time-out, 5
+    /// when somebody lets it take jobs again.
+    Drain(DrainArgs),
     /// Lets a drained worker take jobs again.
     Resume {
         /// Its name.
@@ -39,6 +39,18 @@ pub(crate) enum WorkerCommand {
         /// Its name.
         name: String,
     },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DrainArgs {
+    /// Its name.
+    name: String,
+    /// Wait until it has no job left.
+    #[arg(long)]
+    wait: bool,
+    /// Wait no longer than this, such as 30m.
+    #[arg(long, value_name = "DURATION", value_parser = duration, requires = "wait")]
+    timeout: Option<Duration>,
 }
 
 #[derive(Debug, Args)]
@@ -61,7 +73,7 @@ pub(crate) async fn run(command: WorkerCommand, app: &App) -> Result {
         WorkerCommand::List => app.printer.list(&fetch(app).await?),
         WorkerCommand::Show { name } => show(app, &name).await,
         WorkerCommand::Enroll(args) => enroll(app, args).await,
-        WorkerCommand::Drain { name } => drain(app, name).await,
+        WorkerCommand::Drain(args) => drain::run(app, args).await,
         WorkerCommand::Resume { name } => resume(app, name).await,
         WorkerCommand::Remove { name } => remove(app, name).await,
     }
@@ -71,16 +83,20 @@ async fn fetch(app: &App) -> Result<pb::ListWorkersResponse> {
     Ok(app.connect().await?.admin().list_workers(pb::ListWorkersRequest {}).await?.into_inner())
 }
 
-async fn show(app: &App, name: &str) -> Result {
-    let worker = fetch(app).await?.workers.into_iter().find(|worker| worker.name == name);
-    let Some(worker) = worker else {
-        return Err(CliError::Refused(Box::new(Refusal {
+/// There is no call for one worker.
+fn find(workers: Vec<pb::Worker>, name: &str) -> Result<pb::Worker> {
+    workers.into_iter().find(|worker| worker.name == name).ok_or_else(|| {
+        CliError::Refused(Box::new(Refusal {
             kind: tonic::Code::NotFound,
             reason: "WORKER_NOT_FOUND".to_owned(),
             message: format!("there is no worker \"{name}\""),
             metadata: std::collections::BTreeMap::from([("key".to_owned(), name.to_owned())]),
-        })));
-    };
+        }))
+    })
+}
+
+async fn show(app: &App, name: &str) -> Result {
+    let worker = find(fetch(app).await?.workers, name)?;
     // There is no call for one worker; its answer would have this shape.
     app.printer.single(&pb::ResumeWorkerResponse { worker: Some(worker) })
 }
@@ -109,14 +125,6 @@ async fn enroll(app: &App, args: EnrollArgs) -> Result {
     app.printer.reply(&reply, || reply.secret.clone(), || crate::output::printable_lines(&text))
 }
 
-async fn drain(app: &App, name: String) -> Result {
-    let reply = app.connect().await?.admin().drain_worker(pb::DrainWorkerRequest { name }).await?.into_inner();
-    let worker = reply.get()?;
-    let sentence =
-        format!("Worker \"{}\" takes nothing new; {} on it may finish.", worker.name, jobs(worker.active_jobs));
-    app.printer.done(&reply, &worker.name, &sentence)
-}
-
 async fn resume(app: &App, name: String) -> Result {
     let reply = app.connect().await?.admin().resume_worker(pb::ResumeWorkerRequest { name }).await?.into_inner();
     let worker = reply.get()?;
@@ -128,8 +136,4 @@ async fn remove(app: &App, name: String) -> Result {
     let request = pb::RemoveWorkerRequest { name: name.clone() };
     let reply = app.connect().await?.admin().remove_worker(request).await?.into_inner();
     app.printer.done(&reply, &name, &format!("Worker \"{name}\" is removed."))
-}
-
-fn jobs(count: u32) -> String {
-    if count == 1 { "1 job".to_owned() } else { format!("{count} jobs") }
 }

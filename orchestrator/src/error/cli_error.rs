@@ -38,6 +38,10 @@ pub(crate) enum CliError {
     Incomplete { what: &'static str },
     /// Someone asked to wait for a job, and the job failed.
     JobFailed { job: String, status: String, reason: String },
+    /// A worker still had jobs after the time for which somebody was to wait.
+    StillBusy { worker: String, jobs: u32 },
+    /// A worker that was waited for was let take jobs again.
+    Resumed { worker: String },
     /// A dry run found something to do.
     WouldChange { what: String },
     /// A database was not copied or put back.

@@ -25,8 +25,9 @@ impl CliError {
             Self::Context(ContextError::Unknown { .. }) | Self::Backup(BackupError::Missing(_)) => 3,
             Self::Backup(BackupError::Exists(_) | BackupError::Lock(_) | BackupError::Foreign(_))
             | Self::FileExists { .. }
+            | Self::Resumed { .. }
             | Self::ContextExists { .. } => 5,
-            Self::Unreachable { .. } => 6,
+            Self::Unreachable { .. } | Self::StillBusy { .. } => 6,
             Self::JobFailed { .. } => 7,
             Self::WouldChange { .. } => 8,
             Self::Interrupted { .. } => 130,
@@ -63,6 +64,8 @@ impl CliError {
             Self::Unreachable { .. } => "UNREACHABLE",
             Self::Incomplete { .. } => "INCOMPLETE_ANSWER",
             Self::JobFailed { .. } => "JOB_FAILED",
+            Self::StillBusy { .. } => "TIMED_OUT",
+            Self::Resumed { .. } => "WORKER_RESUMED",
             Self::WouldChange { .. } => "DRY_RUN",
             Self::Backup(BackupError::Lock(ConnectError::InUse { .. })) => "DATABASE_IN_USE",
             Self::Unhealthy { .. } => "UNHEALTHY",
@@ -96,6 +99,9 @@ impl CliError {
             Self::Unreachable { url, .. } => format!("no server answers at {url}"),
             Self::Incomplete { what } => format!("the server's answer has no {what}"),
             Self::JobFailed { job, status, .. } => format!("job {job} ended {status}"),
+            Self::StillBusy { worker, jobs: 1 } => format!("worker \"{worker}\" still has 1 job after the time-out"),
+            Self::StillBusy { worker, jobs } => format!("worker \"{worker}\" still has {jobs} jobs after the time-out"),
+            Self::Resumed { worker } => format!("worker \"{worker}\" was let take jobs again meanwhile"),
             Self::WouldChange { what } => what.clone(),
             Self::Backup(error) => error.to_string(),
             Self::Unhealthy { bad, checks } => format!("{bad} of {checks} checks found something wrong"),

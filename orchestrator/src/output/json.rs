@@ -67,6 +67,7 @@ replies!(
     GetElementResponse,
     GetJobResponse,
     GetKeysResponse,
+    GetQueueHistoryResponse,
     GetStatusResponse,
     GetTriggerResponse,
     KillJobResponse,

@@ -27,6 +27,20 @@ impl Progress {
         Self(bar.with_style(ProgressStyle::with_template(form).unwrap_or_else(|_| ProgressStyle::default_spinner())))
     }
 
+    /// A line that changes, for what has no count that grows.
+    pub(crate) fn telling(for_people: bool) -> Self {
+        let visible = for_people && std::io::stderr().is_terminal();
+        let target = if visible { ProgressDrawTarget::stderr_with_hz(10) } else { ProgressDrawTarget::hidden() };
+        let style = ProgressStyle::with_template("{msg} …").unwrap_or_else(|_| ProgressStyle::default_spinner());
+        Self(ProgressBar::with_draw_target(None, target).with_style(style))
+    }
+
+    /// What the line says from now on.
+    pub(crate) fn tell(&self, line: &str) {
+        self.0.set_message(super::printable(line));
+        self.0.tick();
+    }
+
     /// So many more are done.
     pub(crate) fn add(&self, count: usize) {
         self.0.inc(u64::try_from(count).unwrap_or_default());

@@ -1,6 +1,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use orchestrator_core::clock::{Clock, SystemClock};
 use orchestrator_core::secret::KeyRing;
@@ -8,14 +9,19 @@ use orchestrator_db::{Db, DbOptions, LaneOptions};
 use orchestrator_grpc::accounts::Accounts;
 use orchestrator_grpc::{ServeOptions, Services, Shutdown, TlsFiles, serve};
 use orchestrator_scheduler::{DisciplinedClock, Scheduler, SchedulerClock, SchedulerOptions, service};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::error::ServingError;
 use super::{first_token, key_check};
+use crate::certificate::{Ending, Remaining, remaining};
 use crate::config::{Config, ConfigError, DatabaseUrl};
 use crate::error::CliError;
 use crate::lifecycle::Lifecycle;
 use crate::secret_file;
+
+/// How often is said that the certificate ends.
+const A_DAY: Duration = Duration::from_hours(24);
 
 /// A server that answers.
 #[derive(Debug)]
@@ -78,7 +84,13 @@ pub(crate) async fn begin(config: &Config, lifecycle: &Lifecycle) -> Result<Serv
     let accounts = Accounts::new(scheduler.clone(), config.security.account_options(config.server.tls().is_some()));
     let pages = Some(orchestrator_web::pages());
     let services = Services { scheduler: scheduler.clone(), clock, accounts: accounts.clone(), pages };
-    let server = serve(serve_options(config), services, shutdown).await.map_err(ServingError::from)?;
+    let ends = certificate(config);
+    let mut options = serve_options(config);
+    options.certificate_ends_at = ends.as_ref().map(|ends| ends.until);
+    let server = serve(options, services, shutdown).await.map_err(ServingError::from)?;
+    if let Some(ends) = ends {
+        lifecycle.spawn("certificate", warn_before_the_end(ends, scheduler.clone(), lifecycle.soft()));
+    }
     let serving = Serving {
         address: server.address(),
         tls: config.server.tls().is_some(),
@@ -89,6 +101,30 @@ pub(crate) async fn begin(config: &Config, lifecycle: &Lifecycle) -> Result<Serv
     lifecycle.spawn("server", async move { server.stopped().await });
     lifecycle.spawn("scheduler", run_loops(scheduler, lifecycle.clone()));
     Ok(serving)
+}
+
+/// The server's certificate. One that cannot be read here is refused by what serves with it.
+fn certificate(config: &Config) -> Option<Ending> {
+    let (file, _) = config.server.tls()?;
+    Ending::first_of(file)
+        .inspect_err(|error| tracing::warn!(%error, "nobody will be warned before the certificate ends"))
+        .ok()
+}
+
+/// Says once a day that the certificate ends soon, or has ended.
+async fn warn_before_the_end(ends: Ending, scheduler: Scheduler, stop: CancellationToken) {
+    loop {
+        let now = scheduler.now();
+        if remaining(ends.until, now) != Remaining::Long {
+            tracing::warn!(
+                certificate.ends_at = %ends.until.to_rfc3339(),
+                "{}; {}",
+                ends.in_words(now),
+                ends.renewal()
+            );
+        }
+        tokio::select! { () = stop.cancelled() => return, () = tokio::time::sleep(A_DAY) => {} }
+    }
 }
 
 /// The scheduler's loops, until the server stops; then the database is closed.

@@ -170,6 +170,7 @@ from_the_book!(JobService {
 
 from_the_book!(QueueService {
     list_queues(ListQueuesRequest) -> ListQueuesResponse = "list_queues",
+    get_history(GetQueueHistoryRequest) -> GetQueueHistoryResponse = "queue history",
     create(CreateElementRequest) -> CreateElementResponse = "element create",
     claim(ClaimElementsRequest) -> ClaimElementsResponse = "claim",
     set_status(SetElementStatusRequest) -> SetElementStatusResponse = "set_status",

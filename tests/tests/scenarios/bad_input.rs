@@ -67,7 +67,7 @@ async fn texts_that_are_too_long_or_empty_are_refused_with_field_limit_and_lengt
         world
             .api()
             .queues()
-            .list_queues(orchestrator_tests::pb::ListQueuesRequest {})
+            .list_queues(orchestrator_tests::pb::ListQueuesRequest::default())
             .await?
             .into_inner()
             .queues

@@ -10,6 +10,7 @@ use orchestrator_tests::{SOON, World, eventually, on_sqlite, program};
 on_sqlite!(
     commands_and_workers_trust_a_server_by_its_authority_and_by_its_name,
     a_certificate_tells_what_it_is_good_for_and_warns_before_it_ends,
+    who_looks_after_a_server_is_warned_before_its_certificate_ends,
 );
 
 /// A server that shows a certificate. Killed on drop.
@@ -31,7 +32,7 @@ impl Encrypted {
             .env("ORCHESTRATOR__SERVER__TLS_CERT", stage.path(format!("pki/{name}.pem")))
             .env("ORCHESTRATOR__SERVER__TLS_KEY", stage.path(format!("pki/{name}.key")))
             .stdout(Stdio::null())
-            .stderr(Stdio::null())
+            .stderr(std::fs::File::create(stage.path(format!("{name}.log"))).expect("a file for the log"))
             .kill_on_drop(true)
             .spawn()
             .expect("the program starts");
@@ -131,5 +132,43 @@ async fn a_certificate_tells_what_it_is_good_for_and_warns_before_it_ends(world:
     let open = world.stage().path("pki/ca.key");
     std::fs::set_permissions(open, std::fs::Permissions::from_mode(0o644))?;
     world.cli(&["cert", "issue", "a", "--ca", "pki"]).await.refused(2, &["can be read by others"]);
+    Ok(())
+}
+
+async fn who_looks_after_a_server_is_warned_before_its_certificate_ends(world: &World) -> Result<()> {
+    world.cli(&["key", "generate", "encrypted-localhost/orchestrator.key"]).await.ok();
+    world.cli(&["cert", "init-ca", "--out", "pki", "--days", "300"]).await.ok();
+    world.cli(&["cert", "issue", "localhost", "127.0.0.1", "--ca", "pki", "--days", "6"]).await.ok();
+    let server = Encrypted::start(world, "localhost").await;
+    let ca = world.stage().path("pki/ca.pem").to_string_lossy().into_owned();
+    let url = server.url("localhost");
+    let signed_in = [("ORCHESTRATOR_TOKEN", server.token.as_str())];
+    let ask = async |arguments: &[&str]| {
+        let arguments = [arguments, &["--url", &url, "--ca-cert", &ca]].concat();
+        world.cli_with(&arguments, "", &signed_in).await
+    };
+    eventually("the server warns", SOON, async || {
+        let told = std::fs::read_to_string(world.stage().path("localhost.log"))?;
+        let renewal = "orchestrator cert issue localhost 127.0.0.1 --replace";
+        ensure!(told.contains(renewal) && told.contains("in 5 days"), "{told}");
+        Ok(())
+    })
+    .await;
+
+    let doctor = ask(&["doctor", "--remote-only", "-o", "json"]).await.json();
+    let check = |subject: &str| {
+        let checks = doctor["checks"].as_array().cloned().unwrap_or_default();
+        checks.into_iter().find(|check| check["subject"] == subject).unwrap_or_default()
+    };
+    ensure!(check("certificate")["outcome"] == "ODD", "{doctor}");
+    ensure!(
+        check("certificate")["fix"].as_str().is_some_and(|fix| fix.contains("orchestrator cert issue")),
+        "{doctor}"
+    );
+    ensure!(check("trusted authority")["outcome"] == "GOOD", "{doctor}");
+    let status = ask(&["status"]).await.ok();
+    ensure!(status.stdout.contains("the server's certificate ends on"), "{status}");
+    let status = ask(&["server", "status", "-o", "json"]).await.ok().json();
+    ensure!(status["certificateEndsAt"].is_string(), "{status}");
     Ok(())
 }

@@ -9,6 +9,7 @@ use orchestrator_tests::{NewTrigger, SOON, Said, Worker, World, eventually, on_s
 on_sqlite!(
     its_status_is_told_while_it_works_when_its_server_is_away_and_after_its_end,
     it_is_drained_with_its_own_token_and_takes_jobs_again,
+    whoever_drains_it_may_wait_until_it_has_no_job,
     a_service_is_a_unit_that_is_enabled_and_started,
 );
 
@@ -97,6 +98,77 @@ async fn it_is_drained_with_its_own_token_and_takes_jobs_again(world: &World) ->
         ensure!(refused.code == Some(code), "{refused}");
     }
     Ok(())
+}
+
+/// A way to drain a worker and to let it go on: the program with its arguments.
+struct Way<'a> {
+    program: &'static str,
+    drain: Vec<&'a str>,
+    undo: Vec<&'a str>,
+}
+
+async fn whoever_drains_it_may_wait_until_it_has_no_job(world: &World) -> Result<()> {
+    let worker = world.worker("rpa-07").start().await;
+    let (url, token) = (world.server().url(), worker.token_file().to_string_lossy().into_owned());
+    let own = ["drain", "--server", &url, "--token-file", &token];
+    for (round, way) in [
+        Way { program: "orchestrator-worker", drain: own.to_vec(), undo: [&own[..], &["--undo"]].concat() },
+        Way {
+            program: "orchestrator",
+            drain: vec!["worker", "drain", "rpa-07"],
+            undo: vec!["worker", "resume", "rpa-07"],
+        },
+    ]
+    .iter()
+    .enumerate()
+    {
+        let admin = world.token_of("USER", &format!("anna-{round}"), "ADMIN").await;
+        let run = async |arguments: &[&str]| {
+            let variables = [("ORCHESTRATOR_URL", url.as_str()), ("ORCHESTRATOR_TOKEN", admin.as_str())];
+            world.run_program(&program(way.program), arguments, &variables).await
+        };
+        let wait = [&way.drain[..], &["--wait"]].concat();
+        let idle = run(&[&wait[..], &["-o", "json"]].concat()).await.ok().json();
+        ensure!(idle["activeJobs"] == 0 || idle["worker"]["activeJobs"] == 0, "nothing to wait for: {idle}");
+        run(&way.undo).await.ok();
+
+        let name = format!("patient-{round}");
+        let (ledger, gate) = (world.ledger(&name), world.gate(&name));
+        world.create(NewTrigger::single(&name, &world.patient_robot(&ledger, &gate))).await;
+        let job = world.running_job_of(&name).await;
+        let late = run(&[&wait[..], &["--timeout", "200ms"]].concat()).await;
+        ensure!(late.code == Some(6) && late.stderr.contains("1 job"), "{late}");
+        assert_eq!(world.shown_worker("rpa-07").await?.state, "DRAINING", "it goes on to drain");
+
+        let undone = async {
+            drained(world).await;
+            run(&way.undo).await.ok();
+        };
+        run(&way.undo).await.ok();
+        let (refused, ()) = tokio::join!(run(&wait), undone);
+        ensure!(refused.code == Some(5) && refused.stderr.contains("take jobs again"), "{refused}");
+
+        let end = async {
+            drained(world).await;
+            gate.open();
+        };
+        let (waited, ()) = tokio::join!(run(&wait), end);
+        waited.ok();
+        assert_eq!(world.ended(&job.id).await.status, "DONE");
+        run(&way.undo).await.ok();
+    }
+    let unasked = agent(world, &[&own[..], &["--timeout", "1s"]].concat()).await;
+    ensure!(unasked.code == Some(2) && unasked.stderr.contains("--wait"), "{unasked}");
+    Ok(())
+}
+
+/// Until the worker takes nothing new.
+async fn drained(world: &World) {
+    eventually("the worker drains", SOON, async || {
+        ensure!(world.shown_worker("rpa-07").await?.state == "DRAINING", "it takes jobs");
+        Ok(())
+    })
+    .await;
 }
 
 /// Answers as systemd would, and writes down what it was asked.

@@ -7,5 +7,6 @@ mod edit;
 mod list;
 mod marks;
 mod release;
+mod sample;
 mod status;
 pub(crate) mod world;

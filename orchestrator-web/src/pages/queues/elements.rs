@@ -6,6 +6,7 @@ use axum::response::Response;
 use orchestrator_core::queue::ElementStatus;
 use orchestrator_proto::v1;
 
+use super::past::Past;
 use super::{PATH, queue_path};
 use crate::chrome::Chrome;
 use crate::error::PageError;
@@ -28,6 +29,7 @@ struct Page {
     path: String,
     /// Nothing of it is handed out.
     paused: Option<Badge>,
+    past: Past,
     filter: Filter,
     statuses: Vec<(&'static str, String, bool)>,
     fault: Option<String>,
@@ -138,12 +140,15 @@ pub(crate) async fn show(
         Err(fault) => (v1::ListElementsResponse::default(), Some(fault)),
     };
     let known = viewer.queues()?.list_queues(v1::ListQueuesRequest::default()).await?.into_inner().queues;
-    let is_paused = known.iter().any(|known| known.queue_name == queue && known.paused);
+    let known = known.into_iter().find(|known| known.queue_name == queue).unwrap_or_default();
+    let asked = v1::GetQueueHistoryRequest { queue_name: queue.clone(), hours: 24 };
+    let history = viewer.queues()?.get_history(asked).await?.into_inner().intervals;
     let path = queue_path(&queue);
     let page = Page {
         chrome: viewer.chrome(PATH, format!("Queue {}", shown_in_line(&queue))),
         queue: shown_in_line(&queue),
-        paused: is_paused.then(|| badge("PAUSED")),
+        paused: known.paused.then(|| badge("PAUSED")),
+        past: Past::new(&history, known.done_last_hour_count, &viewer),
         statuses: ElementStatus::ALL
             .iter()
             .map(|status| (status.as_str(), word(status.as_str()), status.as_str() == filter.status))

@@ -5,6 +5,7 @@ use axum::response::Response;
 use orchestrator_proto::v1;
 
 use super::depth::{Depth, depths};
+use super::past::Line;
 use super::{PATH, queue_path};
 use crate::chrome::Chrome;
 use crate::error::PageError;
@@ -35,6 +36,9 @@ pub(crate) struct Row {
     pub(crate) depth: Depth,
     /// When the element was created that waits longest.
     oldest: Stamp,
+    /// How many waited in the last day, where that is known.
+    past: Option<Line>,
+    done_last_hour: Option<i64>,
 }
 
 impl Row {
@@ -65,6 +69,8 @@ impl Row {
             max_attempts: queue.max_attempts,
             paused: queue.paused.then(|| badge("PAUSED")),
             oldest: viewer.stamp(queue.oldest_new_at),
+            past: Line::of_day(queue, viewer),
+            done_last_hour: queue.done_last_hour_count,
             link,
             depth,
         }
@@ -73,7 +79,7 @@ impl Row {
 
 /// `GET /queues`
 pub(crate) async fn show(viewer: Viewer) -> Result<Response, PageError> {
-    let answer = viewer.queues()?.list_queues(v1::ListQueuesRequest::default()).await?.into_inner();
+    let answer = viewer.queues()?.list_queues(v1::ListQueuesRequest { with_depths: true }).await?.into_inner();
     let rows = Row::all(&answer.queues, &viewer);
     let page = Page { chrome: viewer.chrome(PATH, "Queues"), rows };
     viewer.live(&page, &page.as_list(), PATH)

@@ -8,6 +8,7 @@ pub(crate) mod export;
 pub(crate) mod hold;
 pub(crate) mod import;
 pub(crate) mod list;
+mod past;
 pub(crate) mod settings;
 
 use crate::link::encoded;

@@ -126,7 +126,7 @@ impl Purpose {
 async fn page(viewer: &Viewer, purpose: Purpose, fields: &Fields, faults: &Faults) -> Result<Page, PageError> {
     let workers = viewer.admin()?.list_workers(v1::ListWorkersRequest {}).await?.into_inner().workers;
     let queues = match purpose.shape {
-        Shape::Queue => viewer.queues()?.list_queues(v1::ListQueuesRequest {}).await?.into_inner().queues,
+        Shape::Queue => viewer.queues()?.list_queues(v1::ListQueuesRequest::default()).await?.into_inner().queues,
         Shape::Single | Shape::Scheduled => Vec::new(),
     };
     let input = |name, label| Input::new(name, label, fields, faults);

@@ -10,8 +10,9 @@ use x509_parser::pem::Pem;
 use zeroize::Zeroizing;
 
 use super::files::Pair;
-use super::{Issue, failed, from_certificate, in_certificate, validity};
+use super::{Issue, failed, in_certificate, validity};
 use crate::app::App;
+use crate::certificate::instant;
 use crate::error::{CliError, Result};
 use crate::output::printable;
 use crate::secret_file;
@@ -101,7 +102,7 @@ fn authority(folder: &Path) -> Result<Authority> {
 
 fn facts(pem: &Pem) -> Result<(bool, Timestamp), String> {
     let certificate = pem.parse_x509().map_err(|error| error.to_string())?;
-    Ok((certificate.is_ca(), from_certificate(certificate.validity().not_after.timestamp())))
+    Ok((certificate.is_ca(), instant(certificate.validity().not_after.timestamp())))
 }
 
 /// A name that clients can compare: an address, or a host name with at most a first label `*`.

@@ -7,7 +7,7 @@ mod show;
 
 use std::path::PathBuf;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use clap::{Args, Subcommand};
 use orchestrator_core::clock::Timestamp;
 use time::OffsetDateTime;
@@ -78,10 +78,6 @@ fn validity(now: Timestamp, days: u16) -> (Timestamp, Timestamp) {
 
 fn in_certificate(at: Timestamp) -> Result<OffsetDateTime> {
     OffsetDateTime::from_unix_timestamp(at.timestamp()).map_err(|_| CliError::usage("no certificate lasts that long"))
-}
-
-fn from_certificate(seconds: i64) -> Timestamp {
-    DateTime::<Utc>::from_timestamp(seconds, 0).unwrap_or_default()
 }
 
 /// A certificate could not be made. `action` completes "could not …".

@@ -1,7 +1,6 @@
 //! `cert show`.
 
 use std::fmt::Write as _;
-use std::net::IpAddr;
 use std::path::Path;
 
 use chrono::TimeDelta;
@@ -9,11 +8,10 @@ use orchestrator_core::clock::Timestamp;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use x509_parser::certificate::X509Certificate;
-use x509_parser::extensions::GeneralName;
 use x509_parser::pem::Pem;
 
-use super::from_certificate;
 use crate::app::App;
+use crate::certificate::{instant, names};
 use crate::error::{CliError, Result};
 use crate::output::{Cell, Column, Row};
 
@@ -98,8 +96,8 @@ fn read(content: &[u8], now: Timestamp) -> Result<Vec<Certificate>, String> {
 
 impl Certificate {
     fn of(parsed: &X509Certificate<'_>, der: &[u8], now: Timestamp) -> Self {
-        let instant = |at: &x509_parser::time::ASN1Time| from_certificate(at.timestamp());
-        let (from, until) = (instant(&parsed.validity().not_before), instant(&parsed.validity().not_after));
+        let validity = parsed.validity();
+        let (from, until) = (instant(validity.not_before.timestamp()), instant(validity.not_after.timestamp()));
         Self {
             subject: parsed.subject().to_string(),
             issuer: parsed.issuer().to_string(),
@@ -116,21 +114,6 @@ impl Certificate {
             },
         }
     }
-}
-
-fn names(parsed: &X509Certificate<'_>) -> Vec<String> {
-    let Ok(Some(extension)) = parsed.subject_alternative_name() else { return Vec::new() };
-    let name = |name: &GeneralName<'_>| match name {
-        GeneralName::DNSName(name) => (*name).to_owned(),
-        GeneralName::IPAddress(bytes) => address(bytes).map_or_else(|| name.to_string(), |ip| ip.to_string()),
-        other => other.to_string(),
-    };
-    extension.value.general_names.iter().map(name).collect()
-}
-
-fn address(bytes: &[u8]) -> Option<IpAddr> {
-    let v4 = <[u8; 4]>::try_from(bytes).map(IpAddr::from);
-    v4.or_else(|_| <[u8; 16]>::try_from(bytes).map(IpAddr::from)).ok()
 }
 
 /// As other tools print it.

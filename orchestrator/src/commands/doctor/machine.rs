@@ -3,16 +3,18 @@
 use std::path::Path;
 use std::process::Command;
 
+use orchestrator_core::clock::Timestamp;
 use orchestrator_core::secret::KeyRing;
 use orchestrator_db::{ConnectError, Db};
 
+use super::certificate;
 use super::check::Check;
 use crate::config::{Config, ConfigFlags, DatabaseUrl};
 use crate::error::CliError;
 use crate::secret_file;
 use crate::serving::{ADMIN_TOKEN_FILE, ServingError, database_options};
 
-pub(super) async fn checks(flags: &ConfigFlags) -> Vec<Check> {
+pub(super) async fn checks(flags: &ConfigFlags, now: Timestamp) -> Vec<Check> {
     let mut checks = Vec::new();
     match Config::load(flags).and_then(|config| config.check().map(|()| config)) {
         Ok(config) if is_servers_machine(flags, &config) => {
@@ -20,6 +22,7 @@ pub(super) async fn checks(flags: &ConfigFlags) -> Vec<Check> {
             checks.push(key_file(&config.key_file()));
             checks.extend(first_token(&config.database.data_folder));
             checks.push(database(&config).await);
+            checks.extend(config.server.tls().map(|(file, _)| certificate::of_file("certificate file", file, now)));
         }
         // No server is meant to run here.
         Ok(_) => {}

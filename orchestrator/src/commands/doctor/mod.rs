@@ -1,5 +1,6 @@
 //! `doctor`: checks of everything between this command and a running robot, each finding with its fix.
 
+mod certificate;
 mod check;
 mod fleet;
 mod here;
@@ -35,7 +36,7 @@ pub(crate) async fn run(args: Doctor, app: &App) -> Result {
         checks.extend(fleet::checks(app, &client).await);
     }
     if !args.remote_only {
-        checks.extend(machine::checks(&args.config).await);
+        checks.extend(machine::checks(&args.config, app.now).await);
     }
     print(app, &checks)?;
     match count(&checks, Outcome::Bad) {

@@ -4,6 +4,7 @@ use chrono::TimeDelta;
 use orchestrator_core::clock::{Clock as _, SystemClock, Timestamp};
 use orchestrator_proto::v1 as pb;
 
+use super::certificate;
 use super::check::Check;
 use crate::app::App;
 use crate::connection::{Client, leaves_machine};
@@ -29,6 +30,8 @@ pub(super) async fn checks(app: &App) -> (Vec<Check>, Option<Client>) {
         }
     }
     checks.push(transport(&url));
+    // What is trusted beside the system's authorities: when it ends, so does every connection.
+    checks.extend(ca_cert.as_deref().map(|file| certificate::of_file("trusted authority", file, app.now)));
     if token.is_none() {
         checks.push(Check::of_error("token", &CliError::NoToken { url }));
         return (checks, None);
@@ -52,6 +55,7 @@ pub(super) async fn checks(app: &App) -> (Vec<Check>, Option<Client>) {
         Ok(reply) => {
             let status = reply.into_inner();
             checks.extend(clocks(&status, asked, SystemClock.now()));
+            checks.extend(certificate::of_server(&status, app.now));
             checks.push(version(&status.version));
             checks.push(database(&status));
         }

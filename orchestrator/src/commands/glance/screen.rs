@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 
 use orchestrator_proto::v1 as pb;
 
-use crate::output::{Cell, Column, Look, duration, elapsed, facts_table, printable, rows_table, time};
+use crate::certificate::{Remaining, end_in_words, remaining};
+use crate::output::{Cell, Column, Look, duration, elapsed, facts_table, instant, printable, rows_table, time};
 
 /// What the screen shows.
 #[derive(Debug, Default)]
@@ -73,6 +74,9 @@ const SUMMARY: &[Column<Facts>] = &[
         let cell = Cell::text(format!("{} failed, {} overdue", s.triggers_failed, s.triggers_overdue));
         if s.triggers_failed + s.triggers_overdue > 0 { cell.alarming() } else { cell }
     }),
+    Column::new("Certificate", |f, _| {
+        certificate(&f.status).map_or_else(|| Cell::text(""), |words| Cell::text(words).alarming())
+    }),
 ];
 
 /// All of it, as text.
@@ -118,10 +122,19 @@ fn workers(facts: &Facts) -> Cell {
     if of("LOST") > 0 || facts.status.workers_up == 0 { cell.alarming() } else { cell }
 }
 
+/// When the server's certificate ends, where that is soon.
+fn certificate(status: &pb::GetStatusResponse) -> Option<String> {
+    let (until, now) = (instant(status.certificate_ends_at.as_ref())?, instant(status.now.as_ref())?);
+    (remaining(until, now) != Remaining::Long).then(|| end_in_words(until, now))
+}
+
 /// What to type about what is wrong, the worst first.
 fn next(facts: &Facts) -> String {
     let name = |name: &str| printable(&format!("\"{name}\""));
     let mut steps = Vec::new();
+    if let Some(words) = certificate(&facts.status) {
+        steps.push(format!("the server's certificate {words}: orchestrator cert issue NAME --replace, and restart it"));
+    }
     if facts.workers.is_empty() {
         steps.push("connect a worker: orchestrator worker enroll NAME".to_owned());
     } else if facts.status.workers_up == 0 {
@@ -216,6 +229,18 @@ mod tests {
         facts.failed = vec![trigger("Mail \u{1b}[2J")];
         facts.overdue = vec![trigger("Late one")];
         insta::assert_snapshot!(screen(&Look::of_tests(), &facts));
+    }
+
+    #[test]
+    fn a_certificate_is_told_of_when_it_ends_soon() {
+        let mut facts = facts();
+        facts.status.now = at("2026-11-22T12:00:00Z");
+        facts.status.certificate_ends_at = at("2027-11-22T12:00:00Z");
+        assert!(!screen(&Look::of_tests(), &facts).contains("ertificate"), "that is long");
+        facts.status.certificate_ends_at = at("2026-11-27T12:00:00Z");
+        let text = screen(&Look::of_tests(), &facts);
+        let step = "the server's certificate ends on 2026-11-27, in 5 days: orchestrator cert issue NAME --replace";
+        assert!(text.contains(step), "{text}");
     }
 
     #[test]

@@ -21,6 +21,14 @@ pub(crate) enum QueueCommand {
         /// Its name.
         queue: String,
     },
+    /// Shows how many elements of a queue waited and ended in each quarter of an hour.
+    History {
+        /// Its name.
+        queue: String,
+        /// How many hours back.
+        #[arg(long, value_name = "N", default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=48))]
+        hours: u32,
+    },
     /// Hands out nothing more of a queue and fires no trigger for it; elements may still be added.
     Pause {
         /// Its name.
@@ -56,6 +64,7 @@ pub(crate) async fn run(command: QueueCommand, app: &App) -> Result {
     match command {
         QueueCommand::List => list(app).await,
         QueueCommand::Show { queue } => show(app, &queue).await,
+        QueueCommand::History { queue, hours } => history(app, queue, hours).await,
         QueueCommand::Pause { queue } => pause(app, queue).await,
         QueueCommand::Resume { queue } => resume(app, queue).await,
         QueueCommand::Set { queue, max_attempts } => set(app, queue, max_attempts).await,
@@ -65,7 +74,7 @@ pub(crate) async fn run(command: QueueCommand, app: &App) -> Result {
 }
 
 async fn list(app: &App) -> Result {
-    let reply = app.connect().await?.queues().list_queues(pb::ListQueuesRequest {}).await?.into_inner();
+    let reply = app.connect().await?.queues().list_queues(pb::ListQueuesRequest::default()).await?.into_inner();
     app.printer.list(&reply)
 }
 
@@ -75,8 +84,15 @@ async fn show(app: &App, name: &str) -> Result {
     app.printer.single(&pb::ResumeQueueResponse { queue: Some(queue) })
 }
 
+async fn history(app: &App, name: String, hours: u32) -> Result {
+    let client = app.connect().await?;
+    let queue_name = find(&client, &name).await?.queue_name;
+    let reply = client.queues().get_history(pb::GetQueueHistoryRequest { queue_name, hours }).await?.into_inner();
+    app.printer.list(&reply)
+}
+
 async fn find(client: &Client, name: &str) -> Result<pb::Queue> {
-    let queues = client.queues().list_queues(pb::ListQueuesRequest {}).await?.into_inner().queues;
+    let queues = client.queues().list_queues(pb::ListQueuesRequest::default()).await?.into_inner().queues;
     queues.into_iter().find(|queue| queue.queue_name == name).ok_or_else(|| {
         CliError::Refused(Box::new(Refusal {
             kind: tonic::Code::NotFound,

@@ -37,6 +37,7 @@ impl Row for pb::GetStatusResponse {
         Column::new("Database", |s, _| Cell::text(&s.database)),
         Column::new("Clock offset", |s, _| Cell::text(duration(s.clock_offset.as_ref()))),
         Column::new("Time zone", |s, _| Cell::text(&s.time_zone)),
+        Column::new("Certificate ends", |s, look| Cell::text(time(look, s.certificate_ends_at.as_ref()))),
         Column::new("Workers up", |s, _| Cell::number(s.workers_up)),
         Column::new("Jobs running", |s, _| Cell::number(s.jobs_running)),
         Column::new("Jobs queued", |s, _| Cell::number(s.jobs_queued)),

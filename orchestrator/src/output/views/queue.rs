@@ -7,9 +7,11 @@ use crate::output::times::{exact, time};
 use crate::output::{Cell, Column, Row};
 
 const NO_QUEUES: &str = "No queues yet. A queue exists while it has elements: orchestrator queue element add QUEUE --reference 42 --data '{}'";
+const NO_HISTORY: &str = "Nothing is known of these hours.";
 const NO_ELEMENTS: &str = "No such elements. Add one: orchestrator queue element add QUEUE --reference 42 --data '{}'";
 
 listing!(ListQueuesResponse, queues, Queue, NO_QUEUES);
+listing!(GetQueueHistoryResponse, intervals, QueueInterval, NO_HISTORY);
 listing!(ListElementsResponse, elements, QueueElement, NO_ELEMENTS, next_cursor);
 listing!(ClaimElementsResponse, elements, QueueElement, "There is no new element to take.");
 single!(Queue, queue, "queue": PauseQueueResponse, ResumeQueueResponse, UpdateQueueSettingsResponse);
@@ -25,6 +27,7 @@ impl Row for pb::Queue {
         Column::new("Abandoned", |q, _| Cell::number(q.abandoned_count)),
         Column::new("State", |q, _| if q.paused { Cell::state("PAUSED") } else { Cell::text("") }),
         Column::wide("Oldest new", |q, look| Cell::text(time(look, q.oldest_new_at.as_ref()))),
+        Column::wide("Done in last hour", |q, _| known(q.done_last_hour_count)),
         Column::wide("Attempts", |q, _| Cell::number(q.max_attempts.max(1))),
     ];
 
@@ -38,12 +41,34 @@ impl Row for pb::Queue {
         Column::new("Done", |q, _| Cell::number(q.done_count)),
         Column::new("Failed", |q, _| Cell::number(q.failed_count)),
         Column::new("Abandoned", |q, _| Cell::number(q.abandoned_count)),
+        Column::new("Oldest new", |q, look| Cell::text(time(look, q.oldest_new_at.as_ref()))),
+        Column::new("Done in last hour", |q, _| known(q.done_last_hour_count)),
         Column::new("Attempts", |q, _| Cell::number(q.max_attempts.max(1))),
     ];
 
     fn handle(&self) -> &str {
         &self.queue_name
     }
+}
+
+impl Row for pb::QueueInterval {
+    const COLUMNS: &'static [Column<Self>] = &[
+        Column::new("Quarter from", |i, look| Cell::text(time(look, i.start.as_ref()))),
+        Column::new("New", |i, _| known(i.new_count)),
+        Column::new("In progress", |i, _| known(i.in_progress_count)),
+        Column::new("Done", |i, _| Cell::number(i.done_count)),
+        Column::new("Failed or abandoned", |i, _| Cell::number(i.failed_count)),
+    ];
+
+    /// It has no name: it is one of many.
+    fn handle(&self) -> &'static str {
+        ""
+    }
+}
+
+/// A count that may not be known.
+fn known(count: Option<i64>) -> Cell {
+    count.map_or_else(|| Cell::text(""), Cell::number)
 }
 
 impl Row for pb::QueueElement {

@@ -143,8 +143,25 @@ fn jobs() {
 
 #[test]
 fn queues_and_elements() {
-    let queue = pb::Queue { queue_name: "demo".to_owned(), new_count: 20, failed_count: 1, ..pb::Queue::default() };
-    insta::assert_snapshot!("queue_list", list(&pb::ListQueuesResponse { queues: vec![queue] }));
+    let queue = pb::Queue {
+        queue_name: "demo".to_owned(),
+        new_count: 20,
+        failed_count: 1,
+        oldest_new_at: at("2026-11-22T11:30:00Z"),
+        done_last_hour_count: Some(7),
+        ..pb::Queue::default()
+    };
+    let queues = pb::ListQueuesResponse { queues: vec![queue.clone()] };
+    insta::assert_snapshot!("queue_list", list(&queues));
+    insta::assert_snapshot!("queue_list_wide", table::list(&wide(), pb::Queue::COLUMNS, &queues.queues));
+    let shown = pb::ResumeQueueResponse { queue: Some(queue) };
+    insta::assert_snapshot!("queue_page", page(&shown));
+    insta::assert_snapshot!("queue_json", json(&shown));
+    let quarter = |start: &str, new_count| pb::QueueInterval { start: at(start), new_count, ..Default::default() };
+    let seen =
+        pb::QueueInterval { in_progress_count: Some(2), done_count: 9, ..quarter("2026-11-22T11:45:00Z", Some(5)) };
+    let intervals = vec![quarter("2026-11-22T11:30:00Z", None), seen];
+    insta::assert_snapshot!("queue_history", list(&pb::GetQueueHistoryResponse { intervals }));
     let reply = pb::ListElementsResponse { elements: vec![element()], next_cursor: "abc".to_owned() };
     insta::assert_snapshot!("element_list", list(&reply));
     insta::assert_snapshot!("element_list_json", json(&reply));
