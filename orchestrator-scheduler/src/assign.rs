@@ -16,6 +16,9 @@ use crate::placement::{Ask, Placement, Placer};
 use crate::scheduler::Scheduler;
 use crate::waiting::WaitingClaim;
 
+/// The most candidates of one page.
+const LARGEST_PAGE: u32 = 1000;
+
 type Answers = Vec<(u64, Result<Vec<Grant>, ClaimError>)>;
 type Asking<'a> = Vec<(u64, &'a WaitingClaim)>;
 
@@ -174,7 +177,7 @@ async fn plan(
     loads: &[WorkerLoad],
 ) -> Result<(Placement, BTreeMap<JobId, TriggerId>), DbError> {
     let wanted: u32 = asks.iter().map(|ask| ask.free_slots).fold(0, u32::saturating_add);
-    let limit = wanted.saturating_mul(2).clamp(64, 1000);
+    let mut limit = wanted.saturating_mul(2).clamp(64, LARGEST_PAGE);
     let mut placer = Placer::new(asks, loads);
     let mut triggers = BTreeMap::new();
     let mut knows_fleet = false;
@@ -193,6 +196,8 @@ async fn plan(
             break;
         }
         last = page.into_iter().next_back();
+        // Whoever asks fits none of these: the more has to be looked through.
+        limit = limit.saturating_mul(2).min(LARGEST_PAGE);
     }
     Ok((placer.placement, triggers))
 }

@@ -9,18 +9,22 @@ use super::row::read_snapshot;
 use super::{Candidate, Rank};
 use crate::dialect::{Sql, sql};
 use crate::error::{Corrupt, DbError, Readable, RowAddress};
-use crate::lists::earliest;
 use crate::rows::{fetch, fetch_scalars};
 use crate::tx::Tx;
 
 // `$2` is the priority of the last candidate before, or greater than all: then the rest of the key does not matter.
-const JOB_CANDIDATES: Sql = sql![
-    "SELECT id, trigger_id, is_blocking, reserved_worker, priority, type_rank, scheduled_at,
-        CAST(snapshot AS TEXT) AS snapshot FROM jobs" [indexed_by "jobs_queued"] "
-     WHERE status = 'QUEUED' AND (not_before IS NULL OR not_before <= $1)
-        AND priority <= $2 AND (priority < $2 OR (type_rank, scheduled_at, id) > ($3, $4, $5))
-     ORDER BY priority DESC, type_rank, scheduled_at, id LIMIT $6"
-];
+/// `$2` and what follows name a place in the order. One condition for all of it would be read from the beginning.
+macro_rules! candidates_text {
+    ($behind:literal, $limit:literal) => {
+        sql!["SELECT id, trigger_id, is_blocking, reserved_worker, priority, type_rank, scheduled_at,
+             CAST(snapshot AS TEXT) AS snapshot FROM jobs" [indexed_by "jobs_queued"] "
+             WHERE status = 'QUEUED' AND (not_before IS NULL OR not_before <= $1) AND " $behind "
+             ORDER BY priority DESC, type_rank, scheduled_at, id LIMIT " $limit]
+    };
+}
+const CANDIDATES_OF_PRIORITY: Sql =
+    candidates_text!("priority = $2 AND (type_rank, scheduled_at, id) > ($3, $4, $5)", "$6");
+const CANDIDATES_BELOW: Sql = candidates_text!("priority < $2", "$3");
 
 const JOB_NEXT_NOT_BEFORE: Sql = sql!["SELECT MIN(not_before) FROM jobs" [indexed_by "jobs_not_before"] " WHERE status = 'QUEUED' AND not_before IS NOT NULL AND not_before > $1"];
 
@@ -40,6 +44,15 @@ struct CandidateRow {
 
 /// A place in the order as the database has it.
 type Key = (i64, i64, Timestamp, Uuid);
+
+/// Where candidates are looked for.
+#[derive(Debug, Clone, Copy)]
+enum Behind {
+    /// Among those of the same priority.
+    Job(Key),
+    /// Among all that are less urgent.
+    Priority(i64),
+}
 
 impl CandidateRow {
     fn key(&self) -> Key {
@@ -75,27 +88,47 @@ impl Tx {
         after: Option<&Rank>,
         limit: u32,
     ) -> Result<Vec<Candidate>, DbError> {
-        let mut after: Key = after.map_or_else(
-            || (i64::MAX, 0, earliest(), Uuid::nil()),
-            |rank| (i64::from(rank.priority), rank.type_rank, rank.scheduled_at, rank.id.as_uuid()),
-        );
+        let mut behind = after.map_or(Behind::Priority(i64::MAX), |rank| {
+            Behind::Job((i64::from(rank.priority), rank.type_rank, rank.scheduled_at, rank.id.as_uuid()))
+        });
         let mut candidates = Vec::new();
         loop {
             let wanted = limit as usize - candidates.len();
-            let rows = fetch!(
-                self,
-                "job_candidates",
-                JOB_CANDIDATES,
-                table "jobs" key "id" as CandidateRow,
-                [now, after.0, after.1, after.2, after.3, i64::try_from(wanted).unwrap_or(i64::MAX)]
-            )?;
+            let rows = self.candidates_behind(behind, now, wanted).await?;
             let is_last = rows.len() < wanted;
             let last = rows.iter().rev().find_map(|row| row.as_ref().ok()).map(CandidateRow::key);
             candidates.extend(Readable::collect(rows.into_iter().map(|row| row?.try_into())).rows);
-            match last {
-                Some(last) if !is_last && candidates.len() < limit as usize => after = last,
+            behind = match (behind, last) {
+                _ if candidates.len() >= limit as usize => return Ok(candidates),
+                (Behind::Job((priority, ..)), _) if is_last => Behind::Priority(priority),
+                (_, Some(last)) if !is_last => Behind::Job(last),
                 _ => return Ok(candidates),
-            }
+            };
+        }
+    }
+
+    async fn candidates_behind(
+        &mut self,
+        behind: Behind,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Result<CandidateRow, Corrupt>>, DbError> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        match behind {
+            Behind::Job((priority, type_rank, scheduled_at, id)) => fetch!(
+                self,
+                "job_candidates",
+                CANDIDATES_OF_PRIORITY,
+                table "jobs" key "id" as CandidateRow,
+                [now, priority, type_rank, scheduled_at, id, limit]
+            ),
+            Behind::Priority(priority) => fetch!(
+                self,
+                "job_candidates",
+                CANDIDATES_BELOW,
+                table "jobs" key "id" as CandidateRow,
+                [now, priority, limit]
+            ),
         }
     }
 
@@ -113,4 +146,4 @@ impl Tx {
 }
 
 #[cfg(test)]
-crate::statements::statements![JOB_CANDIDATES, JOB_NEXT_NOT_BEFORE, JOB_ANY_QUEUED];
+crate::statements::statements![CANDIDATES_OF_PRIORITY, CANDIDATES_BELOW, JOB_NEXT_NOT_BEFORE, JOB_ANY_QUEUED];

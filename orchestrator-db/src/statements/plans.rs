@@ -59,7 +59,8 @@ const INDEXES: &[(&str, &str)] = &[
     ("trigger::due::TRIGGER_LOCK_DUE", "triggers_due"),
     ("trigger::due::TRIGGER_NEXT_DUE", "triggers_due"),
     ("trigger::find::TRIGGER_BY_NAME", "triggers_live_name"),
-    ("job::candidates::JOB_CANDIDATES", "jobs_queued"),
+    ("job::candidates::CANDIDATES_OF_PRIORITY", "jobs_queued"),
+    ("job::candidates::CANDIDATES_BELOW", "jobs_queued"),
     ("job::candidates::JOB_NEXT_NOT_BEFORE", "jobs_not_before"),
     ("job::find::JOB_BY_TOKEN_HASH", "jobs_token"),
     ("job::find::JOB_BY_ORIGIN", "jobs_origin_request"),
@@ -276,4 +277,12 @@ async fn postgres_takes_them_before_there_are_rows() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[tokio::test]
+async fn a_page_of_candidates_is_read_from_where_the_last_one_ended() {
+    let name = "job::candidates::CANDIDATES_OF_PRIORITY";
+    let (sqlite, postgres) = (sqlite_plans().await, first_plans_of_postgres().await);
+    assert!(sqlite[name].contains("(priority=? AND (type_rank,scheduled_at,id)>(?,?,?))"), "{}", sqlite[name]);
+    assert!(postgres[name].contains("Index Cond: ((priority = $2) AND (ROW(type_rank,"), "{}", postgres[name]);
 }
