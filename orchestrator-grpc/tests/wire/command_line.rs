@@ -1,8 +1,8 @@
 //! Signing in with a password for a token: what the token opens, where it is listed, and what ends it.
 
 use orchestrator_core::identity::Role;
-use orchestrator_proto::v1;
 use orchestrator_proto::v1::admin_service_client::AdminServiceClient;
+use orchestrator_proto::{convert, v1};
 use tonic::transport::Channel;
 use tonic::{Code, Request, Status};
 
@@ -74,9 +74,23 @@ async fn a_password_is_answered_with_a_token_of_ones_own_that_ends_by_itself() {
     assert_eq!((rows.len(), rows[0].action.as_str(), rows[0].subject.as_str()), (1, "user.sign_in", "Berta"));
     assert!(rows[0].after.contains("COMMAND_LINE") && !rows[0].after.contains(&answer.secret), "{}", rows[0].after);
 
+    let users = admin(&world).await.list_users(root.on(v1::ListUsersRequest::default())).await.unwrap().into_inner();
+    let last = users.users.iter().find(|user| user.name == "Berta").unwrap().last_sign_in_at;
+    assert_eq!(last, Some(convert::timestamp(world.scheduler.now())));
+
     world.clock.advance(chrono::Duration::days(30));
     assert_eq!(who(&world, &berta).await.unwrap_err(), "TOKEN_EXPIRED");
     assert_eq!(sessions(&world, &signed_in(&world, "berta").await).await.len(), 1);
+    // One that has ended is kept for a month and then forgotten, at the next sign-in.
+    let is_kept = async || {
+        let all = v1::ListTokensRequest { include_ended: true };
+        let tokens = admin(&world).await.list_tokens(root.on(all)).await.unwrap().into_inner().tokens;
+        tokens.iter().any(|listed| listed.id == token.id)
+    };
+    assert!(is_kept().await);
+    world.clock.advance(chrono::Duration::days(31));
+    signed_in(&world, "berta").await;
+    assert!(!is_kept().await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -97,7 +111,8 @@ async fn refusals_and_limits_are_those_of_the_page() {
     assert_eq!(messages.len(), 1, "{messages:?}");
     assert_eq!(sign_in(&world, "", "").await.unwrap_err().code(), Code::InvalidArgument);
 
-    // Guesses here and on the page are counted together.
+    // Guesses here and on the page are counted together; whoever knows the password has not guessed.
+    signed_in(&world, "berta").await;
     for _ in 1..10 {
         let visitor = orchestrator_grpc::accounts::Visitor {
             address: std::net::Ipv4Addr::LOCALHOST.into(),
@@ -140,6 +155,10 @@ async fn signing_out_ends_the_own_token_and_no_other() {
     assert!(sign_out(&one).await);
     assert_eq!(who(&world, &one).await.unwrap_err(), "TOKEN_REVOKED");
     who(&world, &other).await.unwrap();
+    let trail = v1::ListAuditRequest { action: "user.sign_out".to_owned(), ..Default::default() };
+    let rows = admin(&world).await.list_audit(root.on(trail)).await.unwrap().into_inner().entries;
+    assert_eq!((rows.len(), rows[0].actor.as_str(), rows[0].subject.as_str()), (1, "berta", "berta"));
+    assert!(rows[0].before.contains("COMMAND_LINE"), "{rows:?}");
     // A token that an administrator made may be a script's.
     assert!(!sign_out(&root).await);
     who(&world, &root).await.unwrap();

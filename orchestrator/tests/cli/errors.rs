@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::fake_server::FakeServer;
 use crate::program::{Program, token};
 
 #[test]
@@ -120,4 +121,19 @@ fn completion_scripts_are_printed() {
     let outcome = Program::new().run(&["completion", "bash"]);
     assert_eq!(outcome.exit_code, 0);
     assert!(outcome.stdout.contains("orchestrator"));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_password_that_leaves_the_machine_in_the_clear_is_told_of() {
+    let server = FakeServer::new();
+    // An address that is not a loopback one by its looks, and leads to the same server there.
+    for (host, is_told) in [("0.0.0.0", true), ("127.0.0.1", false)] {
+        let url = format!("http://{host}:{}", server.port());
+        let outcome = Program::new().run_with(&["login", &url, "--user", "berta"], &[], "correct horse");
+        // It signs nobody in.
+        assert_ne!(outcome.exit_code, 0, "{}", outcome.stderr);
+        let told = outcome.stderr.contains("The password travels to 0.0.0.0 unencrypted.");
+        assert_eq!(told, is_told, "{}", outcome.stderr);
+    }
 }

@@ -51,6 +51,11 @@ impl FakeServer {
         Self { _runtime: runtime, address, token: token(), book }
     }
 
+    /// Where it listens, on 127.0.0.1.
+    pub(crate) fn port(&self) -> u16 {
+        self.address.port()
+    }
+
     /// The next answer to calls of this method; the last one is given again and again.
     pub(crate) fn answers(&self, method: &'static str, answer: &impl Message) {
         self.book.pages().answers.entry(method).or_default().push_back(Ok(answer.encode_to_vec()));

@@ -69,6 +69,12 @@ async fn commands_and_workers_trust_a_server_by_its_authority_and_by_its_name(wo
         let who = ["whoami", "--url", &server.url(host), "--ca-cert", &ca];
         world.cli_with(&who, "", &signed_in).await.ok();
     }
+    // What was trusted at the sign-in is trusted from then on.
+    let nobody = [("ORCHESTRATOR_URL", ""), ("ORCHESTRATOR_TOKEN", "")];
+    let login = ["login", &server.url("localhost"), "--ca-cert", &ca];
+    world.cli_with(&login, &server.token, &nobody).await.ok();
+    world.cli_with(&["whoami"], "", &nobody).await.ok();
+    world.cli_with(&["logout"], "", &nobody).await.ok();
     let untrusting = ["whoami", "--url", &server.url("localhost")];
     world.cli_with(&untrusting, "", &signed_in).await.refused(6, &["[UNREACHABLE]", "certificate", "UnknownIssuer"]);
 
@@ -110,7 +116,10 @@ async fn a_certificate_tells_what_it_is_good_for_and_warns_before_it_ends(world:
     ensure!(!quiet.stderr.contains("warning") && quiet.stdout.contains("SHA-256"), "{quiet}");
     let issue = ["cert", "issue", "localhost", "--ca", "pki", "--days", "5"];
     world.cli(&issue).await.refused(5, &["[FILE_EXISTS]"]);
+    let key = || std::fs::read_to_string(world.stage().path("pki/localhost.key"));
+    let before = key()?;
     world.cli(&[&issue[..], &["--replace"]].concat()).await.ok();
+    ensure!(key()? != before, "the new certificate has the old key");
     let warned = world.cli(&["cert", "show", "pki/localhost.pem"]).await.ok();
     ensure!(warned.stderr.contains("warning: the certificate of CN=localhost ends in 4 days"), "{warned}");
     let renewed = show("localhost").await["certificates"][0].clone();
@@ -129,6 +138,17 @@ async fn a_certificate_tells_what_it_is_good_for_and_warns_before_it_ends(world:
     world.cli(&["cert", "issue", "a", "--ca", "nowhere"]).await.refused(2, &["orchestrator cert init-ca"]);
     world.cli(&["cert", "issue", "a", "--ca", "pki", "--out", "pki", "--days", "0"]).await.refused(2, &["--days"]);
     world.cli(&["cert", "show", "pki/ca.key"]).await.refused(2, &["has no certificate in it"]);
+    // A server's certificate signs nothing.
+    world.stage().folder("posing");
+    for kind in ["pem", "key"] {
+        let (from, to) = (format!("pki/localhost.{kind}"), format!("posing/ca.{kind}"));
+        std::fs::copy(world.stage().path(from), world.stage().path(to))?;
+    }
+    world.cli(&["cert", "issue", "a", "--ca", "posing"]).await.refused(1, &["is no certificate authority's"]);
+    // The key of an authority may be elsewhere: its certificate is not overwritten for that.
+    std::fs::rename(world.stage().path("brief/ca.key"), world.stage().path("elsewhere.key"))?;
+    world.cli(&["cert", "init-ca", "--out", "brief"]).await.refused(5, &["[FILE_EXISTS]", "ca.pem"]);
+
     let open = world.stage().path("pki/ca.key");
     std::fs::set_permissions(open, std::fs::Permissions::from_mode(0o644))?;
     world.cli(&["cert", "issue", "a", "--ca", "pki"]).await.refused(2, &["can be read by others"]);

@@ -168,6 +168,12 @@ async fn a_person_signs_in_with_a_password_until_logout() {
         let sessions = world.cli(&["user", "sessions", "berta", "-o", "json"]).await.ok().json();
         assert_eq!(sessions["sessions"].as_array().map(Vec::len), Some(0), "the server has ended it");
 
+        // What an administrator has ended meanwhile is over, too.
+        world.cli_with(&["login", &url, "--user", "berta"], "another horse", &nobody).await.ok();
+        world.cli(&["user", "sign-out", "berta", "--yes"]).await.ok();
+        let out = world.cli_with(&["logout", "-o", "json"], "", &nobody).await.ok();
+        assert!(out.json()["ended"] == true && out.stderr.is_empty(), "{out}");
+
         // A token of an administrator's making is only forgotten.
         let viewer = world.token_of("USER", "vera", "VIEWER").await;
         world.cli_with(&["login", &url], &viewer, &nobody).await.ok();

@@ -27,13 +27,7 @@ struct Authority {
 
 pub(super) fn run(args: &Issue, app: &App) -> Result {
     let names = args.names.iter().map(|name| checked(name)).collect::<Result<Vec<String>>>()?;
-    let authority = authority(&args.ca)?;
-    if authority.until <= app.now {
-        return Err(CliError::Usage {
-            message: format!("the certificate authority in {} is over", args.ca.display()),
-            next: Some("make another one: orchestrator cert init-ca --out FOLDER".to_owned()),
-        });
-    }
+    let authority = authority(&args.ca, app.now)?;
     let files = Pair::new(args.out.as_deref().unwrap_or(&args.ca), &stem(&names[0]));
     if !args.replace {
         files.must_be_new()?;
@@ -71,7 +65,7 @@ fn params(names: &[String], from: Timestamp, until: Timestamp) -> Result<Certifi
     Ok(params)
 }
 
-fn authority(folder: &Path) -> Result<Authority> {
+fn authority(folder: &Path, now: Timestamp) -> Result<Authority> {
     let files = Pair::of_authority(folder);
     let missing = |path: &Path, source: std::io::Error| match source.kind() {
         std::io::ErrorKind::NotFound => CliError::Usage {
@@ -94,6 +88,12 @@ fn authority(folder: &Path) -> Result<Authority> {
     let (is_ca, until) = facts(&parsed).map_err(unusable)?;
     if !is_ca {
         return Err(unusable(format!("{} is no certificate authority's", files.certificate.display())));
+    }
+    if until <= now {
+        return Err(CliError::Usage {
+            message: format!("the certificate authority in {} is over", folder.display()),
+            next: Some("make another one: orchestrator cert init-ca --out FOLDER".to_owned()),
+        });
     }
     let key = KeyPair::from_pem(&key).map_err(failed("read the key of the certificate authority"))?;
     let issuer = Issuer::from_ca_cert_pem(&pem, key).map_err(failed("use the certificate authority"))?;
@@ -166,6 +166,22 @@ mod tests {
         for given in ["", "https://robots.example.org", "robots:8420", "a..b", "a.*.b", "../ca", "a/b", "b ad"] {
             assert_eq!(checked(given).unwrap_err().exit_code(), 2, "{given}");
         }
+    }
+
+    #[test]
+    fn an_authority_that_is_over_signs_nothing() {
+        let now: Timestamp = "2026-11-22T12:00:00Z".parse().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(rcgen::BasicConstraints::Constrained(0));
+        let (from, until) = validity(now, 10);
+        (params.not_before, params.not_after) = (in_certificate(from).unwrap(), in_certificate(until).unwrap());
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.self_signed(&key).unwrap().pem();
+        Pair::of_authority(folder.path()).create(&certificate, &key.serialize_pem()).unwrap();
+        assert_eq!(authority(folder.path(), now).unwrap().until, until);
+        let over = authority(folder.path(), until).map(|authority| authority.until).unwrap_err();
+        assert!(over.message().ends_with("is over") && over.exit_code() == 2, "{over:?}");
     }
 
     #[test]
