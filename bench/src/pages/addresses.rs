@@ -85,7 +85,12 @@ fn queues(world: World) -> Vec<Address> {
         ],
         ["NEW", "IN_PROGRESS", "DONE", "FAILED", "ABANDONED"]
             .into_iter()
-            .flat_map(|status| ["", "&order=new"].map(|order| page(format!("{invoices}?status={status}{order}"), ROWS)))
+            .flat_map(|status| ["", "&order=new"].map(|order| (status, order)))
+            .map(|(status, order)| {
+                // What is done is behind all that waits.
+                let holds = if (status, order) == ("DONE", "&order=new") { EMPTY } else { ROWS };
+                page(format!("{invoices}?status={status}{order}"), holds)
+            })
             .collect(),
         vec![
             // Not among the oldest.
