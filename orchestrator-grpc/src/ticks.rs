@@ -156,6 +156,8 @@ impl Ticks {
         stop: CancellationToken,
     ) {
         let mut quiet = Quiet::default();
+        // Whoever listened before may have left without it.
+        elements.take();
         loop {
             let due = quiet.next_due();
             tokio::select! {
@@ -292,6 +294,23 @@ mod tests {
             assert_eq!((ticks.since(&shown), ticks.since(&drawn)), (vec![Topic::Queues], vec![Topic::Queues]));
             tokio::time::sleep(QUIET * 4).await;
             assert!(heard.try_recv().is_err(), "what was told is not told again");
+            stop.cancel();
+        };
+        tokio::join!(ticks.run(receiver, elements.clone(), stop.clone()), talk);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_listens_next_hears_of_elements_that_change() {
+        let ticks = Ticks::new();
+        let mut heard = ticks.subscribe();
+        let (_hints, receiver) = broadcast::channel(64);
+        let (elements, stop) = (Arc::new(ElementChanges::default()), CancellationToken::new());
+        elements.tell();
+        elements.heard().await;
+        let talk = async {
+            tokio::task::yield_now().await;
+            elements.tell();
+            assert_eq!(tokio::time::timeout(QUIET, heard.recv()).await.unwrap().unwrap(), Topic::Queues);
             stop.cancel();
         };
         tokio::join!(ticks.run(receiver, elements.clone(), stop.clone()), talk);

@@ -183,7 +183,8 @@ impl Scheduler {
         self.inner.wake.element_changes()
     }
 
-    /// Hears what changes, for streams; of elements that changed nothing is heard here. A receiver that lags has missed something and looks anew.
+    /// Hears what changes, for streams; nothing of elements that changed. A receiver that lags has missed something and looks
+    /// anew.
     pub fn changes(&self) -> broadcast::Receiver<Hint> {
         self.inner.wake.subscribe()
     }

@@ -34,7 +34,7 @@ pub(crate) fn run(args: &Drain, output: Output) -> anyhow::Result<ExitCode> {
         let jobs = set_drain(&options, drain).await?;
         if args.wait && jobs > 0 {
             let mut counting = Counting::default();
-            wait_until_drained(&options, args.timeout, |jobs| counting.tell(jobs)).await?;
+            wait_until_drained(&options, jobs, args.timeout, |jobs| counting.tell(jobs)).await?;
             return Ok(0);
         }
         Ok::<u32, DrainError>(jobs)

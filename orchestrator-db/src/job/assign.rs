@@ -34,14 +34,16 @@ const JOB_ASSIGN: Sql = sql!["UPDATE jobs SET status = 'ASSIGNED', worker_name =
     [only sqlite "(SELECT unhex(value->>'job', '-') AS job, value->>'worker' AS worker,
         unhex(value->>'session', '-') AS session, unhex(value->>'request', '-') AS request FROM json_each($1)) v"]
     [only postgres "jsonb_to_recordset($1) AS v(job uuid, worker text, session uuid, request uuid)"]
-    " WHERE id = v.job" [only postgres " AND id = ANY(ARRAY(SELECT job FROM jsonb_to_recordset($1) AS listed(job uuid)))"]
+    " WHERE id = v.job"
+    [only postgres " AND id = ANY(ARRAY(SELECT job FROM jsonb_to_recordset($1) AS listed(job uuid)))"]
     " AND (status = 'QUEUED') IS TRUE AND (not_before IS NULL OR not_before <= $2)
      RETURNING " [columns job_columns]];
 
 const JOB_RESERVE: Sql = sql!["UPDATE jobs SET reserved_worker = v.worker FROM "
     [only sqlite "(SELECT unhex(value->>'job', '-') AS job, value->>'worker' AS worker FROM json_each($1)) v"]
     [only postgres "jsonb_to_recordset($1) AS v(job uuid, worker text)"]
-    " WHERE id = v.job" [only postgres " AND id = ANY(ARRAY(SELECT job FROM jsonb_to_recordset($1) AS listed(job uuid)))"]
+    " WHERE id = v.job"
+    [only postgres " AND id = ANY(ARRAY(SELECT job FROM jsonb_to_recordset($1) AS listed(job uuid)))"]
     " AND (status = 'QUEUED') IS TRUE"];
 
 const JOB_GRANTS_OF_REQUEST: Sql = sql!["SELECT " [columns job_columns] " FROM jobs" [indexed_by "jobs_request"] "

@@ -12,7 +12,6 @@ use crate::error::{Corrupt, DbError, Readable, RowAddress};
 use crate::rows::{fetch, fetch_scalars};
 use crate::tx::Tx;
 
-// `$2` is the priority of the last candidate before, or greater than all: then the rest of the key does not matter.
 /// `$2` and what follows name a place in the order. One condition for all of it would be read from the beginning.
 macro_rules! candidates_text {
     ($behind:literal, $limit:literal) => {

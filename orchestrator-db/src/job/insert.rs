@@ -85,7 +85,8 @@ const JOB_INSERT: Sql = sql!["INSERT INTO jobs (id, trigger_id, trigger_name, pr
         reserved_worker)
      SELECT v.id, v.trigger_id, v.trigger_name, v.process_name, v.status, v.scheduled_at, v.not_before, $2, v.attempt,
         FALSE, v.token, v.origin, 0, v.is_blocking, v.priority, v.type_rank,
-        v.args IS DISTINCT FROM (SELECT t.process_args FROM triggers t WHERE t.id = v.trigger_id), v.snapshot, v.worker, v.session, v.request, v.lease_expires_at, v.reserved
+        v.args IS DISTINCT FROM (SELECT t.process_args FROM triggers t WHERE t.id = v.trigger_id), v.snapshot, v.worker,
+        v.session, v.request, v.lease_expires_at, v.reserved
      FROM "
     [only sqlite "(SELECT unhex(value->>'id', '-') AS id, unhex(value->>'trigger_id', '-') AS trigger_id,
             value->>'trigger_name' AS trigger_name, value->>'process_name' AS process_name,

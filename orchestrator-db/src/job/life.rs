@@ -84,7 +84,8 @@ macro_rules! held_jobs {
     (postgres) => {
         "jsonb_to_recordset($1) AS v(job uuid, token bigint, worker text, session uuid) \
          JOIN jobs j ON j.id = v.job AND j.lease_token = v.token \
-         WHERE j.id = ANY(ARRAY(SELECT job FROM jsonb_to_recordset($1) AS listed(job uuid))) AND (j.worker_name = v.worker) IS TRUE AND j.session_id = v.session"
+         WHERE j.id = ANY(ARRAY(SELECT job FROM jsonb_to_recordset($1) AS listed(job uuid))) \
+            AND (j.worker_name = v.worker) IS TRUE AND j.session_id = v.session"
     };
 }
 

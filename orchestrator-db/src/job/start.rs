@@ -118,7 +118,8 @@ const TRIGGERS_STARTED: Sql = sql!["UPDATE triggers SET process_status = " [text
     ", last_run = COALESCE(v.first_start, triggers.last_run) FROM "
     [only sqlite "(SELECT unhex(value->>'id', '-') AS id, value->>'first_start' AS first_start FROM json_each($1)) v"]
     [only postgres "jsonb_to_recordset($1) AS v(id uuid, first_start timestamptz)"]
-    " WHERE triggers.id = v.id" [only postgres " AND triggers.id = ANY(ARRAY(SELECT id FROM jsonb_to_recordset($1) AS listed(id uuid)))"]];
+    " WHERE triggers.id = v.id"
+    [only postgres " AND triggers.id = ANY(ARRAY(SELECT id FROM jsonb_to_recordset($1) AS listed(id uuid)))"]];
 
 impl Tx {
     /// Notes that workers are about to spawn robots, all at once: locks workers, then triggers, then jobs; starts those

@@ -98,7 +98,8 @@ const SAVE_TRIGGERS: Sql = sql!["UPDATE triggers SET due_at = v.due_at, buffered
         value->>'new_hold' AS new_hold FROM json_each($1)) v"]
     [only postgres "jsonb_to_recordset($1) AS v(id uuid, due_at timestamptz, buffered_at timestamptz,
         last_scheduled_at timestamptz, failures bigint, new_hold text)"]
-    " WHERE triggers.id = v.id" [only postgres " AND triggers.id = ANY(ARRAY(SELECT id FROM jsonb_to_recordset($1) AS listed(id uuid)))"]];
+    " WHERE triggers.id = v.id"
+    [only postgres " AND triggers.id = ANY(ARRAY(SELECT id FROM jsonb_to_recordset($1) AS listed(id uuid)))"]];
 
 const SAVE_SCHEDULED: Sql = sql!["UPDATE scheduled_triggers SET next_run = v.next_run FROM "
     [only sqlite "(SELECT unhex(value->>'id', '-') AS id, value->>'next_run' AS next_run FROM json_each($1)) v"]

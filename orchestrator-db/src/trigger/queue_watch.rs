@@ -20,7 +20,8 @@ const QUEUE_WATCHERS: Sql = sql!["SELECT t.id, q.queue_name, q.min_batch_size
      WHERE (t.deleted_at IS NULL) IS TRUE AND t.hold = 'NONE' AND (t.due_at IS NULL OR t.due_at <= $1) AND t.id > $2
         AND q.queue_name" [in_texts "$3"]
     [only postgres " AND t.id = ANY(ARRAY(SELECT w.id FROM queue_triggers w WHERE w.queue_name = ANY($3)))"] "
-        AND (SELECT 1 FROM queues e" [indexed_by "queues_ready"] " WHERE e.queue_name = q.queue_name AND e.ready LIMIT 1) IS NOT NULL
+        AND (SELECT 1 FROM queues e" [indexed_by "queues_ready"] " WHERE e.queue_name = q.queue_name AND e.ready LIMIT 1)
+            IS NOT NULL
         AND NOT EXISTS (SELECT 1 FROM queue_settings s WHERE s.queue_name = q.queue_name AND s.paused)
      ORDER BY t.id LIMIT $4"];
 

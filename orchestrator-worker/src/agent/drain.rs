@@ -69,15 +69,16 @@ fn drain_error(server: String, status: &Status) -> DrainError {
     }
 }
 
-/// Waits until this worker, which takes nothing new, has no job left. `tell` hears of each count.
+/// Waits until this worker, which takes nothing new and has so many jobs, has none left. `tell` hears of each count.
 pub async fn wait_until_drained(
     options: &AgentOptions,
+    mut jobs: u32,
     timeout: Option<Duration>,
     mut tell: impl FnMut(u32),
 ) -> Result<(), DrainError> {
     let mut client = client(options)?;
     let began = Instant::now();
-    let (mut failures, mut jobs) = (0, 0);
+    let mut failures = 0;
     loop {
         match once(client.get_drain(GetDrainRequest {})).await {
             Ok(answer) if !answer.drain => return Err(DrainError::Undone),

@@ -18,8 +18,8 @@ use crate::queue::row::{ElementRow, element_columns};
 
 // Whatever is not as it mostly is, such as a row that cannot be read, changes nothing here, and is decided by the several
 // statements. Jobs are locked before elements are, both in the order of their ids, as everywhere. `IS TRUE` keeps it on the
-// primary keys: a job may have worked on all that there is. SQLite has no round trips to save: there is only a text
-// to prepare.
+// primary keys: a job may have worked on all that there is. SQLite has no round trips to save: there is only a text to
+// prepare.
 const ELEMENTS_END_AT_ONCE: Sql = sql![
     [only postgres "WITH live AS MATERIALIZED (
          SELECT id FROM jobs WHERE id = ANY($2::uuid[]) AND (status IN ('ASSIGNED', 'RUNNING', 'LOST')) IS TRUE
@@ -30,7 +30,8 @@ const ELEMENTS_END_AT_ONCE: Sql = sql![
          FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::text[], $5::boolean[], $7::text[])
                  AS change (element_id, holder, held_token, new_status, new_attention, new_message)
              JOIN queues ON queues.id = change.element_id
-         WHERE (queues.job_id = change.holder) IS TRUE AND queues.status = 'IN_PROGRESS' AND queues.attempt BETWEEN 0 AND 4294967295
+         WHERE (queues.job_id = change.holder) IS TRUE AND queues.status = 'IN_PROGRESS'
+             AND queues.attempt BETWEEN 0 AND 4294967295
              AND (change.held_token IS NULL OR queues.lease_token = change.held_token)
              AND change.holder IN (SELECT id FROM live)
          ORDER BY queues.id FOR UPDATE OF queues),
