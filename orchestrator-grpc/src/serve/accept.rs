@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::connection::{Connections, Ends};
@@ -64,9 +65,9 @@ impl Acceptor {
                 None => return,
                 Some(Ok((stream, peer))) => {
                     let (connections, tls) = (self.connections.clone(), self.tls.clone());
-                    let hard = self.shutdown.hard.child_token();
+                    let hard = self.shutdown.hard.clone();
                     self.tasks.spawn(async move {
-                        let _ = hard.run_until_cancelled(one(connections, tls, stream, peer)).await;
+                        one(connections, tls, stream, peer, hard).await;
                         drop(place);
                     });
                 }
@@ -81,7 +82,8 @@ impl Acceptor {
     }
 }
 
-async fn one(connections: Connections, tls: Option<Tls>, stream: TcpStream, peer: SocketAddr) {
+/// One connection, from its handshake to its end. `hard` cuts it.
+async fn one(connections: Connections, tls: Option<Tls>, stream: TcpStream, peer: SocketAddr, hard: CancellationToken) {
     let Ok(arrived_at) = stream.local_addr() else { return };
     let ends = Ends { peer, arrived_at };
     // Small answers are not held back to be sent together.
@@ -90,9 +92,11 @@ async fn one(connections: Connections, tls: Option<Tls>, stream: TcpStream, peer
     }
     // In boxes: there are many connections, and each would keep room for what it is not.
     let Some(tls) = tls else { return Box::pin(connections.serve(stream, ends)).await };
-    match Box::pin(tokio::time::timeout(tls.timeout, tls.acceptor.accept(stream))).await {
-        Ok(Ok(stream)) => Box::pin(connections.serve(stream, ends)).await,
-        Ok(Err(error)) => tracing::debug!(%peer, %error, "a TLS handshake failed"),
-        Err(_) => tracing::debug!(%peer, "a TLS handshake took too long"),
+    let accepted = Box::pin(tokio::time::timeout(tls.timeout, tls.acceptor.accept(stream)));
+    match hard.run_until_cancelled(accepted).await {
+        None => {}
+        Some(Ok(Ok(stream))) => Box::pin(connections.serve(stream, ends)).await,
+        Some(Ok(Err(error))) => tracing::debug!(%peer, %error, "a TLS handshake failed"),
+        Some(Err(_)) => tracing::debug!(%peer, "a TLS handshake took too long"),
     }
 }

@@ -1,15 +1,16 @@
 //! One connection: its version of HTTP, its requests, its end.
 
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::time::Duration;
 
-use hyper::rt::Executor;
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::task::TaskTracker;
 
-use super::first_bytes::{Version, begin};
+use super::calls::{Calls, Connection, together};
+use super::first_bytes::{Begun, Version, begin};
 use super::front::{Front, FrontOf};
 use super::options::{ServeOptions, Shutdown};
 
@@ -23,21 +24,6 @@ const CONNECTION_WINDOW: u32 = 4 << 20;
 /// All headers of one request.
 const HEADER_BYTES: u32 = 32 << 10;
 
-/// Spawns what HTTP/2 runs beside a connection (one task per call), on the tracker. It ends with its connection.
-#[derive(Debug, Clone)]
-struct Tracked {
-    tasks: TaskTracker,
-}
-
-impl<F> Executor<F> for Tracked
-where
-    F: Future<Output = ()> + Send + 'static,
-{
-    fn execute(&self, call: F) {
-        self.tasks.spawn(call);
-    }
-}
-
 /// Where a connection comes from and where it arrived.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ends {
@@ -50,25 +36,38 @@ pub(super) struct Ends {
 pub(super) struct Connections {
     front: Front,
     http1: http1::Builder,
-    http2: http2::Builder<Tracked>,
     handshake_timeout: Duration,
+    max_concurrent_streams: u32,
     shutdown: Shutdown,
+    tasks: TaskTracker,
 }
 
 impl Connections {
     pub(super) fn new(options: &ServeOptions, front: Front, shutdown: Shutdown, tasks: TaskTracker) -> Self {
         let mut http1 = http1::Builder::new();
         http1.timer(TokioTimer::new()).header_read_timeout(options.header_timeout).max_headers(64);
-        let mut http2 = http2::Builder::new(Tracked { tasks });
+        Self {
+            front,
+            http1,
+            handshake_timeout: options.handshake_timeout,
+            max_concurrent_streams: options.max_concurrent_streams,
+            shutdown,
+            tasks,
+        }
+    }
+
+    /// HTTP/2 whose calls go to `calls`.
+    fn http2(&self, calls: Calls) -> http2::Builder<Calls> {
+        let mut http2 = http2::Builder::new(calls);
         http2
             .timer(TokioTimer::new())
             .keep_alive_interval(PING_EVERY)
             .keep_alive_timeout(PING_TIMEOUT)
-            .max_concurrent_streams(options.max_concurrent_streams)
+            .max_concurrent_streams(self.max_concurrent_streams)
             .initial_stream_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
             .max_header_list_size(HEADER_BYTES);
-        Self { front, http1, http2, handshake_timeout: options.handshake_timeout, shutdown }
+        http2
     }
 
     /// Serves one connection to its end: the peer's, an error, or the server's.
@@ -82,11 +81,12 @@ impl Connections {
         };
         let io = TokioIo::new(io);
         let service = FrontOf { front: self.front.clone(), ends };
-        // Tokens of its own: one for all is a lock that every poll of every connection takes.
-        let (soft, hard) = (self.shutdown.soft.child_token(), self.shutdown.hard.child_token());
+        let (soft, hard) = (&self.shutdown.soft, &self.shutdown.hard);
         // The connection is polled on after the graceful shutdown was begun, until its calls have ended or it is cut.
         let ended = match version {
             Version::One => {
+                // Tokens of its own: one for all is a lock that every poll of every connection takes.
+                let (soft, hard) = (soft.child_token(), hard.child_token());
                 let mut connection = Box::pin(self.http1.serve_connection(io, service));
                 tokio::select! {
                     ended = &mut connection => ended,
@@ -97,18 +97,22 @@ impl Connections {
                 }
             }
             Version::Two => {
-                let mut connection = Box::pin(self.http2.serve_connection(io, service));
-                tokio::select! {
-                    ended = &mut connection => ended,
-                    () = soft.cancelled() => {
-                        connection.as_mut().graceful_shutdown();
-                        hard.run_until_cancelled(connection).await.unwrap_or(Ok(()))
-                    }
-                }
+                let calls = Calls::new(self.tasks.clone());
+                let connection = self.http2(calls.clone()).serve_connection(io, service);
+                Box::pin(together(connection, calls, &self.shutdown)).await.unwrap_or(Ok(()))
             }
         };
         if let Err(error) = ended {
             tracing::debug!(peer = %ends.peer, %error, "a connection ended with an error");
         }
+    }
+}
+
+impl<I> Connection for http2::Connection<TokioIo<Begun<I>>, FrontOf, Calls>
+where
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    fn graceful_shutdown(self: Pin<&mut Self>) {
+        http2::Connection::graceful_shutdown(self);
     }
 }

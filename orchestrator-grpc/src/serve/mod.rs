@@ -7,6 +7,7 @@
 
 mod accept;
 mod app;
+mod calls;
 mod connection;
 mod ending;
 mod first_bytes;
