@@ -1,6 +1,7 @@
 //! The wire: messages and services of `orchestrator.v1`, generated from the `.proto` files beside this crate, and how they
 //! become values of the domain. [`refusal`] is how they are refused in JSON.
 
+pub mod codec;
 pub mod convert;
 pub mod refusal;
 pub mod rows;
