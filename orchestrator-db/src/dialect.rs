@@ -42,6 +42,7 @@ impl Sql {
 /// * `[in_ids "$1"]`, `[in_texts "$1"]`: membership in a bound [`Ids`](crate::lists::Ids) or [`Texts`](crate::lists::Texts);
 /// * `[in_open]` … `[in_close]`: `id = ANY(ARRAY(…))` on PostgreSQL, which keeps the sub-select's plan, `id IN (…)` on SQLite;
 /// * `[indexed_by "i"]`: the index that SQLite, which knows nothing of how many rows have which value, has to take;
+/// * `[bytewise]`: what is compared byte by byte, which only indexes can serve on PostgreSQL that say so, too;
 /// * `[like "$1"]`: a case-insensitive match with `\` as the escape;
 /// * `[only sqlite "…"]`, `[only postgres "…"]`: the one override where a statement has to differ;
 /// * `[text name]`: a text from a macro `name!` that is told the dialect, `sqlite` or `postgres`;
@@ -85,6 +86,9 @@ macro_rules! sqlite_piece {
     };
     ([in_close]) => {
         ")"
+    };
+    ([bytewise]) => {
+        ""
     };
     ([like $n:literal]) => {
         concat!(" LIKE ", $n, " ESCAPE '\\'")
@@ -136,6 +140,9 @@ macro_rules! postgres_piece {
     };
     ([in_close]) => {
         "))"
+    };
+    ([bytewise]) => {
+        " COLLATE \"C\""
     };
     ([like $n:literal]) => {
         concat!(" ILIKE ", $n, " ESCAPE '\\'")

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::connect::Db;
 use crate::dialect::Dialect;
 use crate::error::DbError;
-use crate::queue::Marks;
+use crate::queue::{Marks, Position};
 use crate::tx::{Tx, TxInner};
 
 pub(crate) const CHANNEL: &str = "orchestrator";
@@ -131,7 +131,7 @@ impl Listener {
                 Heard::Hints(hints) => {
                     for hint in hints {
                         if let Hint::Reopened { name, oldest } = hint {
-                            marks.pull_back(name, *oldest);
+                            marks.pull_back(name, Position::since(*oldest));
                         }
                     }
                 }

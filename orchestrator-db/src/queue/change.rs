@@ -7,6 +7,7 @@ use orchestrator_core::id::ElementId;
 use orchestrator_core::queue::{ElementStatus, QueueElement};
 use uuid::Uuid;
 
+use super::marks::Position;
 use super::row::{ElementRow, element_columns};
 use crate::dialect::{Sql, on_conn, sql};
 use crate::error::{Corrupt, DbError};
@@ -112,7 +113,8 @@ impl Tx {
             deltas.add(&before.queue_name, before.status, -1);
             deltas.add(&after.queue_name, after.status, 1);
             if after.status.is_ready() {
-                self.mark_changes.reopened(after.queue_name.as_str(), after.times.created_date);
+                let position = Position { created: after.times.created_date, id: after.id.as_uuid() };
+                self.mark_changes.reopened(after.queue_name.as_str(), position);
             }
         }
         self.counts_append(deltas).await

@@ -124,12 +124,12 @@ const COUNTS_TAKE: Sql = sql!["DELETE FROM queue_counts WHERE id" [in_open] "SEL
      RETURNING queue_name, status, delta"];
 // Without the hint SQLite walks the index of all elements, finished ones too.
 const READY_COUNT: Sql = sql!["SELECT COUNT(*) FROM (SELECT 1 FROM queues" [indexed_by "queues_ready"]
-     " WHERE queue_name = $1 AND ready AND NOT EXISTS (SELECT 1 FROM queue_settings
+     " WHERE queue_name" [bytewise] " = $1 AND ready AND NOT EXISTS (SELECT 1 FROM queue_settings
              WHERE queue_name = $1 AND paused) LIMIT $2) AS ready_elements"];
 
 // The first entry of the ready index, a queue.
 const OLDEST_READY: Sql = sql!["SELECT named.queue_name, (SELECT q.created_date FROM queues AS q" [indexed_by "queues_ready"]
-     " WHERE q.queue_name = named.queue_name AND q.ready ORDER BY q.created_date, q.id LIMIT 1) FROM ("
+     " WHERE q.queue_name" [bytewise] " = named.queue_name AND q.ready ORDER BY q.created_date, q.id LIMIT 1) FROM ("
      [only sqlite "SELECT value AS queue_name FROM json_each($1)"]
      [only postgres "SELECT unnest($1::text[]) AS queue_name"] ") AS named"];
 

@@ -50,44 +50,44 @@ impl ElementFilter {
 /// `$scope` names the index that fits: `$6` is the reference, or unused text. What the pairs imply of the time is said
 /// again on PostgreSQL, which estimates nothing from a pair and would take a short step for all of the queue.
 macro_rules! list_text {
-    ($scope:literal, $low:literal, $high:literal, $order:literal) => {
+    ($low:literal, $high:literal, $order:literal; $($scope:tt)*) => {
         sql!["SELECT " [columns element_columns] " FROM queues
-         WHERE queue_name = $1 AND " $scope " AND (created_date, id) " $low " ($2, $3) AND (created_date, id) " $high " ($4, $5)"
+         WHERE " $($scope)* " AND (created_date, id) " $low " ($2, $3) AND (created_date, id) " $high " ($4, $5)"
              [only postgres " AND created_date >= $2 AND created_date <= $4"] "
              AND ($7 OR status" [in_texts "$8"] ")
              AND ($9 = '%%' OR reference" [like "$9"] " OR data" [like "$9"] " OR message" [like "$9"] ")
          " $order " LIMIT $10"]
     };
-    ($scope:literal) => {
+    ($($scope:tt)*) => {
         [
-            list_text!($scope, ">", "<=", "ORDER BY created_date, id"),
-            list_text!($scope, ">=", "<", "ORDER BY created_date DESC, id DESC"),
+            list_text!(">", "<=", "ORDER BY created_date, id"; $($scope)*),
+            list_text!(">=", "<", "ORDER BY created_date DESC, id DESC"; $($scope)*),
         ]
     };
 }
-const OF_REFERENCE: [Sql; 2] = list_text!("reference = $6");
-const READY: [Sql; 2] = list_text!("ready AND $6 = ''");
-const ATTENTION: [Sql; 2] = list_text!("attention AND $6 = ''");
-const ALL: [Sql; 2] = list_text!("$6 = ''");
+const OF_REFERENCE: [Sql; 2] = list_text!("queue_name = $1 AND reference = $6");
+const READY: [Sql; 2] = list_text!("queue_name" [bytewise] " = $1 AND ready AND $6 = ''");
+const ATTENTION: [Sql; 2] = list_text!("queue_name = $1 AND attention AND $6 = ''");
+const ALL: [Sql; 2] = list_text!("queue_name = $1 AND $6 = ''");
 
 /// Where a step of a search ends, in the same order.
 macro_rules! window_text {
-    ($scope:literal, $low:literal, $high:literal, $order:literal) => {
+    ($low:literal, $high:literal, $order:literal; $($scope:tt)*) => {
         sql!["SELECT created_date, id FROM queues
-         WHERE queue_name = $1 AND " $scope " AND (created_date, id) " $low " ($2, $3) AND (created_date, id) " $high " ($4, $5)
+         WHERE " $($scope)* " AND (created_date, id) " $low " ($2, $3) AND (created_date, id) " $high " ($4, $5)
          " $order " LIMIT 1 OFFSET $7"]
     };
-    ($scope:literal) => {
+    ($($scope:tt)*) => {
         [
-            window_text!($scope, ">", "<=", "ORDER BY created_date, id"),
-            window_text!($scope, ">=", "<", "ORDER BY created_date DESC, id DESC"),
+            window_text!(">", "<=", "ORDER BY created_date, id"; $($scope)*),
+            window_text!(">=", "<", "ORDER BY created_date DESC, id DESC"; $($scope)*),
         ]
     };
 }
-const WINDOW_OF_REFERENCE: [Sql; 2] = window_text!("reference = $6");
-const WINDOW_OF_READY: [Sql; 2] = window_text!("ready AND $6 = ''");
-const WINDOW_OF_ATTENTION: [Sql; 2] = window_text!("attention AND $6 = ''");
-const WINDOW_OF_ALL: [Sql; 2] = window_text!("$6 = ''");
+const WINDOW_OF_REFERENCE: [Sql; 2] = window_text!("queue_name = $1 AND reference = $6");
+const WINDOW_OF_READY: [Sql; 2] = window_text!("queue_name" [bytewise] " = $1 AND ready AND $6 = ''");
+const WINDOW_OF_ATTENTION: [Sql; 2] = window_text!("queue_name = $1 AND attention AND $6 = ''");
+const WINDOW_OF_ALL: [Sql; 2] = window_text!("queue_name = $1 AND $6 = ''");
 
 const OF_JOB: Sql =
     sql!["SELECT " [columns element_columns] " FROM queues WHERE job_id = $1 ORDER BY created_date, id LIMIT $2"];

@@ -13,8 +13,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta};
 use orchestrator_core::clock::Timestamp;
+use uuid::Uuid;
 
 /// How far behind now a mark stays.
 const MARGIN: TimeDelta = TimeDelta::seconds(1);
@@ -34,6 +35,14 @@ const SHARE: u32 = 20;
 /// The most queues of which marks are kept.
 const MOST_QUEUES: usize = 10_000;
 
+/// A place in the order in which elements are claimed. Thousands that were created together have one instant, so it takes the
+/// id as well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Position {
+    pub(crate) created: Timestamp,
+    pub(crate) id: Uuid,
+}
+
 /// The marks of a server.
 #[derive(Debug, Default)]
 pub(crate) struct Marks {
@@ -42,7 +51,7 @@ pub(crate) struct Marks {
 
 #[derive(Debug)]
 struct Mark {
-    at: Option<Timestamp>,
+    at: Option<Position>,
     /// Counts what pulled the mark back: what was seen before one of them is no reason to move it.
     pulls: u64,
     swept: Instant,
@@ -52,7 +61,7 @@ struct Mark {
 /// Where a claim begins.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Start {
-    pub(super) mark: Option<Timestamp>,
+    pub(super) mark: Option<Position>,
     pulls: u64,
 }
 
@@ -60,8 +69,20 @@ pub(super) struct Start {
 #[derive(Debug)]
 pub(crate) struct Advance {
     queue: String,
-    to: Timestamp,
+    to: Position,
     pulls: u64,
+}
+
+impl Position {
+    /// Before all elements that were created at an instant or later.
+    pub(crate) fn since(created: Timestamp) -> Self {
+        Self { created, id: Uuid::nil() }
+    }
+
+    /// Before all elements.
+    pub(super) fn first() -> Self {
+        Self::since(DateTime::UNIX_EPOCH)
+    }
 }
 
 impl Marks {
@@ -93,12 +114,12 @@ impl Marks {
         }
     }
 
-    /// One that looked everywhere took an element created at this instant: claims have to begin there, and may not have
-    /// for a while, where that is behind the mark. What was hidden beside it would otherwise be taken once a second.
-    pub(super) fn found(&self, queue: &str, created: Timestamp) {
-        let is_behind = self.lock().get(queue).is_some_and(|mark| mark.at.is_some_and(|mark| created < mark));
+    /// One that looked everywhere took this element: claims have to begin there, and may not have for a while, where that is
+    /// behind the mark. What was hidden beside it would otherwise be taken once a second.
+    pub(super) fn found(&self, queue: &str, oldest: Position) {
+        let is_behind = self.lock().get(queue).is_some_and(|mark| mark.at.is_some_and(|mark| oldest < mark));
         if is_behind {
-            self.pull_back(queue, created);
+            self.pull_back(queue, oldest);
         }
     }
 
@@ -111,8 +132,8 @@ impl Marks {
         }
     }
 
-    /// An element of the queue, created at an instant, may be claimed again.
-    pub(crate) fn pull_back(&self, queue: &str, to: Timestamp) {
+    /// An element of the queue may be claimed again.
+    pub(crate) fn pull_back(&self, queue: &str, to: Position) {
         if let Some(mark) = self.lock().get_mut(queue) {
             mark.pulls += 1;
             mark.at = mark.at.map(|at| at.min(to));
@@ -122,9 +143,9 @@ impl Marks {
     /// Elements created at an instant were committed. Promptly done, they are behind a mark only where a clock was set back.
     fn created(&self, queue: &str, at: Timestamp, is_prompt: bool) {
         if is_prompt {
-            self.found(queue, at);
+            self.found(queue, Position::since(at));
         } else {
-            self.pull_back(queue, at);
+            self.pull_back(queue, Position::since(at));
         }
     }
 
@@ -144,10 +165,10 @@ impl Mark {
 }
 
 impl Start {
-    /// Where claims may begin after one that took up to an element created at `last`. One that took nothing proves nothing:
-    /// the queue may be paused.
-    pub(super) fn advance(self, queue: &str, last: Timestamp, now: Timestamp) -> Advance {
-        Advance { queue: queue.to_owned(), to: last.min(now - MARGIN), pulls: self.pulls }
+    /// Where claims may begin after one that took up to `last`. One that took nothing proves nothing: the queue may be
+    /// paused.
+    pub(super) fn advance(self, queue: &str, last: Position, now: Timestamp) -> Advance {
+        Advance { queue: queue.to_owned(), to: last.min(Position::since(now - MARGIN)), pulls: self.pulls }
     }
 }
 
@@ -156,8 +177,8 @@ impl Start {
 pub(crate) struct MarkChanges {
     began: Instant,
     advances: Vec<Advance>,
-    /// Queues that have elements anew, with the creation of the oldest of them.
-    reopened: BTreeMap<String, Timestamp>,
+    /// Queues that have elements anew, with the oldest of them.
+    reopened: BTreeMap<String, Position>,
     created: BTreeMap<String, Timestamp>,
     is_told: bool,
 }
@@ -177,8 +198,8 @@ impl MarkChanges {
         self.advances.push(advance);
     }
 
-    pub(super) fn reopened(&mut self, queue: &str, created_date: Timestamp) {
-        keep_oldest(&mut self.reopened, queue, created_date);
+    pub(super) fn reopened(&mut self, queue: &str, element: Position) {
+        keep_oldest(&mut self.reopened, queue, element);
     }
 
     pub(super) fn created(&mut self, queue: &str, created_date: Timestamp) {
@@ -190,7 +211,7 @@ impl MarkChanges {
         if std::mem::replace(&mut self.is_told, true) {
             return Vec::new();
         }
-        self.reopened.iter().map(|(queue, oldest)| (queue.clone(), *oldest)).collect()
+        self.reopened.iter().map(|(queue, oldest)| (queue.clone(), oldest.created)).collect()
     }
 
     /// Applies them after the commit; only what pulls marks back when it is not known whether that was heard.
@@ -209,17 +230,15 @@ impl MarkChanges {
     }
 }
 
-fn keep_oldest(oldest: &mut BTreeMap<String, Timestamp>, queue: &str, created_date: Timestamp) {
+fn keep_oldest<T: Copy + Ord>(oldest: &mut BTreeMap<String, T>, queue: &str, created: T) {
     match oldest.get_mut(queue) {
-        Some(known) => *known = (*known).min(created_date),
-        None => drop(oldest.insert(queue.to_owned(), created_date)),
+        Some(known) => *known = (*known).min(created),
+        None => drop(oldest.insert(queue.to_owned(), created)),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use chrono::DateTime;
-
     use super::*;
 
     fn at(seconds: i64) -> Timestamp {
@@ -228,19 +247,23 @@ mod tests {
 
     /// A claim at `now` that took up to an element created at `last`.
     fn claimed(marks: &Marks, last: Timestamp, now: Timestamp) {
-        let advance = marks.start("q").advance("q", last, now);
+        let advance = marks.start("q").advance("q", Position::since(last), now);
         marks.advance(&advance);
+    }
+
+    fn mark(marks: &Marks) -> Option<Timestamp> {
+        marks.start("q").mark.map(|mark| mark.created)
     }
 
     #[test]
     fn a_mark_follows_what_is_taken_and_stays_behind_now() {
         let marks = Marks::default();
         claimed(&marks, at(10), at(100));
-        assert_eq!(marks.start("q").mark, Some(at(10)));
+        assert_eq!(mark(&marks), Some(at(10)));
         claimed(&marks, at(100), at(100));
-        assert_eq!(marks.start("q").mark, Some(at(99)), "others may commit a little late");
+        assert_eq!(mark(&marks), Some(at(99)), "others may commit a little late");
         claimed(&marks, at(50), at(100));
-        assert_eq!(marks.start("q").mark, Some(at(99)), "a mark does not go back by itself");
+        assert_eq!(mark(&marks), Some(at(99)), "a mark does not go back by itself");
         assert_eq!(marks.start("other").mark, None);
     }
 
@@ -248,36 +271,49 @@ mod tests {
     fn what_is_new_again_pulls_the_mark_back_whichever_claim_is_in_flight() {
         let marks = Marks::default();
         claimed(&marks, at(50), at(100));
-        let in_flight = marks.start("q").advance("q", at(60), at(100));
-        marks.pull_back("q", at(7));
+        let in_flight = marks.start("q").advance("q", Position::since(at(60)), at(100));
+        marks.pull_back("q", Position::since(at(7)));
         marks.advance(&in_flight);
-        assert_eq!(marks.start("q").mark, Some(at(7)));
+        assert_eq!(mark(&marks), Some(at(7)));
     }
 
     #[test]
     fn what_is_created_behind_the_mark_pulls_it_back_and_what_is_created_now_does_not() {
         let marks = Marks::default();
         claimed(&marks, at(50), at(100));
-        let in_flight = marks.start("q").advance("q", at(60), at(100));
+        let in_flight = marks.start("q").advance("q", Position::since(at(60)), at(100));
         marks.created("q", at(100), true);
         marks.advance(&in_flight);
-        assert_eq!(marks.start("q").mark, Some(at(60)));
+        assert_eq!(mark(&marks), Some(at(60)));
         marks.created("q", at(40), true);
-        assert_eq!(marks.start("q").mark, Some(at(40)));
-        let in_flight = marks.start("q").advance("q", at(99), at(100));
+        assert_eq!(mark(&marks), Some(at(40)));
+        let in_flight = marks.start("q").advance("q", Position::since(at(99)), at(100));
         marks.created("q", at(70), false);
         marks.advance(&in_flight);
-        assert_eq!(marks.start("q").mark, Some(at(40)), "it took long: the claim in flight may not have seen it");
+        assert_eq!(mark(&marks), Some(at(40)), "it took long: the claim in flight may not have seen it");
+    }
+
+    #[test]
+    fn of_elements_created_together_those_that_are_taken_are_passed_over() {
+        let marks = Marks::default();
+        let element = |id| Position { created: at(10), id: Uuid::from_u128(id) };
+        let claimed = marks.start("q").advance("q", element(7), at(100));
+        marks.advance(&claimed);
+        assert_eq!(marks.start("q").mark, Some(element(7)));
+        marks.found("q", element(8));
+        assert_eq!(marks.start("q").mark, Some(element(7)));
+        marks.found("q", element(3));
+        assert_eq!(marks.start("q").mark, Some(element(3)));
     }
 
     #[test]
     fn what_is_found_behind_the_mark_pulls_it_back() {
         let marks = Marks::default();
         claimed(&marks, at(50), at(100));
-        marks.found("q", at(60));
-        assert_eq!(marks.start("q").mark, Some(at(50)));
-        marks.found("q", at(20));
-        assert_eq!(marks.start("q").mark, Some(at(20)));
+        marks.found("q", Position::since(at(60)));
+        assert_eq!(mark(&marks), Some(at(50)));
+        marks.found("q", Position::since(at(20)));
+        assert_eq!(mark(&marks), Some(at(20)));
     }
 
     #[test]
@@ -285,9 +321,9 @@ mod tests {
         let marks = Marks::default();
         claimed(&marks, at(50), at(100));
         marks.lock().get_mut("q").unwrap().swept = Instant::now().checked_sub(SWEEP).unwrap();
-        assert_eq!(marks.start("q").mark, None);
+        assert_eq!(mark(&marks), None);
         marks.swept("q", Duration::from_millis(1));
-        assert_eq!(marks.start("q").mark, Some(at(50)));
+        assert_eq!(mark(&marks), Some(at(50)));
     }
 
     #[test]
@@ -298,6 +334,6 @@ mod tests {
         marks.swept("q", Duration::from_secs(2));
         assert!(!marks.may_sweep("q"));
         marks.lock().get_mut("q").unwrap().swept = Instant::now().checked_sub(Duration::from_secs(3)).unwrap();
-        assert_eq!(marks.start("q").mark, Some(at(50)), "not yet: the last look took two seconds");
+        assert_eq!(mark(&marks), Some(at(50)), "not yet: the last look took two seconds");
     }
 }

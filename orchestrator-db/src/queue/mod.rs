@@ -27,7 +27,7 @@ pub use edit::ElementEdit;
 pub use insert::NewElement;
 pub(crate) use insert::{creations_fit_at_once, elements_create_at_once};
 pub use list::ElementFilter;
-pub(crate) use marks::{MarkChanges, Marks};
+pub(crate) use marks::{MarkChanges, Marks, Position};
 pub use sample::{QueueSample, SampleStep};
 pub use settings::QueueSettings;
 pub(crate) use status::elements_end_at_once;

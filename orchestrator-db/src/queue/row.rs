@@ -5,6 +5,7 @@ use orchestrator_core::queue::{ElementTimes, QueueElement};
 use orchestrator_core::text::{CreatedBy, ElementData, Message, QueueName, Reference};
 use uuid::Uuid;
 
+use super::marks::Position;
 use crate::error::{Corrupt, RowAddress};
 
 /// The columns of [`ElementRow`].
@@ -32,6 +33,13 @@ pub(super) struct ElementRow {
     pub(super) created_by: Option<String>,
     pub(super) message: Option<String>,
     pub(super) data: Option<String>,
+}
+
+impl ElementRow {
+    /// Where it stands in the order of claims.
+    pub(super) fn position(&self) -> Position {
+        Position { created: self.created_date, id: self.id }
+    }
 }
 
 impl TryFrom<ElementRow> for QueueElement {

@@ -153,6 +153,11 @@ const HISTORY: [&str; 8] = [
     "INSERT INTO job_output (job_id, seq, stream, at, content) SELECT id, 1, 'STDOUT', {now}, '' FROM jobs",
 ];
 
+/// Elements of one queue, none of which was taken yet.
+const IMPORT: &str =
+    "INSERT INTO queues (id, queue_name, status, ready, attention, created_date, lease_token, attempt, reference)
+     SELECT {id}, 'q', 'NEW', TRUE, FALSE, {now}, 0, 0, 'r' || i FROM {many}";
+
 fn history(statement: &str, id: &str, minute: &str) -> String {
     let numbers = |most: u32| {
         format!(
@@ -204,6 +209,17 @@ async fn first_plans_of_postgres() -> Plans {
     Db::open(&DbOptions::new(&url)).await.unwrap().close().await;
     let options = url.parse::<PgConnectOptions>().unwrap().options(STEADY_PLANS);
     plans_of(&mut sqlx::PgConnection::connect_with(&options).await.unwrap()).await
+}
+
+/// The plans after a large import, while all that there is may be claimed.
+async fn plans_of_postgres_after_an_import() -> Plans {
+    let url = orchestrator_test_postgres::database_url();
+    Db::open(&DbOptions::new(&url)).await.unwrap().close().await;
+    let options = url.parse::<PgConnectOptions>().unwrap().options(STEADY_PLANS);
+    let mut conn = sqlx::PgConnection::connect_with(&options).await.unwrap();
+    conn.execute(AssertSqlSafe(history(IMPORT, "gen_random_uuid()", "now()"))).await.unwrap();
+    conn.execute("ANALYZE queues").await.unwrap();
+    plans_of(&mut conn).await
 }
 
 async fn plans_of(conn: &mut PgConnection) -> Plans {
@@ -301,4 +317,23 @@ async fn a_page_of_candidates_is_read_from_where_the_last_one_ended() {
     let (sqlite, postgres) = (sqlite_plans().await, first_plans_of_postgres().await);
     assert!(sqlite[name].contains("(priority=? AND (type_rank,scheduled_at,id)>(?,?,?))"), "{}", sqlite[name]);
     assert!(postgres[name].contains("Index Cond: ((priority = $2) AND (ROW(type_rank,"), "{}", postgres[name]);
+}
+
+#[tokio::test]
+async fn claims_begin_at_an_element_and_not_at_all_that_were_created_with_it() {
+    let plans = first_plans_of_postgres().await;
+    for name in ["queue::claim::ELEMENT_CLAIM", "queue::claim::at_once::ELEMENTS_CLAIM_AT_ONCE"] {
+        let begins = |line: &str| line.contains("Index Cond: ") && line.contains("ROW(created_date, id) >= ROW(");
+        assert!(plans[name].lines().any(begins), "{name}:\n{}", plans[name]);
+    }
+}
+
+#[tokio::test]
+async fn after_an_import_claims_take_the_index_of_what_is_ready_though_that_is_everything() {
+    let plans = plans_of_postgres_after_an_import().await;
+    let at_once = ("queue::claim::at_once::ELEMENTS_CLAIM_AT_ONCE", "queues_ready");
+    let of_ready = INDEXES.iter().filter(|(_, index)| index.starts_with("queues_ready")).chain([&at_once]);
+    for (name, index) in of_ready {
+        assert!(index.split('|').any(|index| has_word(&plans[*name], index)), "{name}:\n{}", plans[*name]);
+    }
 }

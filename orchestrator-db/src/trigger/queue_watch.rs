@@ -20,17 +20,17 @@ const QUEUE_WATCHERS: Sql = sql!["SELECT t.id, q.queue_name, q.min_batch_size
      WHERE (t.deleted_at IS NULL) IS TRUE AND t.hold = 'NONE' AND (t.due_at IS NULL OR t.due_at <= $1) AND t.id > $2
         AND q.queue_name" [in_texts "$3"]
     [only postgres " AND t.id = ANY(ARRAY(SELECT w.id FROM queue_triggers w WHERE w.queue_name = ANY($3)))"] "
-        AND (SELECT 1 FROM queues e" [indexed_by "queues_ready"] " WHERE e.queue_name = q.queue_name AND e.ready LIMIT 1)
+        AND (SELECT 1 FROM queues e" [indexed_by "queues_ready"] " WHERE e.queue_name" [bytewise] " = q.queue_name AND e.ready LIMIT 1)
             IS NOT NULL
         AND NOT EXISTS (SELECT 1 FROM queue_settings s WHERE s.queue_name = q.queue_name AND s.paused)
      ORDER BY t.id LIMIT $4"];
 
 // From one queue that has something to the next, however many elements and triggers there are.
 const QUEUES_WITH_SOMETHING: Sql = sql!["WITH RECURSIVE found(name) AS (
-        SELECT (SELECT e.queue_name FROM queues e" [indexed_by "queues_ready"] " WHERE e.ready ORDER BY e.queue_name LIMIT 1)
+        SELECT (SELECT e.queue_name FROM queues e" [indexed_by "queues_ready"] " WHERE e.ready ORDER BY e.queue_name" [bytewise] " LIMIT 1)
         UNION ALL
-        SELECT (SELECT e.queue_name FROM queues e" [indexed_by "queues_ready"] " WHERE e.ready AND e.queue_name > found.name
-                ORDER BY e.queue_name LIMIT 1)
+        SELECT (SELECT e.queue_name FROM queues e" [indexed_by "queues_ready"] " WHERE e.ready AND e.queue_name" [bytewise] " > found.name
+                ORDER BY e.queue_name" [bytewise] " LIMIT 1)
         FROM found WHERE found.name IS NOT NULL)
      SELECT found.name FROM found WHERE found.name IS NOT NULL"];
 

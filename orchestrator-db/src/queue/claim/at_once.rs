@@ -4,7 +4,6 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use chrono::DateTime;
 use orchestrator_core::actor::Actor;
 use orchestrator_core::clock::Timestamp;
 use orchestrator_core::id::{AuditId, JobId};
@@ -15,7 +14,7 @@ use uuid::Uuid;
 use super::ClaimRequest;
 use crate::dialect::{Sql, sql};
 use crate::error::{DbError, Readable};
-use crate::queue::marks::{Marks, Start};
+use crate::queue::marks::{Marks, Position, Start};
 use crate::queue::row::{ElementRow, element_columns};
 
 // Jobs are locked against their end before elements are, as everywhere; where one of them is over, nothing is done. What a row
@@ -27,7 +26,7 @@ const ELEMENTS_CLAIM_AT_ONCE: Sql = sql![
          ORDER BY id FOR SHARE),
      picked AS MATERIALIZED (
          SELECT id AS element_id, row_number() OVER (ORDER BY created_date, id) AS place FROM (
-             SELECT id, created_date FROM queues WHERE queue_name = $1 AND ready AND created_date >= $2
+             SELECT id, created_date FROM queues WHERE queue_name COLLATE \"C\" = $1 AND ready AND (created_date, id) >= ($2, $11)
                  AND (SELECT COUNT(*) FROM live) = cardinality($9::uuid[])
                  AND NOT EXISTS (SELECT 1 FROM queue_settings WHERE queue_name = $1 AND paused)
              ORDER BY created_date, id LIMIT cardinality($4::uuid[]) FOR UPDATE SKIP LOCKED) AS oldest),
@@ -75,13 +74,14 @@ pub(crate) async fn elements_claim_at_once(
     let Some(first) = requests.first() else { return Ok(Vec::new()) };
     let queue = first.queue.as_str();
     let start = marks.start(queue);
+    let from = start.mark.unwrap_or_else(Position::first);
     let began = Instant::now();
     let jobs: Vec<Option<Uuid>> = requests.iter().map(|request| request.job.map(JobId::as_uuid)).collect();
     let distinct: Vec<Uuid> = jobs.iter().flatten().copied().collect::<BTreeSet<_>>().into_iter().collect();
     let expiry = |request: &&ClaimRequest| request.lease.filter(|_| request.job.is_none()).map(|lease| now + lease);
     let rows: Result<Vec<ElementRow>, sqlx::Error> = sqlx::query_as(ELEMENTS_CLAIM_AT_ONCE.postgres)
         .bind(queue)
-        .bind(start.mark.unwrap_or(DateTime::UNIX_EPOCH))
+        .bind(from.created)
         .bind(now)
         .bind(requests.iter().map(|request| request.request.as_uuid()).collect::<Vec<_>>())
         .bind(requests.iter().map(expiry).collect::<Vec<_>>())
@@ -90,6 +90,7 @@ pub(crate) async fn elements_claim_at_once(
         .bind(actor.map_or("", |actor| actor.name.as_str()))
         .bind(&distinct)
         .bind(jobs)
+        .bind(from.id)
         .fetch_all(connection)
         .await;
     let rows = match rows {
@@ -118,11 +119,11 @@ fn settle(marks: &Marks, start: Start, queue: &str, rows: &[ElementRow], now: Ti
     if start.mark.is_none() {
         marks.swept(queue, took);
         if let Some(oldest) = rows.first() {
-            marks.found(queue, oldest.created_date);
+            marks.found(queue, oldest.position());
         }
     }
     if let Some(last) = rows.last() {
-        marks.advance(&start.advance(queue, last.created_date, now));
+        marks.advance(&start.advance(queue, last.position(), now));
     }
 }
 

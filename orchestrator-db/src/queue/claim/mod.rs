@@ -3,7 +3,6 @@ mod at_once;
 use std::collections::{BTreeMap, HashSet};
 use std::time::{Duration, Instant};
 
-use chrono::DateTime;
 use orchestrator_core::clock::Timestamp;
 use orchestrator_core::id::{JobId, RequestId};
 use orchestrator_core::queue::{ElementStatus, QueueElement};
@@ -12,7 +11,7 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::count::Deltas;
-use super::marks::Marks;
+use super::marks::{Marks, Position};
 use super::row::{ElementRow, element_columns};
 use crate::dialect::{Sql, on_conn, sql};
 use crate::error::{DbError, Readable};
@@ -83,7 +82,8 @@ macro_rules! claim_text {
         sql![[only postgres "WITH picked AS MATERIALIZED (
              SELECT id AS element_id, row_number() OVER (ORDER BY created_date, id) AS place FROM ("]
              "SELECT id" [only postgres ", created_date"] " FROM queues" [indexed_by $index] "
-                 WHERE queue_name = $1" $and_reference " AND ready AND created_date >= $2
+                 WHERE queue_name" [bytewise] " = $1" $and_reference " AND ready AND "
+                     [only sqlite "created_date >= $2"] [only postgres "(created_date, id) >= ($2, $8)"] "
                      AND NOT EXISTS (SELECT 1 FROM queue_settings WHERE queue_name = $1 AND paused)
                  ORDER BY created_date, id LIMIT $3" [skip_locked]
          [only postgres ") AS oldest)
@@ -97,7 +97,7 @@ macro_rules! claim_text {
     };
 }
 const ELEMENT_CLAIM: Sql = claim_text!("queues_ready", "");
-const ELEMENT_CLAIM_BY_REFERENCE: Sql = claim_text!("queues_ready_reference", " AND reference = $8");
+const ELEMENT_CLAIM_BY_REFERENCE: Sql = claim_text!("queues_ready_reference", " AND reference = $9");
 
 // For PostgreSQL, which marks as it picks, there is only a text to prepare.
 const ELEMENT_MARK: Sql = sql!["UPDATE queues SET status = 'IN_PROGRESS', ready = FALSE, attention = FALSE, start_date = $2,
@@ -115,9 +115,9 @@ const ELEMENT_GRANTED: Sql = sql!["SELECT " [columns element_columns] ", request
      FROM queues WHERE request_id" [in_ids "$1"] " ORDER BY created_date, id"];
 
 const ELEMENT_PEEK: Sql = sql!["SELECT " [columns element_columns] " FROM queues" [indexed_by "queues_ready"] "
-     WHERE queue_name = $1 AND ready ORDER BY created_date, id LIMIT $2"];
+     WHERE queue_name" [bytewise] " = $1 AND ready ORDER BY created_date, id LIMIT $2"];
 const ELEMENT_PEEK_BY_REFERENCE: Sql = sql!["SELECT " [columns element_columns] " FROM queues" [indexed_by "queues_ready_reference"] "
-     WHERE queue_name = $1 AND reference = $3 AND ready ORDER BY created_date, id LIMIT $2"];
+     WHERE queue_name" [bytewise] " = $1 AND reference = $3 AND ready ORDER BY created_date, id LIMIT $2"];
 
 impl Tx {
     /// Takes the oldest new elements, by creation and then id; none of a paused queue. One statement a queue and reference
@@ -200,15 +200,15 @@ impl Tx {
             Some(_) => self.claim_rows(queue, None, start.mark, places, now).await?,
             None => Vec::new(),
         };
-        let mut last = rows.last().map(|row| row.created_date);
+        let mut last = rows.last().map(ElementRow::position);
         if rows.len() < places.len() && (start.mark.is_none() || marks.may_sweep(queue)) {
             let began = Instant::now();
             let everywhere = self.claim_rows(queue, None, None, &places[rows.len()..], now).await?;
             marks.swept(queue, began.elapsed());
             if let Some(oldest) = everywhere.first() {
-                marks.found(queue, oldest.created_date);
+                marks.found(queue, oldest.position());
             }
-            last = last.max(everywhere.last().map(|row| row.created_date));
+            last = last.max(everywhere.last().map(ElementRow::position));
             rows.extend(everywhere);
         }
         if let Some(last) = last {
@@ -221,7 +221,7 @@ impl Tx {
         &mut self,
         queue: &str,
         reference: Option<&str>,
-        mark: Option<Timestamp>,
+        mark: Option<Position>,
         places: &[Place],
         now: Timestamp,
     ) -> Result<Vec<ElementRow>, DbError> {
@@ -229,14 +229,14 @@ impl Tx {
             return Ok(Vec::new());
         }
         let text = if reference.is_some() { ELEMENT_CLAIM_BY_REFERENCE } else { ELEMENT_CLAIM };
-        let from = mark.unwrap_or(DateTime::UNIX_EPOCH);
+        let from = mark.unwrap_or_else(Position::first);
         let most = i64::try_from(places.len()).unwrap_or(i64::MAX);
         let rows: Result<Vec<ElementRow>, _> = match &mut self.inner {
             TxInner::Sqlite(transaction) => {
-                let query = sqlx::query_scalar(text.sqlite).bind(queue).bind(from).bind(most);
+                let query = sqlx::query_scalar(text.sqlite).bind(queue).bind(from.created).bind(most);
                 // Numbered parameters may be bound beyond those that a text has between.
                 let query = match reference {
-                    Some(reference) => query.bind(0).bind(0).bind(0).bind(0).bind(reference),
+                    Some(reference) => query.bind(0).bind(0).bind(0).bind(0).bind(0).bind(reference),
                     None => query,
                 };
                 let picked: Result<Vec<Uuid>, _> = query.fetch_all(&mut **transaction).await;
@@ -258,8 +258,8 @@ impl Tx {
                 let jobs: Vec<Option<Uuid>> = places.iter().map(|place| place.job.map(JobId::as_uuid)).collect();
                 let requests: Vec<Uuid> = places.iter().map(|place| place.id.as_uuid()).collect();
                 let expiries: Vec<Option<Timestamp>> = places.iter().map(|place| place.expires_at).collect();
-                let query = sqlx::query_as(text.postgres).bind(queue).bind(from).bind(most).bind(now);
-                let query = query.bind(jobs).bind(requests).bind(expiries);
+                let query = sqlx::query_as(text.postgres).bind(queue).bind(from.created).bind(most).bind(now);
+                let query = query.bind(jobs).bind(requests).bind(expiries).bind(from.id);
                 match reference {
                     Some(reference) => query.bind(reference),
                     None => query,
@@ -269,7 +269,7 @@ impl Tx {
             }
         };
         let mut rows = rows.map_err(DbError::in_op("element_claim"))?;
-        rows.sort_unstable_by_key(|row| (row.created_date, row.id));
+        rows.sort_unstable_by_key(ElementRow::position);
         Ok(rows)
     }
 
