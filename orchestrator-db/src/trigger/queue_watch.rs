@@ -25,9 +25,11 @@ const QUEUE_WATCHERS: Sql = sql!["SELECT t.id, q.queue_name, q.min_batch_size
         AND NOT EXISTS (SELECT 1 FROM queue_settings s WHERE s.queue_name = q.queue_name AND s.paused)
      ORDER BY t.id LIMIT $4"];
 
-// From one queue that has something to the next, however many elements and triggers there are.
+// From one queue that has something to the next, however many elements and triggers there are; none where nobody watches: what
+// was just taken lies before what is ready, and is walked over until the database has cleaned up.
 const QUEUES_WITH_SOMETHING: Sql = sql!["WITH RECURSIVE found(name) AS (
         SELECT (SELECT e.queue_name FROM queues e" [indexed_by "queues_ready"] " WHERE e.ready ORDER BY e.queue_name" [bytewise] " LIMIT 1)
+        WHERE EXISTS (SELECT 1 FROM queue_triggers)
         UNION ALL
         SELECT (SELECT e.queue_name FROM queues e" [indexed_by "queues_ready"] " WHERE e.ready AND e.queue_name" [bytewise] " > found.name
                 ORDER BY e.queue_name" [bytewise] " LIMIT 1)

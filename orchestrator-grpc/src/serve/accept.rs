@@ -20,15 +20,14 @@ const BREATHER: Duration = Duration::from_millis(100);
 /// Takes connections.
 #[derive(Debug)]
 pub(super) struct Acceptor {
-    connections: Connections,
-    tls: Option<Tls>,
+    connections: Arc<Connections>,
+    tls: Option<Arc<Tls>>,
     places: Arc<Semaphore>,
     shutdown: Shutdown,
     tasks: TaskTracker,
 }
 
 /// TLS, with the time its handshake may take.
-#[derive(Clone)]
 struct Tls {
     acceptor: TlsAcceptor,
     timeout: Duration,
@@ -49,8 +48,8 @@ impl Acceptor {
         tasks: TaskTracker,
     ) -> Self {
         Self {
-            connections: Connections::new(options, front, shutdown.clone(), tasks.clone()),
-            tls: tls.map(|acceptor| Tls { acceptor, timeout: options.handshake_timeout }),
+            connections: Arc::new(Connections::new(options, front, shutdown.clone(), tasks.clone())),
+            tls: tls.map(|acceptor| Arc::new(Tls { acceptor, timeout: options.handshake_timeout })),
             places: Arc::new(Semaphore::new(options.max_connections.min(Semaphore::MAX_PERMITS))),
             shutdown,
             tasks,
@@ -83,7 +82,13 @@ impl Acceptor {
 }
 
 /// One connection, from its handshake to its end. `hard` cuts it.
-async fn one(connections: Connections, tls: Option<Tls>, stream: TcpStream, peer: SocketAddr, hard: CancellationToken) {
+async fn one(
+    connections: Arc<Connections>,
+    tls: Option<Arc<Tls>>,
+    stream: TcpStream,
+    peer: SocketAddr,
+    hard: CancellationToken,
+) {
     let Ok(arrived_at) = stream.local_addr() else { return };
     let ends = Ends { peer, arrived_at };
     // Small answers are not held back to be sent together.

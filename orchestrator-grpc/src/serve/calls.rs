@@ -78,8 +78,8 @@ pub(super) trait Connection: Future {
 }
 
 /// Drives a connection and the calls that it hands to `calls`, until it ends by itself or the server does. Nothing when
-/// it was cut.
-pub(super) async fn together<C: Connection>(connection: C, calls: Calls, shutdown: &Shutdown) -> Option<C::Output> {
+/// it was cut. No `async fn`, which would keep room for the connection beside its box.
+pub(super) fn together<C: Connection>(connection: C, calls: Calls, shutdown: &Shutdown) -> Together<C> {
     let parts = FuturesUnordered::new();
     // Here they are asked when they have something to say, and not whenever the connection is.
     parts.push(Box::pin(shutdown.soft.clone().cancelled_owned().map(|()| Ended::Serving)) as Part);
@@ -93,10 +93,10 @@ pub(super) async fn together<C: Connection>(connection: C, calls: Calls, shutdow
         of_calls: Waker::from(Arc::new(Bell { of: CALLS, turns: turns.clone() })),
         turns,
     }
-    .await
 }
 
-struct Together<C> {
+/// A connection with its calls.
+pub(super) struct Together<C> {
     connection: Pin<Box<C>>,
     parts: FuturesUnordered<Part>,
     begun: Arc<Begun>,

@@ -32,7 +32,7 @@ pub(super) struct Ends {
 }
 
 /// Serves the requests of connections.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Connections {
     front: Front,
     http1: http1::Builder,
@@ -99,7 +99,7 @@ impl Connections {
             Version::Two => {
                 let calls = Calls::new(self.tasks.clone());
                 let connection = self.http2(calls.clone()).serve_connection(io, service);
-                Box::pin(together(connection, calls, &self.shutdown)).await.unwrap_or(Ok(()))
+                together(connection, calls, &self.shutdown).await.unwrap_or(Ok(()))
             }
         };
         if let Err(error) = ended {
