@@ -8,7 +8,7 @@ use tonic_prost::ProstCodec;
 
 /// What a call's buffers begin with, in bytes. Most messages fit in; larger ones let them grow. With the usual 8 KiB, two a
 /// call, what 256 calls at once touch does not fit into a processor's caches, and a worker that waits costs as much.
-const BUFFER: usize = 1 << 10;
+const BUFFER: usize = 512;
 /// From here on a stream's messages are sent before more are added, in bytes: as usual.
 const SEND_FROM: usize = 32 << 10;
 

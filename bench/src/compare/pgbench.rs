@@ -17,7 +17,7 @@ const CLIENTS: [usize; 3] = [1, 8, 32];
 fn claim(count: usize) -> String {
     format!(
         "UPDATE queues SET status = 'IN_PROGRESS', ready = FALSE, start_date = now(), attempt = attempt + 1, \
-         lease_token = lease_token + 1 WHERE id = ANY(ARRAY(SELECT id FROM queues WHERE queue_name = 'limit' AND ready \
+         lease_token = lease_token + 1 WHERE id = ANY(ARRAY(SELECT id FROM queues WHERE queue_name COLLATE \"C\" = 'limit' AND ready \
          ORDER BY created_date, id LIMIT {count} FOR UPDATE SKIP LOCKED)) RETURNING id, data, reference, attempt, \
          lease_token;"
     )

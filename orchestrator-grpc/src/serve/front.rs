@@ -54,8 +54,7 @@ impl hyper::service::Service<Request<Incoming>> for FrontOf {
         let stop = self.front.stop.clone();
         let service = if is_grpc(request.headers()) { self.front.busy.service_of(request.uri().path()) } else { None };
         if let Some(service) = service {
-            let gate = self.front.gate.clone();
-            return Box::pin(async move { Ok(ending::with(stop, call(&gate, service, request).await)) });
+            return Box::pin(call(self.front.gate.clone(), stop, service, request));
         }
         request.extensions_mut().insert(ConnectInfo(self.ends.peer));
         request.extensions_mut().insert(ArrivedAt(self.ends.arrived_at));
@@ -68,10 +67,15 @@ impl hyper::service::Service<Request<Incoming>> for FrontOf {
 }
 
 /// One call of a service that is called often.
-async fn call(gate: &Gate, mut service: BusyService, mut request: Request<Incoming>) -> Response<Body> {
+async fn call(
+    gate: Arc<Gate>,
+    stop: Arc<CancellationToken>,
+    mut service: BusyService,
+    mut request: Request<Incoming>,
+) -> Result<Response<Body>, Infallible> {
     let path = request.uri().path().to_owned();
     if let Err(status) = gate.let_in(&path, &mut request).await {
-        return status.into_http();
+        return Ok(ending::with(stop, status.into_http()));
     }
     // Not at the level that is usually on: a span a call is a twentieth of what most calls cost. What fails says so below.
     let span = tracing::debug_span!("call", rpc.path = path);
@@ -87,5 +91,5 @@ async fn call(gate: &Gate, mut service: BusyService, mut request: Request<Incomi
     if let Some(status) = Status::from_header_map(response.headers()).filter(|status| status.code() == Code::Internal) {
         tracing::error!(rpc.path = path, "a call was answered with an internal error: {}", status.message());
     }
-    response
+    Ok(ending::with(stop, response))
 }

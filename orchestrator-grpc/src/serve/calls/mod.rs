@@ -13,6 +13,7 @@ use futures_util::stream::FuturesUnordered;
 use futures_util::task::AtomicWaker;
 use futures_util::{FutureExt as _, StreamExt as _};
 use hyper::rt::Executor;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::options::Shutdown;
@@ -81,14 +82,14 @@ pub(super) trait Connection: Future {
 /// it was cut. No `async fn`, which would keep room for the connection beside its box.
 pub(super) fn together<C: Connection>(connection: C, calls: Calls, shutdown: &Shutdown) -> Together<C> {
     let parts = FuturesUnordered::new();
-    // Here they are asked when they have something to say, and not whenever the connection is.
+    // Here it is asked when it has something to say, and not whenever the connection is.
     parts.push(Box::pin(shutdown.soft.clone().cancelled_owned().map(|()| Ended::Serving)) as Part);
-    parts.push(Box::pin(shutdown.hard.clone().cancelled_owned().map(|()| Ended::Finishing)));
     let turns = Arc::new(Turns { wanted: AtomicU8::new(CONNECTION | CALLS), task: AtomicWaker::new() });
     Together {
         connection: Box::pin(connection),
         parts,
         begun: calls.begun,
+        cut: shutdown.hard.clone(),
         of_connection: Waker::from(Arc::new(Bell { of: CONNECTION, turns: turns.clone() })),
         of_calls: Waker::from(Arc::new(Bell { of: CALLS, turns: turns.clone() })),
         turns,
@@ -100,6 +101,8 @@ pub(super) struct Together<C> {
     connection: Pin<Box<C>>,
     parts: FuturesUnordered<Part>,
     begun: Arc<Begun>,
+    /// Ends it whatever goes on.
+    cut: CancellationToken,
     turns: Arc<Turns>,
     of_connection: Waker,
     of_calls: Waker,
@@ -122,6 +125,8 @@ impl<C: Connection> Future for Together<C> {
                         Ended::Serving => {
                             this.connection.as_mut().graceful_shutdown();
                             this.of_connection.wake_by_ref();
+                            let cut = this.cut.clone().cancelled_owned();
+                            this.parts.push(Box::pin(cut.map(|()| Ended::Finishing)));
                         }
                         Ended::Finishing => return Poll::Ready(None),
                     }
@@ -208,3 +213,6 @@ impl Wake for Bell {
         self.turns.ask(self.of);
     }
 }
+
+#[cfg(test)]
+mod tests;
