@@ -337,3 +337,10 @@ async fn after_an_import_claims_take_the_index_of_what_is_ready_though_that_is_e
         assert!(index.split('|').any(|index| has_word(&plans[*name], index)), "{name}:\n{}", plans[*name]);
     }
 }
+
+#[tokio::test]
+async fn queues_are_looked_through_only_where_a_trigger_watches_one() {
+    let plan = &first_plans_of_postgres().await["trigger::queue_watch::QUEUES_WITH_SOMETHING"];
+    let filter = plan.find("One-Time Filter").expect("it asks first");
+    assert!(plan[filter..].contains("on queue_triggers"), "{plan}");
+}
