@@ -33,6 +33,11 @@ const START: usize = 6;
 const FINISH: usize = 7;
 /// A tick in which there is nothing to do.
 const IDLE_TICK: usize = 5;
+/// A job for the worker that asks, behind three pages of what others must run.
+const BEHIND: usize = 10;
+
+/// Jobs that wait for another worker: looked through in pages of 64, 128 and 256. Pages that did not grow would be seven.
+const BACKLOG: usize = 400;
 
 /// Gathers the statements that the driver runs, whichever thread it runs them on.
 #[derive(Debug, Clone, Default)]
@@ -116,7 +121,7 @@ impl World {
         let registration = Registration {
             worker: worker.clone(),
             instance: InstanceId::generate(),
-            slots: 100,
+            slots: 200,
             exclusive: false,
             version: "1".to_owned(),
             labels: BTreeMap::new(),
@@ -127,6 +132,11 @@ impl World {
     }
 
     async fn create(&self, number: usize, second: i64) {
+        self.create_for(Vec::new(), number, second).await;
+    }
+
+    /// A trigger whose job only these workers take.
+    async fn create_for(&self, worker_whitelist: Vec<WorkerName>, number: usize, second: i64) {
         let draft = TriggerDraft {
             name: TriggerName::parse(&format!("t{number} at {second}")).unwrap(),
             process: ProcessSpec {
@@ -140,19 +150,19 @@ impl World {
             kind: TriggerKind::Single { next_run: Some(at(second)) },
             is_blocking: false,
             priority: 0,
-            worker_whitelist: Vec::new(),
+            worker_whitelist,
             policies: Policies::default(),
         };
         let actor = Actor::new(ActorKind::User, ActorName::parse("admin").unwrap());
         self.server.create_trigger(&actor, TriggerId::generate(), draft, false).await.unwrap();
     }
 
-    /// What a worker that waits gets at an instant; the statements of that are counted.
-    async fn claim_at(&self, second: i64, statements: &Statements, most: usize) -> Vec<Grant> {
+    /// What a worker that waits with so many slots gets at an instant; the statements of that are counted.
+    async fn claim_at(&self, second: i64, free_slots: u32, statements: &Statements, most: usize) -> Vec<Grant> {
         let claim = Claim {
             worker: self.worker.clone(),
             session: self.session,
-            free_slots: 100,
+            free_slots,
             wait: Duration::from_secs(25),
             request: RequestId::generate(),
             repeat: false,
@@ -187,7 +197,7 @@ impl World {
 
     async fn main_job(&self, statements: &Statements) {
         self.create(0, 10).await;
-        let one = self.claim_at(10, statements, DUE).await.pop().unwrap();
+        let one = self.claim_at(10, 100, statements, DUE).await.pop().unwrap();
         self.start(&one).await;
         statements.expect("start", START);
         self.finish(&one).await;
@@ -196,7 +206,7 @@ impl World {
         for number in 0..100 {
             self.create(number, 20).await;
         }
-        let all = self.claim_at(20, statements, DUE).await;
+        let all = self.claim_at(20, 100, statements, DUE).await;
         assert_eq!(all.len(), 100);
         statements.take();
         // Starts that come together share transactions: the first goes alone, the others are on their way by then.
@@ -211,6 +221,19 @@ impl World {
         }
         starts.join_all().await;
         statements.expect("a hundred starts", 2 * START);
+    }
+
+    /// What others must run is looked through in pages that grow.
+    async fn backlog(&self, statements: &Statements) {
+        let other = WorkerName::parse("other").unwrap();
+        for number in 0..BACKLOG {
+            self.create_for(vec![other.clone()], number, 30).await;
+        }
+        self.create(0, 31).await;
+        self.clock.set(at(31));
+        while self.server.tick_due(at(31), at(31)).await.unwrap().more {}
+        let one = self.claim_at(40, 1, statements, BEHIND).await;
+        assert_eq!(one.len(), 1);
     }
 
     async fn idleness(&self, statements: &Statements) {
@@ -235,5 +258,6 @@ async fn the_main_job_costs_a_few_statements() {
         let world = World::on(&url).await;
         world.main_job(&statements).await;
         world.idleness(&statements).await;
+        world.backlog(&statements).await;
     }
 }
