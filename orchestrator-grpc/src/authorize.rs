@@ -116,6 +116,7 @@ pub const TABLE: &[(&str, Methods)] = &[
             ("SignOut", Rule::Oneself),
             ("WhoAmI", Rule::Authenticated),
             ("ListWorkers", VIEWER),
+            ("GetWorker", VIEWER),
             ("DrainWorker", OPERATOR),
             ("ResumeWorker", OPERATOR),
             ("RemoveWorker", ADMIN),

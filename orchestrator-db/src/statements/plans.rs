@@ -67,6 +67,7 @@ const INDEXES: &[(&str, &str)] = &[
     ("job::assign::JOB_GRANTS_OF_REQUEST", "jobs_request|jobs_by_status"),
     ("job::lock::JOB_IDS_HELD_BY", "jobs_active_by_worker"),
     ("job::lock::JOB_STARTED_OF", "jobs_active_by_trigger"),
+    ("worker::session::WORKER_AND_ACTIVE", "jobs_active_by_worker"),
     ("worker::session::WORKER_RELEASE_RESERVATIONS", "jobs_reserved"),
     ("retention::LOG_PRUNE", "logs_time"),
     ("retention::JOBS_ENDED_BEFORE", "jobs_ended"),

@@ -26,6 +26,10 @@ const WORKER_LIST: Sql = sql!["SELECT " [columns worker_columns] ", COALESCE(a.a
         FROM jobs" [indexed_by "jobs_active_by_worker"] " WHERE status IN ('ASSIGNED', 'RUNNING', 'LOST') GROUP BY worker_name) a ON a.worker_name = w.name
      ORDER BY w.name"];
 
+const WORKER_AND_ACTIVE: Sql = sql!["SELECT " [columns worker_columns] ", (SELECT COUNT(*)
+        FROM jobs j" [indexed_by "jobs_active_by_worker"] " WHERE j.worker_name = w.name AND j.status IN ('ASSIGNED', 'RUNNING', 'LOST')) AS active
+     FROM workers w WHERE w.name = $1"];
+
 const WORKER_UPSERT: Sql = sql![
     "INSERT INTO workers (name, state, last_heartbeat, slots, exclusive, version, labels, session_id,
         instance_id, drain_requested, registered_at)
@@ -70,6 +74,12 @@ impl Tx {
     pub async fn worker_list(&mut self) -> Result<Vec<(Worker, u32)>, DbError> {
         let rows = fetch!(self, "worker_list", WORKER_LIST, table "workers" key "name" as ListedRow, [])?;
         Ok(Readable::collect(rows.into_iter().map(|row| row?.try_into())).rows)
+    }
+
+    /// A worker by name, with how many jobs it holds.
+    pub async fn worker_and_active(&mut self, name: &WorkerName) -> Result<Option<(Worker, u32)>, DbError> {
+        let rows = fetch!(self, "worker_and_active", WORKER_AND_ACTIVE, table "workers" key "name" as ListedRow, [name.as_str()])?;
+        rows.into_iter().next().map(|row| Ok(row?.try_into()?)).transpose()
     }
 
     /// Locks a worker.
@@ -134,6 +144,7 @@ crate::statements::statements![
     WORKER_LOCK,
     WORKER_STANDING,
     WORKER_LIST,
+    WORKER_AND_ACTIVE,
     WORKER_UPSERT,
     WORKER_SET_DRAIN,
     WORKER_STOP,

@@ -155,6 +155,9 @@ async fn a_workers_load_is_what_it_holds(db: TestDb) {
         listed.iter().map(|(worker, active)| (worker.name.as_str(), *active)).collect::<Vec<_>>(),
         [("r1", 3), ("r2", 0)]
     );
+    for (name, expected) in [("r1", Some(&listed[0])), ("r2", Some(&listed[1])), ("r9", None)] {
+        assert_eq!(read!(db, |tx| tx.worker_and_active(&worker_name(name))).unwrap().as_ref(), expected);
+    }
     assert!(write!(db, |tx| tx.job_candidates(at(9), None, 9)).iter().any(|candidate| candidate.id == other));
 }
 

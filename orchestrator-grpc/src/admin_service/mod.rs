@@ -148,6 +148,14 @@ impl AdminService for Admin {
         Ok(Response::new(v1::ListWorkersResponse { workers }))
     }
 
+    async fn get_worker(
+        &self,
+        request: Request<v1::GetWorkerRequest>,
+    ) -> Result<Response<v1::GetWorkerResponse>, Status> {
+        let worker = workers::get(&self.scheduler, &request.get_ref().name).await?;
+        Ok(Response::new(v1::GetWorkerResponse { worker: Some(worker) }))
+    }
+
     async fn drain_worker(
         &self,
         request: Request<v1::DrainWorkerRequest>,

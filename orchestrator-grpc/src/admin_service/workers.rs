@@ -12,6 +12,13 @@ use super::show;
 use crate::transaction::{Failure, in_transaction};
 use crate::{audit, status};
 
+/// One worker.
+pub(super) async fn get(scheduler: &Scheduler, name: &str) -> Result<v1::Worker, Status> {
+    let name = parse(name)?;
+    let mut tx = scheduler.db().begin_read().await.map_err(status::db)?;
+    Ok(find(&mut tx, &name).await?)
+}
+
 /// Asks a worker to take nothing new, or to take jobs again.
 pub(crate) async fn set_drain(
     scheduler: &Scheduler,
@@ -36,9 +43,8 @@ pub(crate) async fn set_drain(
 pub(crate) async fn drain_of(scheduler: &Scheduler, name: &WorkerName) -> Result<v1::GetDrainResponse, Status> {
     let mut tx = scheduler.db().begin_read().await.map_err(status::db)?;
     let standing = tx.worker_standing(name).await.map_err(status::db)?.ok_or_else(|| unknown(name))?;
-    let listed = tx.worker_list().await.map_err(status::db)?;
-    let active = listed.iter().find(|(worker, _)| worker.name == *name).map_or(0, |(_, active)| *active);
-    Ok(v1::GetDrainResponse { drain: standing.drain_requested, active_jobs: active })
+    let active_jobs = find(&mut tx, name).await?.active_jobs;
+    Ok(v1::GetDrainResponse { drain: standing.drain_requested, active_jobs })
 }
 
 /// Forgets a worker that is stopped or lost and holds no job.
@@ -57,9 +63,8 @@ pub(super) async fn remove(scheduler: &Scheduler, actor: &Actor, name: &str) -> 
 }
 
 async fn find(tx: &mut Tx, name: &WorkerName) -> Result<v1::Worker, Failure> {
-    let listed = tx.worker_list().await?;
-    let found = listed.iter().find(|(worker, _)| worker.name == *name);
-    Ok(found.map(|(worker, active)| show::worker(worker, *active)).ok_or_else(|| unknown(name))?)
+    let (worker, active) = tx.worker_and_active(name).await?.ok_or_else(|| unknown(name))?;
+    Ok(show::worker(&worker, active))
 }
 
 fn parse(name: &str) -> Result<WorkerName, Status> {

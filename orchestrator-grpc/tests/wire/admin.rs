@@ -57,6 +57,9 @@ async fn a_worker_is_drained_resumed_and_only_removed_once_it_has_stopped() {
     let name = "robot-1".to_owned();
     let listed = service.list_workers(root.on(v1::ListWorkersRequest {})).await.unwrap().into_inner().workers;
     assert_eq!((listed.len(), listed[0].state.as_str(), listed[0].slots), (1, "UP", 2));
+    let get = v1::GetWorkerRequest { name: name.clone() };
+    let one = service.get_worker(root.on(get.clone())).await.unwrap().into_inner().worker;
+    assert_eq!(one.as_ref(), listed.first());
 
     let commands = v1::CommandsRequest { session_id: session.clone() };
     let mut commands = world.workers().await.commands(worker.on(commands)).await.unwrap().into_inner();
@@ -71,8 +74,11 @@ async fn a_worker_is_drained_resumed_and_only_removed_once_it_has_stopped() {
     assert_eq!((refused.code(), reason(&refused).as_str()), (Code::FailedPrecondition, "ILLEGAL_TRANSITION"));
     world.workers().await.leave(worker.on(v1::LeaveRequest { session_id: session })).await.unwrap();
     service.remove_worker(root.on(remove.clone())).await.unwrap();
-    let gone = service.remove_worker(root.on(remove)).await.unwrap_err();
-    assert_eq!((gone.code(), reason(&gone).as_str()), (Code::NotFound, "WORKER_NOT_FOUND"));
+    for gone in
+        [service.remove_worker(root.on(remove)).await.unwrap_err(), service.get_worker(root.on(get)).await.unwrap_err()]
+    {
+        assert_eq!((gone.code(), reason(&gone).as_str()), (Code::NotFound, "WORKER_NOT_FOUND"));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

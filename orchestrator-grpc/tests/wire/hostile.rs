@@ -89,6 +89,7 @@ async fn nul_is_refused_wherever_a_text_is_looked_up_or_kept() {
             (admin, "AdminService/ListAudit", json!({"subject": "a\0b"}), "subject"),
             (admin, "AdminService/RevokeToken", json!({"token": "a\0b"}), "token"),
             (admin, "AdminService/CreateToken", json!({"kind": "WORKER", "name": "a\0b"}), "name"),
+            (admin, "AdminService/GetWorker", json!({"name": "a\0b"}), "name"),
             (admin, "AdminService/DrainWorker", json!({"name": "a\0b"}), "name"),
             (admin, "ConstantService/Set", json!({"name": "c", "value": "a\0b"}), "value"),
             (admin, "CredentialService/Set", json!({"name": "c", "username": "a\0b", "password": "p"}), "username"),

@@ -12,7 +12,7 @@ use orchestrator_proto::v1 as pb;
 use super::token::{NewToken, create_token};
 use crate::app::App;
 use crate::arguments::duration;
-use crate::error::{CliError, Refusal, Result};
+use crate::error::Result;
 use crate::output::Single as _;
 
 #[derive(Debug, Subcommand)]
@@ -70,8 +70,8 @@ pub(crate) struct EnrollArgs {
 
 pub(crate) async fn run(command: WorkerCommand, app: &App) -> Result {
     match command {
-        WorkerCommand::List => app.printer.list(&fetch(app).await?),
-        WorkerCommand::Show { name } => show(app, &name).await,
+        WorkerCommand::List => list(app).await,
+        WorkerCommand::Show { name } => show(app, name).await,
         WorkerCommand::Enroll(args) => enroll(app, args).await,
         WorkerCommand::Drain(args) => drain::run(app, args).await,
         WorkerCommand::Resume { name } => resume(app, name).await,
@@ -79,26 +79,14 @@ pub(crate) async fn run(command: WorkerCommand, app: &App) -> Result {
     }
 }
 
-async fn fetch(app: &App) -> Result<pb::ListWorkersResponse> {
-    Ok(app.connect().await?.admin().list_workers(pb::ListWorkersRequest {}).await?.into_inner())
+async fn list(app: &App) -> Result {
+    let reply = app.connect().await?.admin().list_workers(pb::ListWorkersRequest {}).await?.into_inner();
+    app.printer.list(&reply)
 }
 
-/// There is no call for one worker.
-fn find(workers: Vec<pb::Worker>, name: &str) -> Result<pb::Worker> {
-    workers.into_iter().find(|worker| worker.name == name).ok_or_else(|| {
-        CliError::Refused(Box::new(Refusal {
-            kind: tonic::Code::NotFound,
-            reason: "WORKER_NOT_FOUND".to_owned(),
-            message: format!("there is no worker \"{name}\""),
-            metadata: std::collections::BTreeMap::from([("key".to_owned(), name.to_owned())]),
-        }))
-    })
-}
-
-async fn show(app: &App, name: &str) -> Result {
-    let worker = find(fetch(app).await?.workers, name)?;
-    // There is no call for one worker; its answer would have this shape.
-    app.printer.single(&pb::ResumeWorkerResponse { worker: Some(worker) })
+async fn show(app: &App, name: String) -> Result {
+    let reply = app.connect().await?.admin().get_worker(pb::GetWorkerRequest { name }).await?.into_inner();
+    app.printer.single(&reply)
 }
 
 async fn enroll(app: &App, args: EnrollArgs) -> Result {

@@ -70,6 +70,7 @@ replies!(
     GetQueueHistoryResponse,
     GetStatusResponse,
     GetTriggerResponse,
+    GetWorkerResponse,
     KillJobResponse,
     KillTriggerResponse,
     ListConstantsResponse,

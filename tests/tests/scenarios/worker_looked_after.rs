@@ -111,6 +111,7 @@ async fn whoever_drains_it_may_wait_until_it_has_no_job(world: &World) -> Result
     let worker = world.worker("rpa-07").start().await;
     let (url, token) = (world.server().url(), worker.token_file().to_string_lossy().into_owned());
     let own = ["drain", "--server", &url, "--token-file", &token];
+    let wire = world.wire().await;
     for (round, way) in [
         Way { program: "orchestrator-worker", drain: own.to_vec(), undo: [&own[..], &["--undo"]].concat() },
         Way {
@@ -124,6 +125,7 @@ async fn whoever_drains_it_may_wait_until_it_has_no_job(world: &World) -> Result
     {
         let admin = world.token_of("USER", &format!("anna-{round}"), "ADMIN").await;
         let run = async |arguments: &[&str]| {
+            let url = wire.url();
             let variables = [("ORCHESTRATOR_URL", url.as_str()), ("ORCHESTRATOR_TOKEN", admin.as_str())];
             world.run_program(&program(way.program), arguments, &variables).await
         };
@@ -157,6 +159,7 @@ async fn whoever_drains_it_may_wait_until_it_has_no_job(world: &World) -> Result
         assert_eq!(world.ended(&job.id).await.status, "DONE");
         run(&way.undo).await.ok();
     }
+    ensure!(wire.calls("GetWorker") > 0 && wire.calls("ListWorkers") == 0, "whoever waits looks at one worker alone");
     let unasked = agent(world, &[&own[..], &["--timeout", "1s"]].concat()).await;
     ensure!(unasked.code == Some(2) && unasked.stderr.contains("--wait"), "{unasked}");
     Ok(())

@@ -5,7 +5,7 @@ use std::time::Duration;
 use orchestrator_proto::v1 as pb;
 use tokio::time::{Instant, sleep};
 
-use super::{DrainArgs, find};
+use super::DrainArgs;
 use crate::app::App;
 use crate::connection::Client;
 use crate::error::{CliError, Result, answer_was_lost};
@@ -50,10 +50,10 @@ async fn until_empty(
             return Err(CliError::StillBusy { worker: worker.name, jobs: worker.active_jobs });
         }
         sleep(left.map_or(LOOK, |left| left.min(LOOK))).await;
-        match client.admin().list_workers(pb::ListWorkersRequest {}).await {
+        match client.admin().get_worker(pb::GetWorkerRequest { name: worker.name.clone() }).await {
             Ok(reply) => {
                 failures = 0;
-                worker = find(reply.into_inner().workers, &worker.name)?;
+                worker = reply.into_inner().get()?.clone();
             }
             Err(status) if answer_was_lost(&status) && failures < PATIENCE => failures += 1,
             Err(status) => return Err(status.into()),

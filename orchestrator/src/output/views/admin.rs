@@ -10,7 +10,7 @@ const NO_WORKERS: &str = "No workers yet. Make a token for one: orchestrator tok
                           then, on its machine: orchestrator-worker start --server URL --token-file worker.token";
 
 listing!(ListWorkersResponse, workers, Worker, NO_WORKERS);
-single!(Worker, worker, "worker": DrainWorkerResponse, ResumeWorkerResponse);
+single!(Worker, worker, "worker": GetWorkerResponse, DrainWorkerResponse, ResumeWorkerResponse);
 
 impl Row for pb::Worker {
     const COLUMNS: &'static [Column<Self>] = &[
