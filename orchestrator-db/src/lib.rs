@@ -51,7 +51,8 @@ pub use job::{
     StartedJob,
 };
 pub use lanes::{
-    Committed, CreateCall, CreateError, Created, ElementAnswer, ElementCall, LaneError, LaneOptions, Lanes,
+    AppendError, Committed, CreateCall, CreateError, Created, ElementAnswer, ElementCall, LaneError, LaneOptions,
+    Lanes, OutputCall,
 };
 pub use log::{LogFilter, LogPosition};
 pub use orchestrator_core::job::OutputChunk;

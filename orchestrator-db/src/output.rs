@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use orchestrator_core::clock::Timestamp;
 use orchestrator_core::id::JobId;
 use orchestrator_core::job::OutputChunk;
+use uuid::Uuid;
 
 use crate::dialect::{Sql, sql};
 use crate::error::{Corrupt, DbError, Readable, RowAddress};
@@ -12,8 +13,9 @@ use crate::tx::{Tx, TxInner};
 
 const OUTPUT_APPEND: Sql = sql!["INSERT INTO job_output (job_id, seq, stream, at, content) "
      [only sqlite "VALUES ($1, $2, $3, $4, $5)"]
-     [only postgres "SELECT $1, seq, stream, at, content
-         FROM unnest($2::bigint[], $3::text[], $4::timestamptz[], $5::bytea[]) AS chunk (seq, stream, at, content)"]
+     [only postgres "SELECT job_id, seq, stream, at, content
+         FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::timestamptz[], $5::bytea[])
+             AS chunk (job_id, seq, stream, at, content)"]
      " ON CONFLICT (job_id, seq) DO NOTHING"];
 const OUTPUT_READ: Sql = sql![
     "SELECT job_id, seq, stream, at, content FROM job_output
@@ -35,14 +37,18 @@ struct OutputRow {
 }
 
 impl Tx {
-    /// Appends chunks; those whose number is there already are skipped.
-    pub async fn output_append(&mut self, job: JobId, chunks: &[OutputChunk]) -> Result<(), DbError> {
+    /// Appends chunks of jobs; those whose number is there already are skipped.
+    pub async fn output_append(&mut self, printed: &[(JobId, &[OutputChunk])]) -> Result<(), DbError> {
+        let mut rows: Vec<(Uuid, &OutputChunk)> = Vec::new();
+        for (job, chunks) in printed {
+            rows.extend(chunks.iter().map(|chunk| (job.as_uuid(), chunk)));
+        }
         match &mut self.inner {
             // One by one: bytes do not travel in a JSON text, and a chunk is large beside a statement.
             TxInner::Sqlite(transaction) => {
-                for chunk in chunks {
+                for (job, chunk) in rows {
                     sqlx::query(OUTPUT_APPEND.sqlite)
-                        .bind(job.as_uuid())
+                        .bind(job)
                         .bind(chunk.seq)
                         .bind(chunk.stream.as_str())
                         .bind(chunk.at)
@@ -53,12 +59,13 @@ impl Tx {
                 }
             }
             TxInner::Postgres(transaction) => {
-                let numbers: Vec<i64> = chunks.iter().map(|chunk| chunk.seq).collect();
-                let streams: Vec<&str> = chunks.iter().map(|chunk| chunk.stream.as_str()).collect();
-                let times: Vec<Timestamp> = chunks.iter().map(|chunk| chunk.at).collect();
-                let contents: Vec<&[u8]> = chunks.iter().map(|chunk| chunk.content.as_slice()).collect();
+                let jobs: Vec<Uuid> = rows.iter().map(|(job, _)| *job).collect();
+                let numbers: Vec<i64> = rows.iter().map(|(_, chunk)| chunk.seq).collect();
+                let streams: Vec<&str> = rows.iter().map(|(_, chunk)| chunk.stream.as_str()).collect();
+                let times: Vec<Timestamp> = rows.iter().map(|(_, chunk)| chunk.at).collect();
+                let contents: Vec<&[u8]> = rows.iter().map(|(_, chunk)| chunk.content.as_slice()).collect();
                 sqlx::query(OUTPUT_APPEND.postgres)
-                    .bind(job.as_uuid())
+                    .bind(jobs)
                     .bind(numbers)
                     .bind(streams)
                     .bind(times)

@@ -48,7 +48,7 @@ pub struct SchedulerOptions {
     pub limits: Limits,
     /// The zone of scheduled triggers that name none.
     pub zone: Tz,
-    /// How calls about elements and logs share transactions.
+    /// How calls about elements, logs and output share transactions.
     pub lanes: LaneOptions,
     /// How long things are kept.
     pub retention: Retention,
@@ -113,7 +113,7 @@ impl Scheduler {
         &self.inner.db
     }
 
-    /// Writes about elements and logs, which share transactions.
+    /// Writes about elements, logs and output, which share transactions.
     pub fn lanes(&self) -> &Lanes {
         &self.inner.lanes
     }

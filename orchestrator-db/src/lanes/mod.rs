@@ -11,6 +11,7 @@ mod elements;
 mod lane;
 mod logs;
 mod options;
+mod outputs;
 mod waiting;
 mod work;
 
@@ -24,6 +25,7 @@ use tokio_util::task::TaskTracker;
 pub use creates::{CreateCall, CreateError, Created};
 pub use elements::{ElementAnswer, ElementCall};
 pub use options::{Committed, LaneOptions};
+pub use outputs::{AppendError, OutputCall};
 pub use work::LaneError;
 
 use crate::connect::Db;
@@ -32,6 +34,7 @@ use elements::Elements;
 use lane::Lane;
 use logs::Logs;
 use options::LaneContext;
+use outputs::Outputs;
 
 /// The lanes of a server.
 pub struct Lanes {
@@ -39,6 +42,7 @@ pub struct Lanes {
     statuses: Lane<Elements>,
     creates: Lane<Creates>,
     logs: Lane<Logs>,
+    outputs: Lane<Outputs>,
     tasks: TaskTracker,
 }
 
@@ -57,7 +61,8 @@ impl Lanes {
             claims: Lane::new("claim", Elements, context.clone(), options),
             statuses: Lane::new("status", Elements, context.clone(), options),
             creates: Lane::new("create", Creates, context.clone(), options),
-            logs: Lane::new("log", Logs, context, options),
+            logs: Lane::new("log", Logs, context.clone(), options),
+            outputs: Lane::new("output", Outputs, context, options),
             tasks,
         }
     }
@@ -77,9 +82,15 @@ impl Lanes {
         self.logs.call(lines).await
     }
 
+    /// Appends what a robot printed, where its job still takes it.
+    pub async fn output(&self, call: OutputCall) -> Result<Result<(), AppendError>, LaneError> {
+        self.outputs.call(call).await
+    }
+
     /// How many calls wait for a transaction to begin.
     pub fn waiting(&self) -> usize {
-        self.claims.waiting() + self.statuses.waiting() + self.creates.waiting() + self.logs.waiting()
+        let elements = self.claims.waiting() + self.statuses.waiting() + self.creates.waiting();
+        elements + self.logs.waiting() + self.outputs.waiting()
     }
 
     /// Whether a transaction is in flight.
@@ -95,5 +106,6 @@ impl Lanes {
         self.statuses.close().await;
         self.creates.close().await;
         self.logs.close().await;
+        self.outputs.close().await;
     }
 }

@@ -18,7 +18,7 @@ fn chunk(seq: i64, content: &[u8]) -> OutputChunk {
 
 async fn append(db: &TestDb, job: orchestrator_core::id::JobId, chunks: &[OutputChunk]) {
     let mut tx = db.begin_write().await.unwrap();
-    tx.output_append(job, chunks).await.unwrap();
+    tx.output_append(&[(job, chunks)]).await.unwrap();
     tx.commit().await.unwrap();
 }
 

@@ -112,7 +112,7 @@ async fn the_last_chunks_come_in_order(db: TestDb) {
     let job = queued(&db, t, 1).await;
     let chunk = |seq| OutputChunk { seq, stream: OutputStream::Stdout, at: at(seq), content: vec![b'x'] };
     let chunks: Vec<OutputChunk> = (1..=5).map(chunk).collect();
-    write!(db, |tx| tx.output_append(job, &chunks));
+    write!(db, |tx| tx.output_append(&[(job, &chunks)]));
     assert_eq!(read!(db, |tx| tx.output_last(job, 2)).unwrap().rows, chunks[3..]);
     assert_eq!(read!(db, |tx| tx.output_last(job, 9)).unwrap().rows, chunks);
     let other = queued(&db, t, 2).await;

@@ -2,13 +2,14 @@
 
 use orchestrator_core::id::JobId;
 use orchestrator_core::job::JobStatus;
+use orchestrator_db::{AppendError, DbError};
 use orchestrator_proto::convert::DecodeError;
 use orchestrator_scheduler::{
     ClaimError, FinishError, HeartbeatError, JobError, OutputError, RegisterError, StartError, TriggerError,
 };
 use tonic::{Code, Status};
 
-use super::{Refusal, db, decode, reason};
+use super::{Refusal, db, decode, lane, reason};
 
 /// Verbs on triggers.
 pub(crate) fn trigger(error: TriggerError) -> Status {
@@ -106,8 +107,9 @@ pub(crate) fn finish(error: FinishError) -> Status {
 pub(crate) fn output(error: OutputError) -> Status {
     let message = error.to_string();
     match error {
-        OutputError::LeaseLost(job) => lease_lost(message, job),
-        OutputError::Db(error) => db(error),
+        OutputError::Refused(AppendError::LeaseLost(job)) => lease_lost(message, job),
+        OutputError::Refused(AppendError::NotFound(job)) => db(DbError::not_found("job", job)),
+        OutputError::Lane(error) => lane(error),
     }
 }
 

@@ -125,7 +125,7 @@ impl WorkerService for Workers {
         let token = orchestrator_core::lease::LeaseToken::new(message.lease_token);
         let chunks: Result<Vec<_>, _> = message.chunks.into_iter().map(convert::output_chunk).collect();
         let chunks = chunks.map_err(status::decode)?;
-        self.scheduler.append_output(&worker, job, token, &chunks).await.map_err(status::output)?;
+        self.scheduler.append_output(&worker, job, token, chunks).await.map_err(status::output)?;
         Ok(Response::new(v1::AppendOutputResponse {}))
     }
 

@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use orchestrator_core::job::{JobStatus as J, Outcome, OutputChunk, OutputStream};
 use orchestrator_core::lease::{Lease, LeaseToken};
-use orchestrator_db::Grant;
+use orchestrator_db::{AppendError, Grant};
 use orchestrator_scheduler::{FinishError, OutputError, StartError};
 
 use crate::world::{World, at, single};
@@ -38,8 +38,8 @@ async fn a_stale_token_is_refused_everywhere_and_changes_nothing(world: World) {
         assert!(matches!(world.try_start(&agent, &stale).await, Err(StartError::LeaseLost(_))));
         assert!(matches!(world.try_finish(&agent, &stale, Outcome::Done).await, Err(FinishError::LeaseLost(_))));
         assert!(matches!(world.hand_back(&agent, &stale, "x").await, Err(FinishError::LeaseLost(_))));
-        let output = world.server.append_output(&agent.name, stale.job.id, token, &[chunk(1)]).await;
-        assert!(matches!(output, Err(OutputError::LeaseLost(_))));
+        let output = world.server.append_output(&agent.name, stale.job.id, token, vec![chunk(1)]).await;
+        assert!(matches!(output, Err(OutputError::Refused(AppendError::LeaseLost(_)))));
         assert_eq!(world.beat(&agent, &[&stale]).await.gone, [(stale.job.id, token)]);
     }
     assert_eq!(world.locked(new.job.id).await, before);
@@ -109,13 +109,13 @@ async fn output_is_taken_for_a_while_after_the_end(world: World) {
     let grant = world.run(&agent).await;
     let (job, token) = (grant.job.id, grant.lease.token);
     for _ in 0..2 {
-        world.server.append_output(&agent.name, job, token, &[chunk(1), chunk(2)]).await.unwrap();
+        world.server.append_output(&agent.name, job, token, vec![chunk(1), chunk(2)]).await.unwrap();
     }
     world.finish(&agent, &grant, Outcome::Done).await;
     world.turn_to(599);
-    world.server.append_output(&agent.name, job, token, &[chunk(3)]).await.unwrap();
+    world.server.append_output(&agent.name, job, token, vec![chunk(3)]).await.unwrap();
     world.turn_to(600);
-    assert!(world.server.append_output(&agent.name, job, token, &[chunk(4)]).await.is_err());
+    assert!(world.server.append_output(&agent.name, job, token, vec![chunk(4)]).await.is_err());
     let mut tx = world.db.begin_read().await.unwrap();
     let kept = tx.output_read(job, 0, 9).await.unwrap().rows;
     assert_eq!(kept.iter().map(|chunk| chunk.seq).collect::<Vec<_>>(), [1, 2, 3]);

@@ -42,7 +42,7 @@ async fn lines(world: &World) -> usize {
 async fn print(world: &World, job: orchestrator_core::id::JobId) {
     let chunk = OutputChunk { seq: 1, stream: OutputStream::Stdout, at: at(0), content: b"hello".to_vec() };
     let mut tx = world.db.begin_write().await.unwrap();
-    tx.output_append(job, &[chunk]).await.unwrap();
+    tx.output_append(&[(job, &[chunk])]).await.unwrap();
     tx.commit().await.unwrap();
 }
 

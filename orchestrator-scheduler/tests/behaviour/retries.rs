@@ -5,6 +5,7 @@ use std::time::Duration;
 use orchestrator_core::job::{JobStatus as J, Outcome};
 use orchestrator_core::policy::Policies;
 use orchestrator_core::trigger::Hold;
+use orchestrator_db::AppendError;
 use orchestrator_scheduler::{FinishError, OutputError, StartError};
 
 use crate::world::{World, at, every_minute, single, with};
@@ -141,8 +142,8 @@ async fn what_a_superseded_attempt_says_is_refused(world: World) {
     assert!(matches!(world.hand_back(&agent, &grant, "x").await, Err(FinishError::LeaseLost(_))));
     assert!(matches!(world.try_start(&agent, &grant).await, Err(StartError::LeaseLost(_))));
     assert_eq!(world.beat(&agent, &[&grant]).await.gone.len(), 1);
-    let output = world.server.append_output(&agent.name, grant.job.id, grant.lease.token, &[]).await;
-    assert!(matches!(output, Err(OutputError::LeaseLost(_))));
+    let output = world.server.append_output(&agent.name, grant.job.id, grant.lease.token, vec![]).await;
+    assert!(matches!(output, Err(OutputError::Refused(AppendError::LeaseLost(_)))));
     assert_eq!(world.jobs(trigger).await, before);
 }
 
