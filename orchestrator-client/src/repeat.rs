@@ -25,8 +25,10 @@ impl From<Status> for Failure {
         match status.code() {
             tonic::Code::Unavailable | tonic::Code::DeadlineExceeded => Self::Away(words(&status)),
             _ if is_timeout => Self::Away(words(&status)),
-            // The server was gone before it had said anything.
-            tonic::Code::Unknown if std::error::Error::source(&status).is_some() => Self::Away(words(&status)),
+            // The server was gone before it had said anything, or before it was asked.
+            tonic::Code::Unknown | tonic::Code::Cancelled if std::error::Error::source(&status).is_some() => {
+                Self::Away(words(&status))
+            }
             // Full, for the moment.
             tonic::Code::ResourceExhausted if Refusal::from_status(&status).code == crate::Code::Overloaded => {
                 Self::Away(words(&status))
@@ -141,6 +143,14 @@ mod tests {
         let first: Result<(), _> =
             until_removed("x", Duration::from_mins(1), || async { Err(Failure::from(gone())) }).await;
         assert!(first.is_err_and(|error| error.is_not_found()), "nobody has removed it");
+    }
+
+    #[test]
+    fn what_was_cancelled_on_this_side_is_made_again_and_what_the_server_cancelled_is_not() {
+        let mut unsent = Status::cancelled("operation was canceled");
+        unsent.set_source(std::sync::Arc::new(std::io::Error::other("connection closed")));
+        assert!(matches!(Failure::from(unsent), Failure::Away(why) if why == "connection closed"));
+        assert!(matches!(Failure::from(Status::cancelled("not wanted any more")), Failure::Refused(_)));
     }
 
     #[tokio::test]

@@ -36,6 +36,8 @@ struct Faults {
     lose_of: Option<(&'static str, u32)>,
     /// Methods whose calls are held back.
     held: HashSet<String>,
+    /// The method whose answers are kept from their callers, and how many are.
+    kept: Option<(String, u32)>,
     /// Calls that arrived, by method.
     calls: HashMap<String, u32>,
     /// Answers that were lost, by method.
@@ -56,7 +58,7 @@ pub struct Wire {
 #[derive(Debug)]
 struct Shared {
     faults: Mutex<Faults>,
-    /// Told of every change of what is held.
+    /// Told of every change of what is held and of what is kept.
     changed: watch::Sender<()>,
     server: Channel,
     tasks: TaskTracker,
@@ -122,9 +124,33 @@ impl Wire {
         self.shared.changed.send_replace(());
     }
 
-    /// Ends all connections and refuses new ones.
+    /// Keeps the answers of the method from now on: its calls are carried out, and their callers hear nothing until the
+    /// wire is cut.
+    pub fn keep_answers(&self, method: &str) {
+        self.shared.faults().kept = Some((method.to_owned(), 0));
+    }
+
+    /// Waits until so many answers are kept. Whoever waits goes on at that very moment.
+    ///
+    /// # Panics
+    ///
+    /// When it takes too long.
+    pub async fn has_kept(&self, count: u32) {
+        let mut changed = self.shared.changed.subscribe();
+        let kept = async {
+            while self.shared.faults().kept.as_ref().is_none_or(|(_, kept)| *kept < count) {
+                // The sender lives as long as this does.
+                let _ = changed.changed().await;
+            }
+        };
+        let in_time = tokio::time::timeout(crate::SOON, kept).await;
+        assert!(in_time.is_ok(), "{count} answers are to be kept: {:?}", self.shared.faults().kept);
+    }
+
+    /// Ends all connections and refuses new ones. What was kept is lost.
     pub fn cut(&self) {
         let mut faults = self.shared.faults();
+        faults.kept = None;
         faults.cut = true;
         faults.standing.cancel();
     }
@@ -215,6 +241,10 @@ impl Shared {
         *self.faults().calls.entry(method.clone()).or_default() += 1;
         self.passes(&method).await;
         let response = self.server.clone().oneshot(request.map(Body::new)).await?;
+        if self.faults().kept.as_ref().is_some_and(|(kept, _)| *kept == method) {
+            response.into_body().collect().await?;
+            match self.keep().await {}
+        }
         let turn = self.faults().is_its_turn(&path);
         if let Some(service) = turn {
             // The server has answered when its whole answer is here.
@@ -236,6 +266,15 @@ impl Shared {
             // The sender lives as long as this does.
             let _ = changed.changed().await;
         }
+    }
+
+    /// Notes that an answer is here, and never passes it on.
+    async fn keep(&self) -> Infallible {
+        if let Some((_, kept)) = &mut self.faults().kept {
+            *kept += 1;
+        }
+        self.changed.send_replace(());
+        std::future::pending().await
     }
 
     async fn lose_or_pass(&self, method: &str, response: Response<Body>) -> Result<Response<Body>> {

@@ -187,8 +187,8 @@ impl World {
 
     /// A worker as the server shows it.
     pub async fn shown_worker(&self, name: &str) -> Result<pb::Worker> {
-        let workers = self.api().admin().list_workers(pb::ListWorkersRequest {}).await?.into_inner().workers;
-        workers.into_iter().find(|worker| worker.name == name).context("the server does not know the worker")
+        let request = pb::GetWorkerRequest { name: name.to_owned() };
+        self.api().admin().get_worker(request).await?.into_inner().worker.context("the answer has the worker")
     }
 
     /// Waits until the server answers.

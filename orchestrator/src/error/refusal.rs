@@ -83,6 +83,8 @@ impl Refusal {
 fn kind_of(status: &Status) -> Code {
     match status.code() {
         Code::Cancelled if status.message() == TIMED_OUT => Code::DeadlineExceeded,
+        // The connection ended before the call was sent.
+        Code::Cancelled if std::error::Error::source(status).is_some() => Code::Unavailable,
         Code::Unknown if status.message() == "transport error" => Code::Unavailable,
         code => code,
     }
@@ -167,6 +169,9 @@ mod tests {
         assert!(answer_was_lost(&Status::unavailable("")));
         assert!(answer_was_lost(&Status::cancelled("Timeout expired")));
         assert!(answer_was_lost(&Status::unknown("transport error")));
+        let mut unsent = Status::cancelled("operation was canceled");
+        unsent.set_source(std::sync::Arc::new(std::io::Error::other("connection closed")));
+        assert!(answer_was_lost(&unsent));
         assert!(!answer_was_lost(&Status::cancelled("by the server")));
         assert!(!answer_was_lost(&Status::already_exists("")));
         assert!(!answer_was_lost(&Status::internal("")));

@@ -33,6 +33,7 @@ mod run_now;
 mod rust_client;
 mod scheduled_trigger;
 mod server_killed;
+mod shared_commits;
 mod single_trigger;
 mod spool;
 mod tokens;
