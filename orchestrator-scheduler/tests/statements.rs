@@ -33,8 +33,9 @@ const START: usize = 6;
 const FINISH: usize = 7;
 /// A tick in which there is nothing to do.
 const IDLE_TICK: usize = 5;
-/// A job for the worker that asks, behind three pages of what others must run.
-const BEHIND: usize = 10;
+/// A job for the worker that asks, behind three pages of what others must run; after the last one, those of a lower rank are
+/// asked for.
+const BEHIND: usize = 11;
 
 /// Jobs that wait for another worker: looked through in pages of 64, 128 and 256. Pages that did not grow would be seven.
 const BACKLOG: usize = 400;
