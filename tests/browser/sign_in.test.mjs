@@ -75,6 +75,8 @@ test("a session that is ended elsewhere asks to sign in again and comes back", a
   await typeIn(visitor, "anna", PASSWORD);
   await visitor.page.waitForURL((url) => url.pathname === "/");
   visitor.expects(/status of 4\d\d/, /Failed to load resource/, /EventSource/i);
+  // No page is open, which would ask to sign in by itself, and for its own address.
+  await visitor.page.goto("about:blank");
   await world.rpc("AdminService/EndSessions", { user: "anna" });
   // Known at once on this server.
   await visitor.page.goto("/triggers");
