@@ -17,14 +17,13 @@ const CLIENTS: [usize; 3] = [1, 8, 32];
 fn claim(count: usize) -> String {
     format!(
         "UPDATE queues SET status = 'IN_PROGRESS', ready = FALSE, start_date = now(), attempt = attempt + 1, \
-         lease_token = lease_token + 1 WHERE id = ANY(ARRAY(SELECT id FROM queues WHERE queue_name COLLATE \"C\" = 'limit' AND ready \
-         ORDER BY created_date, id LIMIT {count} FOR UPDATE SKIP LOCKED)) RETURNING id, data, reference, attempt, \
-         lease_token;"
+         lease_token = lease_token + 1 WHERE id = ANY(ARRAY(SELECT id FROM queues \
+         WHERE queue_name COLLATE \"C\" = 'limit' AND ready ORDER BY created_date, id LIMIT {count} \
+         FOR UPDATE SKIP LOCKED)) RETURNING id, data, reference, attempt, lease_token;"
     )
 }
 
-/// Elements with ids of version 7 that grow with their time, and a tenth as many finished ones: where the database is told
-/// that all rows are ready, one index looks to it as good as the other, and it may take the one that finished rows are in.
+/// Elements with ids of version 7 that grow with their time, and a tenth as many finished ones, as in a queue that is in use.
 fn fill(count: usize, payload: &str) -> String {
     format!(
         "TRUNCATE queues; INSERT INTO queues (id, queue_name, status, ready, attention, created_date, lease_token, attempt, \
