@@ -13,7 +13,7 @@ use super::granted::Granted;
 use super::held::{Orders, Watch};
 use super::lease::{LeaseEnd, Sent};
 use super::outcome::{Outcome, report};
-use super::prepare::{Prepared, prepare, remove};
+use super::prepare::{Prepared, make_package_whole, prepare, remove};
 use super::run::Inner;
 use super::session::duration;
 use super::ship::Shipped;
@@ -130,11 +130,14 @@ async fn prepare_and_start(agent: &Inner, granted: &Granted, cancel: &Cancellati
         Err(error) => return Err(Some(Outcome::never_started(error.to_string()))),
     };
     let prepared = prepare(agent, granted, &token, cancel).await.map_err(Some)?;
-    match cancel.run_until_cancelled(start(agent, granted, &token, &prepared)).await {
+    // The package is looked through while the server notes the start: neither waits for the other.
+    let starting = async { tokio::join!(start(agent, granted, &token, &prepared), make_package_whole(&agent.python)) };
+    let started = cancel.run_until_cancelled(starting).await;
+    match started.map(|(started, whole)| started.and_then(|lease| whole.map(|()| lease).map_err(Some))) {
         Some(Ok(lease)) => Ok((prepared, lease)),
-        started => {
+        failed => {
             remove(prepared.checkout).await;
-            Err(started.and_then(Result::err).flatten())
+            Err(failed.and_then(Result::err).flatten())
         }
     }
 }

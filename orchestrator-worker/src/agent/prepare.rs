@@ -1,6 +1,5 @@
 //! From an assignment to a command: checkout, entry point, interpreter, arguments, environment.
 
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use orchestrator_core::secret::ApiToken;
@@ -31,7 +30,7 @@ impl Prepared {
     }
 }
 
-/// Prepares a job. What cannot succeed on a second try is a failure; what may (the network was away) hands the job back.
+/// Prepares a job, but for what its robot may import. What cannot succeed on a second try is a failure; what may (the network was away) hands the job back.
 pub(super) async fn prepare(
     agent: &Inner,
     granted: &Granted,
@@ -39,10 +38,7 @@ pub(super) async fn prepare(
     cancel: &CancellationToken,
 ) -> Result<Prepared, Outcome> {
     let checkout = if granted.is_git_repo { Some(check_out(agent, granted, cancel).await?) } else { None };
-    let command = python_path(&agent.python)
-        .await
-        .and_then(|python_path| command(agent, granted, job_token, checkout.as_ref(), python_path));
-    match command {
+    match command(agent, granted, job_token, checkout.as_ref()) {
         Ok(spec) => Ok(Prepared { spec, checkout, job_token: job_token.clone() }),
         Err(outcome) => {
             remove(checkout).await;
@@ -82,9 +78,10 @@ fn command(
     granted: &Granted,
     job_token: &ApiToken,
     checkout: Option<&Checkout>,
-    python_path: OsString,
 ) -> Result<LaunchSpec, Outcome> {
     let failed = |error: &dyn std::fmt::Display| Outcome::failed(None, error.to_string());
+    let inherited = std::env::var_os("PYTHONPATH");
+    let python_path = agent.python.python_path(inherited.as_deref()).map_err(|error| failed(&error))?;
     let (file, folder) = if let Some(checkout) = checkout {
         let named =
             granted.entry_point.as_deref().map(EntryPoint::parse).transpose().map_err(|error| failed(&error))?;
@@ -108,8 +105,8 @@ fn command(
     start.command(interpreters, &file, folder).map_err(|error| failed(&error))
 }
 
-/// Where Python looks first: the package that the worker carries, which is made whole if anybody has touched it.
-async fn python_path(package: &PythonPackage) -> Result<OsString, Outcome> {
+/// Makes the package whole that Python robots import, if anybody has touched it.
+pub(super) async fn make_package_whole(package: &PythonPackage) -> Result<(), Outcome> {
     let unpacking = package.clone();
     let found = tokio::task::spawn_blocking(move || unpacking.ensure()).await;
     let retry = |error: &dyn std::fmt::Display| Outcome::never_started(error.to_string());
@@ -117,6 +114,5 @@ async fn python_path(package: &PythonPackage) -> Result<OsString, Outcome> {
         Found::Whole => {}
         found => tracing::info!(folder = %package.folder().display(), ?found, "the Python package was not whole"),
     }
-    let inherited = std::env::var_os("PYTHONPATH");
-    package.python_path(inherited.as_deref()).map_err(|error| Outcome::failed(None, error.to_string()))
+    Ok(())
 }
