@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use tokio::sync::oneshot;
 
+use super::leading::Leading;
 use super::options::{LaneContext, LaneOptions};
 use super::waiting::{Bounds, Waiting};
 use super::work::{Done, LaneError, Work};
@@ -99,10 +100,12 @@ impl<W: Work> Lane<W> {
             state.waiting.push(&key, weight, ticket).map_err(|_| self.inner.full())?;
             std::mem::replace(&mut state.is_driven, true)
         };
-        if !is_driven {
-            self.inner.context.tasks.spawn(drive(self.inner.clone()));
-        }
-        answer.await.map_err(|_| LaneError::Gone { lane: self.inner.name })?
+        let answered = if is_driven {
+            answer.await
+        } else {
+            Leading::new(drive(self.inner.clone()), self.inner.context.tasks.clone()).until(answer).await
+        };
+        answered.map_err(|_| LaneError::Gone { lane: self.inner.name })?
     }
 
     pub(super) fn waiting(&self) -> usize {

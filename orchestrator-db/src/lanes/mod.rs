@@ -9,6 +9,7 @@ mod audited;
 mod creates;
 mod elements;
 mod lane;
+mod leading;
 mod logs;
 mod options;
 mod outputs;

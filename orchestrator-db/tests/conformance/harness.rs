@@ -56,6 +56,22 @@ impl TestDb {
         }
     }
 
+    /// Keeps every claim from going on until that is dropped.
+    pub(crate) async fn stopped(&self) -> Stopped {
+        match self.db.dialect() {
+            Dialect::Sqlite => {
+                let mut conn = sqlx::SqliteConnection::connect(&self.url).await.unwrap();
+                conn.execute("BEGIN IMMEDIATE").await.unwrap();
+                Stopped::Sqlite(conn)
+            }
+            Dialect::Postgres => {
+                let mut conn = sqlx::PgConnection::connect(&self.url).await.unwrap();
+                conn.execute("BEGIN; LOCK TABLE queues IN ACCESS EXCLUSIVE MODE").await.unwrap();
+                Stopped::Postgres(conn)
+            }
+        }
+    }
+
     /// Runs a statement past the storage, such as one that breaks a row. The text is for either database.
     pub(crate) async fn execute(&self, statement: &'static str) {
         match self.db.dialect() {
@@ -69,6 +85,22 @@ impl TestDb {
                 conn.execute(statement).await.unwrap();
                 conn.close().await.unwrap();
             }
+        }
+    }
+}
+
+/// A lock that is in the way of claims.
+pub(crate) enum Stopped {
+    Sqlite(sqlx::SqliteConnection),
+    Postgres(sqlx::PgConnection),
+}
+
+impl Stopped {
+    /// Lets them go on.
+    pub(crate) async fn go_on(self) {
+        match self {
+            Self::Sqlite(conn) => conn.close().await.unwrap(),
+            Self::Postgres(conn) => conn.close().await.unwrap(),
         }
     }
 }

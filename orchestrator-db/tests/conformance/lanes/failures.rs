@@ -92,10 +92,12 @@ async fn what_a_caller_that_left_too_late_was_granted_waits_for_its_repetition(d
     let world = world(db);
     let stored = world.stored(2).await;
     let lost = request();
-    let leaving = world.hold_up(|world| world.begin(claim_of(lost.clone()))).await;
+    let stopped = world.db.stopped().await;
+    let leaving = world.begin(claim_of(lost.clone()));
+    world.until_taken().await;
     leaving.abort();
     assert!(leaving.await.unwrap_err().is_cancelled());
-    world.gate.open();
+    stopped.go_on().await;
     let repeated = taken(world.lanes.elements(claim_of(ClaimRequest { repeat: true, ..lost })).await);
     assert_eq!(repeated[0].id, stored[0]);
     assert_eq!(counts(&world.db).await.in_progress, 1);

@@ -100,8 +100,13 @@ impl World {
         }
         self.gate.close();
         let held = begin(self);
-        self.until(|waiting| waiting == 0 && self.lanes.is_busy()).await;
+        self.until_taken().await;
         held
+    }
+
+    /// Waits until a transaction has taken all that waited.
+    pub(super) async fn until_taken(&self) {
+        self.until(|waiting| waiting == 0 && self.lanes.is_busy()).await;
     }
 
     /// Waits until so many calls wait.
