@@ -81,7 +81,7 @@ macro_rules! audit_columns {
     };
 }
 
-const AUDIT_INSERT: Sql = sql!["INSERT INTO audit (" [columns audit_columns] ")
+pub(crate) const AUDIT_INSERT: Sql = sql!["INSERT INTO audit (" [columns audit_columns] ")
      SELECT " [only sqlite "unhex(value->>0), $2, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6, value->>7
          FROM json_each($1)"]
      [only postgres "entry_id, $2, entry_kind, entry_actor, entry_action, about_kind, about, was::jsonb, is_now::jsonb
@@ -132,7 +132,8 @@ struct StoredRow {
     after: Option<Json<Value>>,
 }
 
-type ListedRow<'a> =
+/// A row inside a JSON text.
+pub(crate) type ListedRow<'a> =
     (String, &'static str, &'a str, &'static str, &'static str, &'a str, Option<String>, Option<String>);
 
 impl AuditRow {
@@ -152,6 +153,11 @@ impl AuditRow {
     }
 }
 
+/// New rows inside a JSON text, for SQLite.
+pub(crate) fn as_lists(rows: &[AuditRow]) -> Vec<ListedRow<'_>> {
+    rows.iter().map(|row| row.as_list(AuditId::generate().as_uuid())).collect()
+}
+
 /// One column of the rows.
 fn column<'a, T>(rows: &'a [AuditRow], of: impl FnMut(&'a AuditRow) -> T) -> Vec<T> {
     rows.iter().map(of).collect()
@@ -163,14 +169,13 @@ impl Tx {
         if rows.is_empty() {
             return Ok(());
         }
-        let ids: Vec<Uuid> = rows.iter().map(|_| AuditId::generate().as_uuid()).collect();
         match &mut self.inner {
             TxInner::Sqlite(transaction) => {
-                let rows: Vec<_> = ids.iter().zip(rows).map(|(id, row)| row.as_list(*id)).collect();
-                sqlx::query(AUDIT_INSERT.sqlite).bind(Json(&rows)).bind(now).execute(&mut **transaction).await.map(drop)
+                let rows = Json(as_lists(rows));
+                sqlx::query(AUDIT_INSERT.sqlite).bind(rows).bind(now).execute(&mut **transaction).await.map(drop)
             }
             TxInner::Postgres(transaction) => sqlx::query(AUDIT_INSERT.postgres)
-                .bind(ids)
+                .bind(rows.iter().map(|_| AuditId::generate().as_uuid()).collect::<Vec<_>>())
                 .bind(now)
                 .bind(column(rows, |row| row.actor.kind.as_str()))
                 .bind(column(rows, |row| row.actor.name.as_str()))

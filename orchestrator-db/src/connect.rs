@@ -26,7 +26,7 @@ static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 const STATEMENTS: usize = 500;
 
 /// Connections to PostgreSQL for what must not wait. The scheduler's verbs are short, and share their transactions.
-const HOT_CONNECTIONS: u32 = 4;
+pub(crate) const HOT_CONNECTIONS: u32 = 4;
 
 /// How long a connection must have been idle before it is asked whether it is still there. What breaks sooner is told by
 /// the first statement, as an outage.
@@ -311,6 +311,15 @@ impl Db {
         inner.map(|inner| self.tx(inner)).map_err(DbError::in_op("begin_hot"))
     }
 
+    /// Where statements are made that are transactions of their own, as those of [`Db::begin_hot`] are for several. A
+    /// connection may have broken since it was used last, which its statement tells.
+    pub(crate) fn hot(&self) -> Hot<'_> {
+        match &self.pools {
+            Pools::Sqlite { write, .. } => Hot::Sqlite(write),
+            Pools::Postgres { hot, .. } => Hot::Postgres(hot),
+        }
+    }
+
     /// Moves what was written from SQLite's log into its file, beside the writer: left to itself, every so many commits
     /// one would have to wait for that. Nothing on PostgreSQL, which does so by itself.
     pub async fn checkpoint(&self) -> Result<(), DbError> {
@@ -388,6 +397,13 @@ impl Db {
     }
 }
 
+/// What must not wait behind lists and reports is done here.
+#[derive(Debug)]
+pub(crate) enum Hot<'a> {
+    Sqlite(&'a Line<Sqlite>),
+    Postgres(&'a PgPool),
+}
+
 /// Which connection a lane writes on.
 #[derive(Debug, Clone)]
 pub(crate) enum LaneLine {
@@ -441,7 +457,7 @@ async fn begin(
 }
 
 /// Whether the connection was closed from the other side.
-fn is_dead(error: &sqlx::Error) -> bool {
+pub(crate) fn is_dead(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Io(error) => error.kind() != std::io::ErrorKind::ConnectionRefused,
         sqlx::Error::Database(error) => matches!(error.code().as_deref(), Some("57P01" | "57P02")),

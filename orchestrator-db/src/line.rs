@@ -76,6 +76,14 @@ where
         Ok(line)
     }
 
+    /// Waits for the line and takes it for a text that begins a transaction and ends it.
+    pub(crate) async fn take_for_text(&self) -> Result<OnLine<DB>, sqlx::Error> {
+        let mut line = self.take().await?;
+        line.is_open = true;
+        line.slot.is_unsure = true;
+        Ok(line)
+    }
+
     /// Closes the connection; what begins later makes it anew.
     pub(crate) async fn close(&self) {
         let connection = self.slot.lock().await.connection.take();
@@ -140,6 +148,17 @@ where
 
     pub(crate) async fn rollback(mut self) -> Result<(), sqlx::Error> {
         self.end("ROLLBACK").await
+    }
+
+    /// Gives the line back after a text that ended its transaction, or failed before it did.
+    pub(crate) async fn after_text<T>(mut self, outcome: Result<T, sqlx::Error>) -> Result<T, sqlx::Error> {
+        match outcome {
+            Ok(_) => self.slot.is_unsure = false,
+            // An error may mean that nothing is left to undo. The connection is looked at before it is used again.
+            Err(_) => drop(self.execute("ROLLBACK").await),
+        }
+        self.is_open = false;
+        outcome
     }
 
     async fn end(&mut self, statement: &'static str) -> Result<(), sqlx::Error> {

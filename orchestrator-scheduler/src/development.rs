@@ -241,5 +241,6 @@ async fn start(
     if tx.jobs_start(&[call], now, now + IDLE).await?.is_empty() {
         return Err(DbError::not_updated("job", id));
     }
+    tx.trigger_refresh_status(&[DEVELOPMENT_TRIGGER]).await?;
     Ok(id)
 }

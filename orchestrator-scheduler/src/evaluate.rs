@@ -7,7 +7,7 @@ use orchestrator_core::id::{JobId, TriggerId};
 use orchestrator_core::job::JobSnapshot;
 use orchestrator_core::text::QueueName;
 use orchestrator_core::trigger::{ActiveJobs, Trigger, TriggerKind};
-use orchestrator_db::{DbError, NewJob, StoredTrigger, Tx};
+use orchestrator_db::{DbError, Look, NewJob, StoredTrigger, Tx};
 
 use crate::decide::{Circumstances, Verdict, decide_due, decide_queue, progress_of};
 use crate::engine::{Tick, Written};
@@ -51,9 +51,15 @@ impl Scheduler {
         tick: &mut Tick<'_, '_>,
         written: &mut Written,
     ) -> Result<Evaluated, DbError> {
-        let mut stored = tx.trigger_lock_due(tick.horizon, BATCH).await?.rows;
+        // A round trip less between an element and its job.
+        let mut stored = if tick.marks.are_of_queues_only() {
+            Vec::new()
+        } else {
+            tx.trigger_lock_due(tick.horizon, BATCH).await?.rows
+        };
         let is_whole_batch = stored.len() >= BATCH as usize;
         let watchers = watchers(tx, tick, &stored).await?;
+        let mut ready = seen_ready(&watchers);
         stored.extend(watchers);
         keep_one(tick, &mut stored);
         if stored.is_empty() {
@@ -65,9 +71,10 @@ impl Scheduler {
         stored.retain(|stored| is_ripe(stored, tick, &active));
         // What is left for its instant is not to be looked at again and again until then.
         written.summary.more |= is_whole_batch && stored.len() == locked;
-        let mut ready = HashMap::new();
+        // A poll misses nothing.
+        let look = if tick.marks.everything { Look::Everywhere } else { Look::FromMark };
         for stored in &stored {
-            count_ready(tx, &stored.trigger, &mut ready).await?;
+            count_ready(tx, &stored.trigger, look, &mut ready).await?;
         }
         // A queue trigger that has as many jobs as it may have is looked at again and again: nothing of it is written.
         let verdicts: Vec<(StoredTrigger, Verdict)> = stored
@@ -140,6 +147,18 @@ async fn watchers(tx: &mut Tx, tick: &Tick<'_, '_>, due: &[StoredTrigger]) -> Re
     Ok(watchers)
 }
 
+/// What the look at watchers knows of their queues: that they have a batch.
+fn seen_ready(watchers: &[StoredTrigger]) -> HashMap<QueueName, u64> {
+    let mut ready = HashMap::new();
+    for stored in watchers {
+        if let TriggerKind::Queue { queue_name, min_batch_size, .. } = &stored.trigger.kind {
+            let known: &mut u64 = ready.entry(queue_name.clone()).or_default();
+            *known = u64::from(*min_batch_size).max(*known);
+        }
+    }
+    ready
+}
+
 /// Leaves the first trigger that was not tried, where only one thing may be taken on.
 fn keep_one(tick: &mut Tick<'_, '_>, stored: &mut Vec<StoredTrigger>) {
     let Some(tried) = tick.tried.as_deref_mut() else { return };
@@ -151,12 +170,17 @@ fn keep_one(tick: &mut Tick<'_, '_>, stored: &mut Vec<StoredTrigger>) {
     }
 }
 
-async fn count_ready(tx: &mut Tx, trigger: &Trigger, ready: &mut HashMap<QueueName, u64>) -> Result<(), DbError> {
+async fn count_ready(
+    tx: &mut Tx,
+    trigger: &Trigger,
+    look: Look,
+    ready: &mut HashMap<QueueName, u64>,
+) -> Result<(), DbError> {
     let TriggerKind::Queue { queue_name, min_batch_size, max_parallel } = &trigger.kind else { return Ok(()) };
     let most = u64::from(*min_batch_size) * u64::from(*max_parallel);
     let known = ready.get(queue_name).copied().unwrap_or_default();
     if known < most {
-        ready.insert(queue_name.clone(), tx.queue_ready_count(queue_name, most).await?);
+        ready.insert(queue_name.clone(), tx.queue_ready_count(queue_name, most, look).await?);
     }
     Ok(())
 }

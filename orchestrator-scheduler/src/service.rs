@@ -63,6 +63,7 @@ pub fn run(scheduler: &Scheduler, tasks: &TaskTracker, stop: &CancellationToken)
     if scheduler.db().dialect() == Dialect::Sqlite {
         spawn("checkpoint", |scheduler, stop| Box::pin(until_stopped(stop, checkpoint(scheduler))));
     }
+    spawn("behind", |scheduler, stop| Box::pin(until_stopped(stop, look_behind(scheduler))));
     spawn("fold", |scheduler, stop| Box::pin(until_stopped(stop, fold(scheduler))));
     spawn("sample", |scheduler, stop| Box::pin(until_stopped(stop, sample(scheduler))));
     spawn("prune", |scheduler, stop| Box::pin(until_stopped(stop, prune(scheduler))));
@@ -266,6 +267,16 @@ async fn upkeep(scheduler: Scheduler) {
         tokio::time::sleep(UPKEEP).await;
         if let Err(error) = scheduler.upkeep(scheduler.now()).await {
             tracing::debug!(error = %Chain(&error), "upkeep failed");
+        }
+    }
+}
+
+/// Finds elements that claims would pass over.
+async fn look_behind(scheduler: Scheduler) {
+    loop {
+        tokio::time::sleep(POLL).await;
+        if let Err(error) = scheduler.db().queues_look_behind().await {
+            tracing::debug!(error = %Chain(&error), "what lies behind the marks of claims could not be looked at");
         }
     }
 }

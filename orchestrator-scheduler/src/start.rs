@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use orchestrator_core::id::{JobId, SessionId};
 use orchestrator_core::lease::{LEASE, LeaseToken};
 use orchestrator_core::text::WorkerName;
-use orchestrator_db::{DbError, Hint, JobStart, Tx};
+use orchestrator_db::{DbError, Hint, JobStart, StartedJob, Tx};
 
 use crate::lane::Lane;
 use crate::scheduler::Scheduler;
-use crate::transaction::in_transaction;
+use crate::transaction::MOST_RERUNS;
 
 /// Why a job may not be started.
 #[derive(Debug, thiserror::Error)]
@@ -76,22 +76,39 @@ impl Scheduler {
     }
 
     async fn start_together(&self, calls: &[JobStart]) -> Result<Vec<Result<Started, StartError>>, DbError> {
-        in_transaction!(self, |tx| {
+        let mut reruns = 0;
+        let started = loop {
             let now = self.now();
-            let started = tx.jobs_start(calls, now, now + LEASE).await?;
-            let mut answers = Vec::with_capacity(calls.len());
-            for call in calls {
-                let found = started.iter().position(|it| it.job == call.job && it.token_hash == call.token_hash);
-                answers.push(match found {
-                    Some(place) => Ok(Started { kill_requested: started[place].kill_requested }),
-                    None => refusal(tx, call.job).await,
-                });
+            match self.db().jobs_start_at_once(calls, now, now + LEASE).await {
+                Err(error) if reruns < MOST_RERUNS && error.is_contention() => reruns += 1,
+                started => break started?,
             }
-            let jobs: BTreeSet<JobId> = started.iter().map(|started| started.job).collect();
-            let hints = jobs.into_iter().map(|id| Hint::Job { id }).collect();
-            Ok::<_, DbError>((answers, hints))
-        })
+        };
+        let jobs: BTreeSet<JobId> = started.iter().map(|started| started.job).collect();
+        self.wake(&jobs.into_iter().map(|id| Hint::Job { id }).collect::<Vec<_>>());
+        let all: Option<Vec<_>> = calls.iter().map(|call| find(&started, call).map(Ok)).collect();
+        match all {
+            Some(answers) => Ok(answers),
+            None => Ok(answers(&mut self.db().begin_read().await?, calls, &started).await),
+        }
     }
+}
+
+fn find(started: &[StartedJob], call: &JobStart) -> Option<Started> {
+    let found = started.iter().find(|it| it.job == call.job && it.token_hash == call.token_hash)?;
+    Some(Started { kill_requested: found.kill_requested })
+}
+
+/// One a call. Who may not start is told why.
+async fn answers(tx: &mut Tx, calls: &[JobStart], started: &[StartedJob]) -> Vec<Result<Started, StartError>> {
+    let mut answers = Vec::with_capacity(calls.len());
+    for call in calls {
+        answers.push(match find(started, call) {
+            Some(started) => Ok(started),
+            None => refusal(tx, call.job).await,
+        });
+    }
+    answers
 }
 
 async fn refusal(tx: &mut Tx, job: JobId) -> Result<Started, StartError> {

@@ -12,7 +12,7 @@ use crate::element_changes::ElementChanges;
 /// What the engine is to look at, gathered until it does.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Marks {
-    /// Something may be due or claimable.
+    /// Something may be due or claimable, other than by elements.
     pub(crate) changed: bool,
     /// What was to be due next is due.
     pub(crate) due: bool,
@@ -22,6 +22,13 @@ pub(crate) struct Marks {
     pub(crate) workers: bool,
     /// Look at everything: a poll, or word that was lost.
     pub(crate) everything: bool,
+}
+
+impl Marks {
+    /// Whether all that is known is that queues got elements: no instant has come, and no trigger was changed.
+    pub(crate) fn are_of_queues_only(&self) -> bool {
+        !self.queues.is_empty() && !self.changed && !self.due && !self.everything
+    }
 }
 
 #[derive(Debug, Default)]
@@ -69,7 +76,10 @@ impl Wake {
             let mut state = self.state();
             for hint in hints {
                 for_engine |= match hint {
-                    Hint::Triggers | Hint::Jobs => true,
+                    Hint::Triggers | Hint::Jobs => {
+                        state.marks.changed = true;
+                        true
+                    }
                     Hint::Queue { name } => {
                         state.marks.queues.insert(QueueName::from_stored(name.clone()));
                         true
@@ -86,7 +96,6 @@ impl Wake {
                     | Hint::Access => false,
                 };
             }
-            state.marks.changed |= for_engine;
             state.quiet &= !for_engine;
         }
         if for_engine {

@@ -3,19 +3,17 @@
 use std::io::Write as _;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use tokio::task::JoinSet;
 
 use super::args::Sizes;
 use super::calls::{Claiming, InTurns};
 use super::figure::Figure;
-use super::load::{self, Window};
+use super::load::{self, Called, Caller, Window};
 use super::names;
 use super::ours::Ours;
-use super::scratch::query;
 use crate::machine::{Database, Killed, Setup};
 
 /// How long claims are counted at the end.
@@ -44,17 +42,22 @@ pub(crate) async fn measure(payload: &str, sizes: &Sizes) -> anyhow::Result<Vec<
 
 /// A queue that is kept full.
 async fn claims(ours: &Ours, window: Window) -> anyhow::Result<load::Load> {
+    let mut added = 2 * BACKLOG;
     for _ in 0..2 {
         ours.add(QUEUE, 100_000).await?;
     }
-    let over = Arc::new(AtomicBool::new(false));
-    let callers = ours.channels(256).await?.into_iter();
-    let callers = callers.map(|channel| Claiming::new(channel, &ours.bearer, QUEUE, 1, true)).collect();
+    let (over, claimed) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+    let counted = |channel| {
+        let claiming = Claiming::new(channel, &ours.bearer, QUEUE, 1, true);
+        Counted { claiming, claimed: claimed.clone() }
+    };
+    let callers = ours.channels(256).await?.into_iter().map(counted).collect();
     let full = async {
         while !over.load(Ordering::Relaxed) {
             tokio::time::sleep(Duration::from_millis(200)).await;
-            if waiting(ours).await? < BACKLOG {
+            if added.saturating_sub(claimed.load(Ordering::Relaxed)) < BACKLOG {
                 ours.add(QUEUE, 20_000).await?;
+                added += 20_000;
             }
         }
         anyhow::Ok(())
@@ -69,16 +72,25 @@ async fn claims(ours: &Ours, window: Window) -> anyhow::Result<load::Load> {
     load
 }
 
-/// From the counts that the server keeps: a count of rows would be a report of its own.
-async fn waiting(ours: &Ours) -> anyhow::Result<u64> {
-    let url = ours.machine.url().context("no url")?.to_owned();
-    let mut asking = JoinSet::new();
-    asking.spawn_blocking(move || {
-        let sum = "SELECT COALESCE(SUM(delta), 0) FROM queue_counts WHERE queue_name = 'worked on' AND status = 'NEW'";
-        query(&url, sum)
-    });
-    let answer = asking.join_next().await.context("no answer")???;
-    Ok(answer.parse::<i64>()?.max(0).unsigned_abs())
+/// Says what it claimed. The database is not asked: a count of its rows would be a report of its own.
+#[derive(Debug)]
+struct Counted {
+    claiming: Claiming,
+    claimed: Arc<AtomicU64>,
+}
+
+impl Caller for Counted {
+    async fn call(&mut self) -> anyhow::Result<Called> {
+        let called = self.claiming.call().await?;
+        if let Called::Did(count) = called {
+            self.claimed.fetch_add(count.try_into()?, Ordering::Relaxed);
+        }
+        Ok(called)
+    }
+
+    fn taken(self) -> Vec<String> {
+        self.claiming.taken()
+    }
 }
 
 async fn turns(ours: &Ours, window: Window) -> anyhow::Result<load::Load> {

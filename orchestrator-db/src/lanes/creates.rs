@@ -11,7 +11,7 @@ use super::work::{Done, DoneAtOnce, Work};
 use crate::connect::{Db, LaneLine};
 use crate::error::DbError;
 use crate::hint::Hint;
-use crate::queue::{NewElement, creations_fit_at_once, elements_create_at_once};
+use crate::queue::{NewElement, creations_fit_at_once, elements_create_at_once, elements_create_on_sqlite};
 use crate::tx::Tx;
 
 /// Elements to create, all or none.
@@ -97,15 +97,36 @@ impl Work for Creates {
         calls: &[CreateCall],
         now: Timestamp,
     ) -> Result<DoneAtOnce<Result<Created, CreateError>>, DbError> {
-        let (LaneLine::Postgres(line), Some(marks)) = (line, db.marks()) else { return Ok(DoneAtOnce::nothing()) };
         let Some(elements) = single(calls) else { return Ok(DoneAtOnce::nothing()) };
         let actor = calls.first().and_then(|call| call.actor.as_ref());
-        let mut connection = line.take().await.map_err(DbError::in_op("lane"))?;
-        let created = elements_create_at_once(&mut connection, marks, (&elements, actor), db.origin(), now).await;
-        if created.is_err() {
-            connection.give_up();
-        }
-        let mut created = created?;
+        let mut created = match (line, db.marks()) {
+            (LaneLine::Postgres(line), Some(marks)) => {
+                let mut connection = line.take().await.map_err(DbError::in_op("lane"))?;
+                let created =
+                    elements_create_at_once(&mut connection, marks, (&elements, actor), db.origin(), now).await;
+                if created.is_err() {
+                    connection.give_up();
+                }
+                created?
+            }
+            (LaneLine::Sqlite(line), _) => {
+                let mut trail = Trail::default();
+                for (actor, element) in actor.into_iter().flat_map(|actor| elements.iter().map(move |new| (actor, new)))
+                {
+                    trail.created(actor, &element.queue_name, element.id);
+                }
+                let audited = trail.into_rows().pop();
+                let mut connection = line.take_for_text().await.map_err(DbError::in_op("lane"))?;
+                let created = elements_create_on_sqlite(&mut connection, &elements, audited.as_ref(), now).await;
+                match connection.after_text(created).await {
+                    Ok(created) => created,
+                    // It was undone: one of them is there already, or all are to be told why.
+                    Err(sqlx::Error::Database(_)) => return Ok(DoneAtOnce::nothing()),
+                    Err(error) => return Err(DbError::in_op("elements_create_at_once")(error)),
+                }
+            }
+            (LaneLine::Postgres(_), None) => return Ok(DoneAtOnce::nothing()),
+        };
         let here = elements.first().filter(|_| !created.is_empty());
         let here = here.map(|element| Hint::Queue { name: element.queue_name.as_str().to_owned() });
         // An id that two of these calls have belongs to the first of them.

@@ -1,18 +1,22 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use orchestrator_core::actor::Actor;
 use orchestrator_core::clock::Timestamp;
 use orchestrator_core::queue::{ElementStatus, QueueElement};
+use sqlx::Sqlite;
 
 use super::audited::Trail;
 use super::waiting::Weight;
 use super::work::{Done, DoneAtOnce, Work};
+use crate::audit::AuditRow;
 use crate::connect::{Db, LaneLine};
 use crate::error::DbError;
 use crate::hint::Hint;
+use crate::line::Line;
 use crate::queue::{
-    ClaimRequest, ElementClaimError, StatusBy, StatusChange, StatusError, StatusSet, elements_claim_at_once,
-    elements_end_at_once, fit_at_once,
+    ClaimRequest, ElementClaimError, Ridden, StatusBy, StatusChange, StatusError, StatusSet, elements_claim_at_once,
+    elements_end_at_once, elements_ride_at_once, elements_ride_on_sqlite, end_ride_on_sqlite, fit_at_once,
+    rides_fit_at_once, rides_fit_on_sqlite,
 };
 use crate::tx::Tx;
 
@@ -76,15 +80,7 @@ impl Work for Elements {
             let claimed = call.claim.as_ref().and_then(|_| claimed.next()).unwrap_or_else(|| Ok(Vec::new()));
             answers.push(ElementAnswer { changed: results, claimed });
         }
-        let mut trail = Trail::default();
-        for (call, answer) in calls.iter().zip(&answers) {
-            let Some(actor) = &call.actor else { continue };
-            trail.changed(actor, answer.changed.iter().flatten());
-            if let (Some(claim), Ok(elements)) = (&call.claim, &answer.claimed) {
-                trail.claimed(actor, claim, elements);
-            }
-        }
-        tx.audit_insert(&trail.into_rows(), now).await?;
+        tx.audit_insert(&audited(calls.iter().zip(&answers)), now).await?;
         let hints = renewed(answers.iter().flat_map(|answer| answer.changed.iter().flatten()));
         let here = told_here(answers.iter());
         Ok(Done { answers, hints, here })
@@ -97,7 +93,11 @@ impl Work for Elements {
         calls: &[ElementCall],
         now: Timestamp,
     ) -> Result<DoneAtOnce<ElementAnswer>, DbError> {
-        let (LaneLine::Postgres(line), Some(marks)) = (line, db.marks()) else { return Ok(DoneAtOnce::nothing()) };
+        let line = match line {
+            LaneLine::Sqlite(line) => return run_on_sqlite(line, calls, now).await,
+            LaneLine::Postgres(line) => line,
+        };
+        let Some(marks) = db.marks() else { return Ok(DoneAtOnce::nothing()) };
         let Some(plan) = AtOnce::of(calls) else { return Ok(DoneAtOnce::nothing()) };
         let mut connection = line.take().await.map_err(DbError::in_op("lane"))?;
         let answers: Result<Vec<Option<ElementAnswer>>, DbError> = match plan {
@@ -106,6 +106,15 @@ impl Work for Elements {
                 let claimed = elements_claim_at_once(&mut connection, marks, &claims, actor, now).await;
                 let answer = |elements| ElementAnswer { changed: Vec::new(), claimed: Ok(elements) };
                 claimed.map(|claimed| claimed.into_iter().map(|elements| elements.map(answer)).collect())
+            }
+            AtOnce::Rides(ends, claims) => {
+                let actor = calls.first().and_then(|call| call.actor.as_ref());
+                let with_data = calls.iter().any(|call| call.with_data);
+                let ridden = elements_ride_at_once(&mut connection, marks, &ends, &claims, actor, with_data, now).await;
+                ridden.map(|ridden| {
+                    let answers = ridden.map(|ridden| shared_out(calls, ridden)).unwrap_or_default();
+                    answers.into_iter().map(Some).collect()
+                })
             }
             AtOnce::Ends(ends) => elements_end_at_once(&mut connection, &ends, now).await.map(|mut ended| {
                 let answer = |set| ElementAnswer { changed: vec![Ok(set)], claimed: Ok(Vec::new()) };
@@ -121,10 +130,67 @@ impl Work for Elements {
     }
 }
 
+/// In two texts, where calls fit them.
+async fn run_on_sqlite(
+    line: &Line<Sqlite>,
+    calls: &[ElementCall],
+    now: Timestamp,
+) -> Result<DoneAtOnce<ElementAnswer>, DbError> {
+    let ends: Vec<&StatusChange> = calls.iter().flat_map(|call| &call.changes).collect();
+    let claims: Vec<&ClaimRequest> = calls.iter().filter_map(|call| call.claim.as_ref()).collect();
+    if !rides_fit_on_sqlite(&ends, &claims) || !claims.is_empty() && claims.len() < calls.len() {
+        return Ok(DoneAtOnce::nothing());
+    }
+    let with_data = calls.iter().any(|call| call.with_data);
+    let mut connection = line.take_for_text().await.map_err(DbError::in_op("lane"))?;
+    let answers = async {
+        let ridden = elements_ride_on_sqlite(&mut connection, &ends, &claims, with_data, now).await?;
+        let Some(ridden) = ridden else { return Ok(None) };
+        let queue = claims.first().map(|claim| &claim.queue);
+        let (ended, taken) = (ridden.counts(queue), shared_out(calls, ridden));
+        let audited = audited(calls.iter().zip(&taken));
+        end_ride_on_sqlite(&mut connection, ended, &audited, now).await?;
+        Ok(Some(taken))
+    };
+    let answers = match answers.await {
+        Ok(Some(answers)) => connection.after_text(Ok(answers)).await,
+        Ok(None) => {
+            // What does not fit is undone.
+            connection.rollback().await.map_err(DbError::in_op("lane"))?;
+            return Ok(DoneAtOnce::nothing());
+        }
+        Err(error) => connection.after_text(Err(error)).await,
+    };
+    match answers {
+        Ok(answers) => {
+            let here = told_here(answers.iter());
+            Ok(DoneAtOnce { answers: answers.into_iter().map(Some).collect(), here })
+        }
+        // It was undone; the several statements tell why.
+        Err(sqlx::Error::Database(_)) => Ok(DoneAtOnce::nothing()),
+        Err(error) => Err(DbError::in_op("elements_ride_on_sqlite")(error)),
+    }
+}
+
+/// What the audit says of calls.
+fn audited<'a>(answered: impl Iterator<Item = (&'a ElementCall, &'a ElementAnswer)>) -> Vec<AuditRow> {
+    let mut trail = Trail::default();
+    for (call, answer) in answered {
+        let Some(actor) = &call.actor else { continue };
+        trail.changed(actor, answer.changed.iter().flatten());
+        if let (Some(claim), Ok(elements)) = (&call.claim, &answer.claimed) {
+            trail.claimed(actor, claim, elements);
+        }
+    }
+    trail.into_rows()
+}
+
 /// Calls that one statement may serve.
 enum AtOnce<'a> {
     /// Claims of one element each, of one queue and by one actor.
     Claims(Vec<&'a ClaimRequest>),
+    /// Ends of different elements and claims of one queue, by one actor.
+    Rides(Vec<&'a StatusChange>, Vec<&'a ClaimRequest>),
     /// Ends of different elements, told by the jobs that work on them.
     Ends(Vec<&'a StatusChange>),
 }
@@ -133,10 +199,17 @@ impl<'a> AtOnce<'a> {
     fn of(calls: &'a [ElementCall]) -> Option<Self> {
         let first = calls.first()?;
         if first.claim.is_some() {
-            let same = |call: &ElementCall| call.changes.is_empty() && call.actor == first.actor;
-            let claims: Vec<_> =
-                calls.iter().filter(|call| same(call)).filter_map(|call| call.claim.as_ref()).collect();
-            return (claims.len() == calls.len() && fit_at_once(&claims)).then_some(Self::Claims(claims));
+            let same = calls.iter().filter(|call| call.actor == first.actor);
+            let claims: Vec<_> = same.filter_map(|call| call.claim.as_ref()).collect();
+            if claims.len() < calls.len() {
+                return None;
+            }
+            let ends: Vec<_> = calls.iter().flat_map(|call| &call.changes).collect();
+            return if ends.is_empty() && fit_at_once(&claims) {
+                Some(Self::Claims(claims))
+            } else {
+                rides_fit_at_once(&ends, &claims).then_some(Self::Rides(ends, claims))
+            };
         }
         let alone = |call: &&ElementCall| call.claim.is_none() && call.actor.is_none() && call.changes.len() == 1;
         let ends: Vec<_> = calls.iter().filter(alone).flat_map(|call| &call.changes).collect();
@@ -144,6 +217,17 @@ impl<'a> AtOnce<'a> {
         let fit = different.len() == calls.len() && ends.iter().all(|end| end.fits_at_once());
         fit.then_some(Self::Ends(ends))
     }
+}
+
+/// One answer a call; all of them claim, or none does.
+fn shared_out(calls: &[ElementCall], ridden: Ridden) -> Vec<ElementAnswer> {
+    let mut ended: HashMap<_, _> = ridden.ended.into_iter().map(|set| (set.element.id, set)).collect();
+    let mut claimed = ridden.claimed.into_iter();
+    let answer = |call: &ElementCall| {
+        let changed = call.changes.iter().filter_map(|change| ended.remove(&change.id)).map(Ok).collect();
+        ElementAnswer { changed, claimed: Ok(claimed.next().unwrap_or_default()) }
+    };
+    calls.iter().map(answer).collect()
 }
 
 /// Viewers on this server see it at once. Those on others look every now and then: a notification for every element would

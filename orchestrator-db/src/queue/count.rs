@@ -7,6 +7,7 @@ use orchestrator_core::queue::ElementStatus;
 use orchestrator_core::text::QueueName;
 use sqlx::types::Json;
 
+use super::marks::Look;
 use super::settings::{QueueSettings, Stored};
 use crate::dialect::{Sql, on_conn, sql};
 use crate::error::DbError;
@@ -100,7 +101,7 @@ impl Deltas {
         }
     }
 
-    fn into_rows(self) -> Vec<(String, &'static str, i64)> {
+    pub(super) fn into_rows(self) -> Vec<(String, &'static str, i64)> {
         let changed = self.0.into_iter().filter(|(_, delta)| *delta != 0);
         changed.map(|((queue, status), delta)| (queue, status, delta)).collect()
     }
@@ -124,7 +125,8 @@ const COUNTS_TAKE: Sql = sql!["DELETE FROM queue_counts WHERE id" [in_open] "SEL
      RETURNING queue_name, status, delta"];
 // Without the hint SQLite walks the index of all elements, finished ones too.
 const READY_COUNT: Sql = sql!["SELECT COUNT(*) FROM (SELECT 1 FROM queues" [indexed_by "queues_ready"]
-     " WHERE queue_name" [bytewise] " = $1 AND ready AND NOT EXISTS (SELECT 1 FROM queue_settings
+     " WHERE queue_name" [bytewise] " = $1 AND ready" [only postgres " AND (created_date, id) >= ($3, $4)"]
+     " AND NOT EXISTS (SELECT 1 FROM queue_settings
              WHERE queue_name = $1 AND paused) LIMIT $2) AS ready_elements"];
 
 // The first entry of the ready index, a queue.
@@ -177,11 +179,20 @@ impl Tx {
         Ok(rows.into_iter().filter_map(|(queue, at)| Some((queue, at?))).collect())
     }
 
-    /// How many elements may be claimed (none of a paused queue), counted up to `at_most` and no further.
-    pub async fn queue_ready_count(&mut self, queue: &QueueName, at_most: u64) -> Result<u64, DbError> {
+    /// How many elements may be claimed (none of a paused queue), counted up to `at_most` and no further, from where `look`
+    /// begins.
+    pub async fn queue_ready_count(&mut self, queue: &QueueName, at_most: u64, look: Look) -> Result<u64, DbError> {
         let at_most = i64::try_from(at_most).unwrap_or(i64::MAX);
+        let from = self.look_from(queue.as_str(), look);
+        // Numbered parameters may be bound beyond those that a text has.
         let count: i64 = on_conn!(self, |conn, dialect| {
-            sqlx::query_scalar(READY_COUNT.text(dialect)).bind(queue.as_str()).bind(at_most).fetch_one(conn).await
+            sqlx::query_scalar(READY_COUNT.text(dialect))
+                .bind(queue.as_str())
+                .bind(at_most)
+                .bind(from.created)
+                .bind(from.id)
+                .fetch_one(conn)
+                .await
         })
         .map_err(DbError::in_op("queue_ready_count"))?;
         Ok(u64::try_from(count).unwrap_or_default())

@@ -6,8 +6,9 @@
 //!
 //! A mark is a hint. It lags behind now by a margin, since others may commit a little late what they created a little
 //! earlier. Elements that are new again pull it back: here when their transaction commits, on other servers when they hear
-//! of it. And once a second, as well as when a claim finds too little, one looks without it; where that has become
-//! expensive, for a twentieth of the time at most. So nothing is passed over for good.
+//! of it. And once a second, as well as when a claim finds too little, one looks without it. Where that has become
+//! expensive no claim does, for all others would wait: a look beside them does, for a twentieth of the time at most (`behind`).
+//! So nothing is passed over for good.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -16,6 +17,8 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, TimeDelta};
 use orchestrator_core::clock::Timestamp;
 use uuid::Uuid;
+
+use crate::tx::Tx;
 
 /// How far behind now a mark stays.
 const MARGIN: TimeDelta = TimeDelta::seconds(1);
@@ -26,7 +29,7 @@ const PROMPT: Duration = Duration::from_millis(500);
 /// How often one claim looks everywhere.
 const SWEEP: Duration = Duration::from_secs(1);
 
-/// Looking everywhere is cheap up to here, and done whenever a claim finds too little.
+/// Looking everywhere is cheap up to here, and done by claims.
 const CHEAP: Duration = Duration::from_millis(20);
 
 /// Above it, it may take one part in so many of the time.
@@ -41,6 +44,15 @@ const MOST_QUEUES: usize = 10_000;
 pub(crate) struct Position {
     pub(crate) created: Timestamp,
     pub(crate) id: Uuid,
+}
+
+/// Where a look at what is ready begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Look {
+    /// At the head of the queue: nothing is missed. Where that has become expensive, where claims begin.
+    Everywhere,
+    /// Where claims begin. What is older may be missed until the next look everywhere.
+    FromMark,
 }
 
 /// The marks of a server.
@@ -97,14 +109,37 @@ impl Marks {
             queues.clear();
         }
         let mark = queues.entry(queue.to_owned()).or_insert_with(Mark::new);
-        let is_time = mark.swept.elapsed() >= SWEEP.max(mark.cost * SHARE);
+        let is_time = mark.cost <= CHEAP && mark.swept.elapsed() >= SWEEP;
         Start { mark: mark.at.filter(|_| !is_time), pulls: mark.pulls }
+    }
+
+    /// The mark of a queue, for who only looks.
+    fn at(&self, queue: &str) -> Option<Position> {
+        self.lock().get(queue).and_then(|mark| mark.at)
     }
 
     /// Whether a claim that found too little may look everywhere.
     pub(super) fn may_sweep(&self, queue: &str) -> bool {
         let queues = self.lock();
-        queues.get(queue).is_none_or(|mark| mark.cost <= CHEAP || mark.swept.elapsed() >= mark.cost * SHARE)
+        queues.get(queue).is_none_or(|mark| mark.cost <= CHEAP)
+    }
+
+    /// The queues whose head is expensive to look at, by name, each with where claims begin.
+    pub(crate) fn expensive(&self) -> Vec<(String, Position)> {
+        self.those(|mark| mark.cost > CHEAP)
+    }
+
+    /// Those of them that are due to be looked at behind the mark.
+    pub(super) fn to_look_behind(&self) -> Vec<(String, Position)> {
+        self.those(|mark| mark.cost > CHEAP && mark.swept.elapsed() >= mark.cost * SHARE)
+    }
+
+    fn those(&self, such: impl Fn(&Mark) -> bool) -> Vec<(String, Position)> {
+        let queues = self.lock();
+        let those = queues.iter().filter(|(_, mark)| such(mark));
+        let mut those: Vec<_> = those.filter_map(|(name, mark)| Some((name.clone(), mark.at?))).collect();
+        those.sort_unstable();
+        those
     }
 
     /// Notes that a claim looked everywhere, and how long that took.
@@ -165,10 +200,24 @@ impl Mark {
 }
 
 impl Start {
+    /// The same without the mark.
+    pub(super) fn everywhere(self) -> Self {
+        Self { mark: None, ..self }
+    }
+
     /// Where claims may begin after one that took up to `last`. One that took nothing proves nothing: the queue may be
     /// paused.
     pub(super) fn advance(self, queue: &str, last: Position, now: Timestamp) -> Advance {
         Advance { queue: queue.to_owned(), to: last.min(Position::since(now - MARGIN)), pulls: self.pulls }
+    }
+}
+
+impl Tx {
+    /// Where a look at a queue begins.
+    pub(crate) fn look_from(&self, queue: &str, look: Look) -> Position {
+        let Some(marks) = &self.marks else { return Position::first() };
+        let mark = marks.at(queue).filter(|_| look == Look::FromMark || !marks.may_sweep(queue));
+        mark.unwrap_or_else(Position::first)
     }
 }
 
@@ -327,13 +376,32 @@ mod tests {
     }
 
     #[test]
-    fn looking_everywhere_takes_a_twentieth_of_the_time_at_most() {
+    fn claims_do_not_look_everywhere_where_that_takes_long() {
         let marks = Marks::default();
         claimed(&marks, at(50), at(100));
-        assert!(marks.may_sweep("q"));
-        marks.swept("q", Duration::from_secs(2));
+        assert!(marks.may_sweep("q") && marks.expensive().is_empty());
+        marks.swept("q", Duration::from_millis(21));
+        marks.lock().get_mut("q").unwrap().swept = Instant::now().checked_sub(Duration::from_mins(1)).unwrap();
         assert!(!marks.may_sweep("q"));
-        marks.lock().get_mut("q").unwrap().swept = Instant::now().checked_sub(Duration::from_secs(3)).unwrap();
-        assert_eq!(mark(&marks), Some(at(50)), "not yet: the last look took two seconds");
+        assert_eq!(mark(&marks), Some(at(50)), "whatever the time is");
+        assert_eq!(marks.expensive(), [("q".to_owned(), Position::since(at(50)))]);
+        marks.swept("q", CHEAP);
+        assert!(marks.may_sweep("q"));
+    }
+
+    #[test]
+    fn looking_behind_marks_takes_a_twentieth_of_the_time_at_most() {
+        let marks = Marks::default();
+        claimed(&marks, at(50), at(100));
+        let last_looked =
+            |ago: Duration| marks.lock().get_mut("q").unwrap().swept = Instant::now().checked_sub(ago).unwrap();
+        marks.swept("q", Duration::from_secs(2));
+        last_looked(Duration::from_secs(39));
+        assert!(marks.to_look_behind().is_empty());
+        last_looked(Duration::from_secs(40));
+        assert_eq!(marks.to_look_behind(), marks.expensive());
+        marks.swept("q", CHEAP);
+        last_looked(Duration::from_secs(40));
+        assert!(marks.to_look_behind().is_empty(), "claims look themselves");
     }
 }

@@ -3,6 +3,7 @@
 //! Every verb that changes a status writes the element's columns together, in `change`, and appends what changed to the
 //! counts. `status` is in no index: the flags `ready` and `attention` are.
 
+mod behind;
 mod change;
 mod claim;
 mod count;
@@ -20,13 +21,17 @@ mod settings;
 mod status;
 
 pub use claim::{ClaimRequest, ElementClaimError};
-pub(crate) use claim::{elements_claim_at_once, fit_at_once};
+pub(crate) use claim::{
+    Ridden, elements_claim_at_once, elements_ride_at_once, elements_ride_on_sqlite, end_ride_on_sqlite, fit_at_once,
+    rides_fit_at_once, rides_fit_on_sqlite,
+};
 pub(crate) use count::Deltas;
 pub use count::{QueueCounts, QueueSummary};
 pub use edit::ElementEdit;
 pub use insert::NewElement;
-pub(crate) use insert::{creations_fit_at_once, elements_create_at_once};
+pub(crate) use insert::{creations_fit_at_once, elements_create_at_once, elements_create_on_sqlite};
 pub use list::ElementFilter;
+pub use marks::Look;
 pub(crate) use marks::{MarkChanges, Marks, Position};
 pub use sample::{QueueSample, SampleStep};
 pub use settings::QueueSettings;
@@ -34,4 +39,4 @@ pub(crate) use status::elements_end_at_once;
 pub use status::{StatusBy, StatusChange, StatusError, StatusSet};
 
 #[cfg(test)]
-crate::statements::statements![; change, claim, count, edit, find, insert, list, live, release, sample, settings, status];
+crate::statements::statements![; behind, change, claim, count, edit, find, insert, list, live, release, sample, settings, status];

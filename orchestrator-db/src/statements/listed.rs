@@ -20,8 +20,8 @@ fn declared(folder: &Path, module: &str, names: &mut BTreeSet<String>) {
             continue;
         }
         for line in fs::read_to_string(&path).unwrap().lines() {
-            let Some((name, kind)) = line.trim_start().strip_prefix("const ").and_then(|rest| rest.split_once(": "))
-            else {
+            let shown = line.trim_start().trim_start_matches("pub(crate) ").trim_start_matches("pub(in crate::queue) ");
+            let Some((name, kind)) = shown.strip_prefix("const ").and_then(|rest| rest.split_once(": ")) else {
                 continue;
             };
             if kind.starts_with("Sql =") || kind.starts_with("[Sql;") {

@@ -321,9 +321,15 @@ async fn a_page_of_candidates_is_read_from_where_the_last_one_ended() {
 }
 
 #[tokio::test]
-async fn claims_begin_at_an_element_and_not_at_all_that_were_created_with_it() {
+async fn claims_and_looks_begin_at_an_element_and_not_at_all_that_were_created_with_it() {
     let plans = first_plans_of_postgres().await;
-    for name in ["queue::claim::ELEMENT_CLAIM", "queue::claim::at_once::ELEMENTS_CLAIM_AT_ONCE"] {
+    for name in [
+        "queue::claim::ELEMENT_CLAIM",
+        "queue::claim::at_once::ELEMENTS_CLAIM_AT_ONCE",
+        "queue::claim::ride::ELEMENTS_RIDE_AT_ONCE",
+        "queue::count::READY_COUNT",
+        "trigger::queue_watch::QUEUE_WATCHERS",
+    ] {
         let begins = |line: &str| line.contains("Index Cond: ") && line.contains("ROW(created_date, id) >= ROW(");
         assert!(plans[name].lines().any(begins), "{name}:\n{}", plans[name]);
     }
@@ -333,7 +339,8 @@ async fn claims_begin_at_an_element_and_not_at_all_that_were_created_with_it() {
 async fn after_an_import_claims_take_the_index_of_what_is_ready_though_that_is_everything() {
     let plans = plans_of_postgres_after_an_import().await;
     let at_once = ("queue::claim::at_once::ELEMENTS_CLAIM_AT_ONCE", "queues_ready");
-    let of_ready = INDEXES.iter().filter(|(_, index)| index.starts_with("queues_ready")).chain([&at_once]);
+    let ride = ("queue::claim::ride::ELEMENTS_RIDE_AT_ONCE", "queues_ready");
+    let of_ready = INDEXES.iter().filter(|(_, index)| index.starts_with("queues_ready")).chain([&at_once, &ride]);
     for (name, index) in of_ready {
         assert!(index.split('|').any(|index| has_word(&plans[*name], index)), "{name}:\n{}", plans[*name]);
     }

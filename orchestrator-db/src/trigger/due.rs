@@ -98,7 +98,10 @@ impl Tx {
     }
 
     /// What a statement that locked has read, in its order; what was written meanwhile is read again, under the lock.
-    async fn freshened(&mut self, rows: Vec<Result<LockedRow, Corrupt>>) -> Result<Readable<StoredTrigger>, DbError> {
+    pub(super) async fn freshened(
+        &mut self,
+        rows: Vec<Result<LockedRow, Corrupt>>,
+    ) -> Result<Readable<StoredTrigger>, DbError> {
         let stale: Ids = rows.iter().flatten().filter(|locked| locked.is_stale).map(|locked| locked.row.id).collect();
         if stale.0.is_empty() {
             return Ok(Readable::collect(rows.into_iter().map(|locked| locked?.row.try_into())));
@@ -115,7 +118,7 @@ impl Tx {
     }
 
     /// Reads triggers in the order of their ids.
-    pub(super) async fn trigger_read(&mut self, ids: &Ids) -> Result<Readable<StoredTrigger>, DbError> {
+    async fn trigger_read(&mut self, ids: &Ids) -> Result<Readable<StoredTrigger>, DbError> {
         let rows = fetch!(self, "trigger_read", TRIGGER_READ, table "triggers" key "id" as TriggerRow, [ids])?;
         Ok(Readable::collect(rows.into_iter().map(|row| row?.try_into())))
     }

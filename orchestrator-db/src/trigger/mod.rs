@@ -18,8 +18,6 @@ pub use counts::{OVERDUE_AFTER, TriggerCounts};
 pub use list::{TriggerFilter, TriggerSort};
 pub use progress::{StoredNextRun, TriggerProgress};
 
-pub(crate) use status::{active_job, shown_status};
-
 /// A trigger with what only the scheduler knows of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredTrigger {

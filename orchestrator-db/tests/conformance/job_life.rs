@@ -3,13 +3,13 @@
 use orchestrator_core::id::{JobId, SessionId};
 use orchestrator_core::job::{JobState, JobStatus, Outcome};
 use orchestrator_core::lease::{Lease, LeaseToken};
-use orchestrator_core::trigger::{Hold, TriggerStatus};
+use orchestrator_core::trigger::Hold;
 use orchestrator_db::{CancelBy, Holder, JobStart};
 
 use crate::harness::TestDb;
 use crate::world::{
-    assign, at, locked, lose, queued, read, reason, run, session_of, start, start_call, token_hash, trigger, worker,
-    worker_name, write,
+    assign, at, locked, lose, queued, read, reason, run, session_of, start, start_all, start_call, token_hash, trigger,
+    worker, worker_name, write,
 };
 
 conformance! {
@@ -85,12 +85,12 @@ async fn many_jobs_start_at_once_and_only_those_that_may(db: TestDb) {
     calls[2].token = next(calls[2].token);
     let second = JobStart { token_hash: token_hash(JobId::generate()), ..calls[0].clone() };
     let all: Vec<JobStart> = calls.iter().cloned().chain([second]).collect();
-    let started = write!(db, |tx| tx.jobs_start(&all, at(3), at(18)));
+    let started = start_all(&db, &all, 3).await;
     let started: Vec<JobId> = started.iter().map(|started| started.job).collect();
     assert_eq!(started, [calls[0].job, calls[1].job, calls[3].job]);
     assert_eq!(status(&db, calls[2].job).await, JobStatus::Assigned);
     let shown = read!(db, |tx| tx.trigger_get(a)).unwrap().trigger;
-    assert_eq!((shown.last_run, shown.status), (Some(at(3)), TriggerStatus::Running));
+    assert_eq!(shown.last_run, Some(at(3)));
     let r1 = read!(db, |tx| tx.worker_get(&worker_name("r1"))).unwrap().unwrap();
     assert_eq!((r1.latest_trigger.as_deref(), r1.latest_trigger_time), (Some("a"), Some(at(3))));
 }

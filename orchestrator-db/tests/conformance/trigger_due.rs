@@ -1,10 +1,11 @@
 //! What the evaluator asks of triggers.
 
 use orchestrator_core::clock::Timestamp;
-use orchestrator_core::id::{ElementId, TriggerId};
+use orchestrator_core::id::{ElementId, RequestId, TriggerId};
 use orchestrator_core::text::QueueName;
 use orchestrator_core::trigger::{Hold, TriggerKind, TriggerStatus, TriggerType};
-use orchestrator_db::{Db, Dialect, NewElement, StoredNextRun, TriggerProgress};
+use orchestrator_db::{ClaimRequest, Db, DbOptions, Dialect, NewElement, StoredNextRun, TriggerProgress};
+use uuid::Uuid;
 
 use crate::harness::TestDb;
 use crate::world::{at, draft, progress, queue_name, queued, read, scheduled, store, trigger, watching, write};
@@ -21,6 +22,7 @@ conformance! {
     a_queue_trigger_is_found_when_its_queue_has_a_batch,
     queue_triggers_on_hold_or_backing_off_are_left_alone,
     queue_triggers_come_in_pages,
+    what_lies_behind_the_mark_of_a_queue_is_found_by_a_look_at_all,
     locked_triggers_come_in_the_order_of_their_ids,
 }
 
@@ -167,16 +169,13 @@ async fn the_trigger_of_a_job_is_locked_by_the_job(db: TestDb) {
     }
 }
 
+fn element_of(queue: &str) -> NewElement {
+    let queue_name = queue_name(queue);
+    NewElement { id: ElementId::generate(), queue_name, reference: None, data: None, created_by: None }
+}
+
 async fn fill(db: &Db, queue: &str, count: usize) {
-    let elements: Vec<NewElement> = (0..count)
-        .map(|_| NewElement {
-            id: ElementId::generate(),
-            queue_name: queue_name(queue),
-            reference: None,
-            data: None,
-            created_by: None,
-        })
-        .collect();
+    let elements: Vec<NewElement> = (0..count).map(|_| element_of(queue)).collect();
     write!(db, |tx| tx.element_insert(&elements, false, at(0)));
 }
 
@@ -225,6 +224,27 @@ async fn queue_triggers_come_in_pages(db: TestDb) {
     let first = watchers(&db, None, None, 3).await;
     assert_eq!(first, expected[..3]);
     assert_eq!(watchers(&db, None, first.last().copied(), 3).await, expected[3..]);
+}
+
+async fn what_lies_behind_the_mark_of_a_queue_is_found_by_a_look_at_all(db: TestDb) {
+    let one = store(&db, &draft("one", watching("q", 1))).await;
+    let queue = [queue_name("q")];
+    fill(&db, "q", 2).await;
+    for _ in 0..2 {
+        let request = ClaimRequest::new(queue_name("q"), RequestId::generate());
+        write!(db, |tx| tx.element_claim(&[request], at(20)));
+    }
+    // Another server, of which this one does not hear.
+    let other = match db.dialect() {
+        Dialect::Sqlite => Db::clone(&db),
+        Dialect::Postgres => Db::open(&DbOptions::new(db.url())).await.unwrap(),
+    };
+    let earlier = ElementId::from_uuid(Uuid::nil());
+    let hidden = NewElement { id: earlier, ..element_of("q") };
+    write!(other, |tx| tx.element_insert(&[hidden], false, at(0)));
+    let named = watchers(&db, Some(&queue), None, 10).await;
+    assert_eq!(named.is_empty(), db.dialect() == Dialect::Postgres, "what was taken is not walked over");
+    assert_eq!(watchers(&db, None, None, 10).await, [one]);
 }
 
 async fn locked_triggers_come_in_the_order_of_their_ids(db: TestDb) {

@@ -11,7 +11,7 @@ use orchestrator_core::lease::LeaseToken;
 use orchestrator_core::policy::Policies;
 use orchestrator_core::text::{ProcessArgs, ProcessName, ProcessPath, QueueName, Reason, TriggerName, WorkerName};
 use orchestrator_core::trigger::{ProcessSpec, TriggerDraft, TriggerKind};
-use orchestrator_db::{Assign, Db, Grant, JobStart, LockedJob, NewJob, NewSession, TriggerProgress};
+use orchestrator_db::{Assign, Db, Grant, JobStart, LockedJob, NewJob, NewSession, StartedJob, TriggerProgress};
 use uuid::Uuid;
 
 /// Runs one storage call in a write transaction of its own.
@@ -176,8 +176,12 @@ pub(crate) fn start_call(job: JobId, worker: &str, token: LeaseToken) -> JobStar
 
 /// Whether the job may be started.
 pub(crate) async fn start(db: &Db, call: &JobStart, seconds: i64) -> bool {
-    let calls = std::slice::from_ref(call);
-    !write!(db, |tx| tx.jobs_start(calls, at(seconds), at(seconds + 15))).is_empty()
+    !start_all(db, std::slice::from_ref(call), seconds).await.is_empty()
+}
+
+/// Starts jobs as servers do.
+pub(crate) async fn start_all(db: &Db, calls: &[JobStart], seconds: i64) -> Vec<StartedJob> {
+    db.jobs_start_at_once(calls, at(seconds), at(seconds + 15)).await.unwrap()
 }
 
 /// Runs a job and loses it.

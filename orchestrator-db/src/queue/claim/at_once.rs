@@ -18,16 +18,29 @@ use crate::queue::marks::{Marks, Position, Start};
 use crate::queue::row::{ElementRow, element_columns};
 
 // Jobs are locked against their end before elements are, as everywhere; where one of them is over, nothing is done. What a row
-// gets stands in arrays at its place. It is found as in `claim_text`. For SQLite, which has no round trips to save and cannot update inside of expressions,
-// there is only a text to prepare.
-const ELEMENTS_CLAIM_AT_ONCE: Sql = sql![
-    [only postgres "WITH live AS MATERIALIZED (
+// gets stands in arrays at its place. It is found as in `claim_text`.
+macro_rules! claim_picking {
+    (sqlite) => {
+        ""
+    };
+    (postgres) => {
+        "live AS MATERIALIZED (
          SELECT id FROM jobs WHERE id = ANY($9::uuid[]) AND (status IN ('ASSIGNED', 'RUNNING', 'LOST')) IS TRUE
          ORDER BY id FOR SHARE),
      picked AS MATERIALIZED (
          SELECT id AS element_id, row_number() OVER (ORDER BY created_date, id) AS place FROM (
              SELECT id, created_date FROM queues WHERE queue_name COLLATE \"C\" = $1 AND ready AND (created_date, id) >= ($2, $11)
-                 AND (SELECT COUNT(*) FROM live) = cardinality($9::uuid[])
+                 AND (SELECT COUNT(*) FROM live) = cardinality($9::uuid[])"
+    };
+}
+pub(super) use claim_picking;
+
+macro_rules! claim_claiming {
+    (sqlite) => {
+        ""
+    };
+    (postgres) => {
+        "
                  AND NOT EXISTS (SELECT 1 FROM queue_settings WHERE queue_name = $1 AND paused)
              ORDER BY created_date, id LIMIT cardinality($4::uuid[]) FOR UPDATE SKIP LOCKED) AS oldest),
      claimed AS (
@@ -36,9 +49,17 @@ const ELEMENTS_CLAIM_AT_ONCE: Sql = sql![
              request_id = ($4::uuid[])[picked.place], lease_expires_at = ($5::timestamptz[])[picked.place]
          FROM picked
          WHERE queues.id = ANY(ARRAY[picked.element_id]) AND ready IS NOT FALSE
-         RETURNING "]
-    [only sqlite "WITH claimed AS (SELECT "] [columns element_columns] [only sqlite " FROM queues WHERE id IS NULL) "]
-    [only postgres "),
+         RETURNING "
+    };
+}
+pub(super) use claim_claiming;
+
+macro_rules! claim_noting {
+    (sqlite) => {
+        ""
+    };
+    (postgres) => {
+        "),
      taken AS (SELECT COUNT(*) AS elements, jsonb_agg(id ORDER BY created_date, id) AS ids FROM claimed),
      counted AS (
          INSERT INTO queue_counts (queue_name, status, delta)
@@ -47,8 +68,16 @@ const ELEMENTS_CLAIM_AT_ONCE: Sql = sql![
      audited AS (
          INSERT INTO audit (id, at, actor_kind, actor, action, subject_kind, subject, after)
          SELECT $6, $3, $7, $8, 'element.claim', 'queue', $1, jsonb_build_object('elements', ids)
-         FROM taken WHERE $7 <> '' AND elements > 0)
-     "] "SELECT " [columns element_columns] " FROM claimed ORDER BY created_date, id"];
+         FROM taken WHERE $7 <> '' AND elements > 0)"
+    };
+}
+pub(super) use claim_noting;
+
+// For SQLite, which has no round trips to save and cannot update inside of expressions, there is only a text to prepare.
+const ELEMENTS_CLAIM_AT_ONCE: Sql = sql![
+    [only postgres "WITH "] [text claim_picking] [text claim_claiming]
+    [only sqlite "WITH claimed AS (SELECT "] [columns element_columns] [only sqlite " FROM queues WHERE id IS NULL) "]
+    [text claim_noting] " SELECT " [columns element_columns] " FROM claimed ORDER BY created_date, id"];
 
 impl ClaimRequest {
     /// Whether it can be made at once: one element of whatever reference, asked for the first time.
@@ -78,13 +107,12 @@ pub(crate) async fn elements_claim_at_once(
     let began = Instant::now();
     let jobs: Vec<Option<Uuid>> = requests.iter().map(|request| request.job.map(JobId::as_uuid)).collect();
     let distinct: Vec<Uuid> = jobs.iter().flatten().copied().collect::<BTreeSet<_>>().into_iter().collect();
-    let expiry = |request: &&ClaimRequest| request.lease.filter(|_| request.job.is_none()).map(|lease| now + lease);
     let rows: Result<Vec<ElementRow>, sqlx::Error> = sqlx::query_as(ELEMENTS_CLAIM_AT_ONCE.postgres)
         .bind(queue)
         .bind(from.created)
         .bind(now)
         .bind(requests.iter().map(|request| request.request.as_uuid()).collect::<Vec<_>>())
-        .bind(requests.iter().map(expiry).collect::<Vec<_>>())
+        .bind(requests.iter().map(|request| request.expires_at(now)).collect::<Vec<_>>())
         .bind(AuditId::generate().as_uuid())
         .bind(actor.map_or("", |actor| actor.kind.as_str()))
         .bind(actor.map_or("", |actor| actor.name.as_str()))
@@ -115,7 +143,7 @@ pub(crate) async fn elements_claim_at_once(
 }
 
 /// Moves the mark on.
-fn settle(marks: &Marks, start: Start, queue: &str, rows: &[ElementRow], now: Timestamp, took: Duration) {
+pub(super) fn settle(marks: &Marks, start: Start, queue: &str, rows: &[ElementRow], now: Timestamp, took: Duration) {
     if start.mark.is_none() {
         marks.swept(queue, took);
         if let Some(oldest) = rows.first() {

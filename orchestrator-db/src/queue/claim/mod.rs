@@ -1,4 +1,6 @@
 mod at_once;
+mod on_sqlite;
+mod ride;
 
 use std::collections::{BTreeMap, HashSet};
 use std::time::{Duration, Instant};
@@ -19,6 +21,8 @@ use crate::lists::{Ids, time_text};
 use crate::tx::{Tx, TxInner};
 
 pub(crate) use at_once::{elements_claim_at_once, fit_at_once};
+pub(crate) use on_sqlite::{elements_ride_on_sqlite, end_ride_on_sqlite, rides_fit_on_sqlite};
+pub(crate) use ride::{Ridden, elements_ride_at_once, rides_fit_at_once};
 
 /// Someone wants elements of a queue.
 #[derive(Debug, Clone)]
@@ -43,6 +47,11 @@ impl ClaimRequest {
     /// A request for one element, for nobody's job, without a lease.
     pub fn new(queue: QueueName, request: RequestId) -> Self {
         Self { queue, reference: None, count: 1, job: None, request, repeat: false, lease: None }
+    }
+
+    /// Until when a claim that is made now holds by itself.
+    fn expires_at(&self, now: Timestamp) -> Option<Timestamp> {
+        self.lease.filter(|_| self.job.is_none()).map(|lease| now + lease)
     }
 }
 
@@ -146,7 +155,7 @@ impl Tx {
                 answers.push(Ok(granted.clone()));
             } else {
                 answers.push(Ok(Vec::new()));
-                let expires_at = request.lease.filter(|_| request.job.is_none()).map(|lease| now + lease);
+                let expires_at = request.expires_at(now);
                 let place = Place { request: index, job: request.job, id: request.request, expires_at };
                 let key = (request.queue.as_str(), request.reference.as_ref().map(Reference::as_str));
                 wanted.entry(key).or_default().extend(std::iter::repeat_n(place, request.count as usize));
@@ -338,5 +347,5 @@ crate::statements::statements![
     ELEMENT_GRANTED,
     ELEMENT_PEEK,
     ELEMENT_PEEK_BY_REFERENCE;
-    at_once
+    at_once, on_sqlite, ride
 ];

@@ -1,23 +1,25 @@
-//! Creation of one element each, for several callers, in one statement that is its own transaction: several statements cost a
-//! round trip each to PostgreSQL.
+//! Creation of one element each, for several callers, in one statement that is its own transaction, or on SQLite one text of
+//! several: a round trip each is what creations would cost most.
 
 use std::collections::HashSet;
+use std::sync::{Arc, LazyLock};
 
 use orchestrator_core::actor::Actor;
 use orchestrator_core::clock::Timestamp;
 use orchestrator_core::id::{AuditId, ElementId};
-use sqlx::PgConnection;
+use sqlx::{AssertSqlSafe, PgConnection, SqliteConnection};
 use uuid::Uuid;
 
-use super::{Columns, NewElement};
+use super::{Columns, ELEMENT_INSERT, NewElement, as_json};
+use crate::audit::AuditRow;
 use crate::dialect::{Sql, sql};
 use crate::error::DbError;
 use crate::hint::{CHANNEL, Hint, notification};
 use crate::queue::marks::{MarkChanges, Marks};
 
 // What the audit says is what it says of creations that share a transaction of several statements: of one element its id, of
-// more their queue. Other servers are told in the last line, which is there for every statement. For SQLite, which has no round
-// trips to save, there is only a text to prepare.
+// more their queue. Other servers are told in the last line, which is there for every statement. For SQLite there is only a text
+// to prepare.
 const ELEMENTS_CREATE_AT_ONCE: Sql = sql![
     [only postgres "WITH created AS (
          INSERT INTO queues (id, queue_name, status, ready, attention, created_date, lease_token, attempt, reference, data,
@@ -37,6 +39,22 @@ const ELEMENTS_CREATE_AT_ONCE: Sql = sql![
      SELECT COALESCE(ids, '{}'), pg_notify($10, $11)::text FROM made"]
     [only sqlite "SELECT '', '' WHERE FALSE"]
 ];
+
+// What follows the insertion on SQLite; for PostgreSQL there are only texts to prepare.
+const CREATED_COUNT: Sql = sql![
+    [only sqlite "INSERT INTO queue_counts (queue_name, status, delta) VALUES ($3, 'NEW', $4)"]
+    [only postgres "SELECT 1"]
+];
+const CREATED_AUDIT: Sql = sql![
+    [only sqlite "INSERT INTO audit (id, at, actor_kind, actor, action, subject_kind, subject, after)
+     SELECT $5, $2, $6, $7, $8, $9, $10, $11 WHERE $6 <> ''"]
+    [only postgres "SELECT 1"]
+];
+
+static CREATE_ON_SQLITE: LazyLock<Arc<str>> = LazyLock::new(|| {
+    let [insert, count, audit] = [ELEMENT_INSERT, CREATED_COUNT, CREATED_AUDIT].map(|statement| statement.sqlite);
+    format!("BEGIN IMMEDIATE; {insert}; {count}; {audit}; COMMIT").into()
+});
 
 /// Whether these can be created by one statement: all in one queue.
 pub(crate) fn creations_fit_at_once(elements: &[&NewElement]) -> bool {
@@ -81,5 +99,31 @@ pub(crate) async fn elements_create_at_once(
     }
 }
 
+/// Creates elements of one queue, all or none, with one creation instant and the row of the audit that tells of them. The
+/// transaction is left open where that fails.
+pub(crate) async fn elements_create_on_sqlite(
+    connection: &mut SqliteConnection,
+    elements: &[&NewElement],
+    audited: Option<&AuditRow>,
+    now: Timestamp,
+) -> Result<HashSet<ElementId>, sqlx::Error> {
+    let Some(first) = elements.first() else { return Ok(HashSet::new()) };
+    let created: Vec<(Uuid, String)> = sqlx::query_as(AssertSqlSafe(CREATE_ON_SQLITE.clone()))
+        .bind(as_json(elements))
+        .bind(now)
+        .bind(first.queue_name.as_str())
+        .bind(i64::try_from(elements.len()).unwrap_or(i64::MAX))
+        .bind(AuditId::generate().as_uuid())
+        .bind(audited.map_or("", |row| row.actor.kind.as_str()))
+        .bind(audited.map_or("", |row| row.actor.name.as_str()))
+        .bind(audited.map_or("", |row| row.action))
+        .bind(audited.map_or("", |row| row.subject_kind))
+        .bind(audited.map_or("", |row| row.subject.as_str()))
+        .bind(audited.and_then(|row| row.after.as_ref()).map(ToString::to_string))
+        .fetch_all(connection)
+        .await?;
+    Ok(created.into_iter().map(|(id, _)| ElementId::from_uuid(id)).collect())
+}
+
 #[cfg(test)]
-crate::statements::statements![ELEMENTS_CREATE_AT_ONCE];
+crate::statements::statements![ELEMENTS_CREATE_AT_ONCE, CREATED_COUNT, CREATED_AUDIT];

@@ -10,7 +10,7 @@ use orchestrator_core::text::{CreatedBy, ElementData, QueueName, Reference};
 use sqlx::types::Json;
 use uuid::Uuid;
 
-pub(crate) use self::at_once::{creations_fit_at_once, elements_create_at_once};
+pub(crate) use self::at_once::{creations_fit_at_once, elements_create_at_once, elements_create_on_sqlite};
 use super::count::Deltas;
 use crate::dialect::{Sql, sql};
 use crate::error::DbError;

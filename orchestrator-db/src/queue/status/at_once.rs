@@ -17,14 +17,12 @@ use crate::error::DbError;
 use crate::queue::row::{ElementRow, element_columns};
 
 // Whatever is not as it mostly is, such as a row that cannot be read, changes nothing here, and is decided by the several
-// statements. Jobs are locked before elements are, both in the order of their ids, as everywhere. `IS TRUE` keeps it on the
-// primary keys: a job may have worked on all that there is. SQLite has no round trips to save: there is only a text to
-// prepare.
+// statements. Elements are locked in the order of their ids, as everywhere. Their jobs need no lock: a job that ends takes
+// back what it holds in the same transaction, under the lock of the element, so that an end comes before that or changes
+// nothing. `IS TRUE` keeps it on the primary keys: a job may have worked on all that there is. SQLite has no round trips to
+// save: there is only a text to prepare.
 const ELEMENTS_END_AT_ONCE: Sql = sql![
-    [only postgres "WITH live AS MATERIALIZED (
-         SELECT id FROM jobs WHERE id = ANY($2::uuid[]) AND (status IN ('ASSIGNED', 'RUNNING', 'LOST')) IS TRUE
-         ORDER BY id FOR SHARE),
-     held AS MATERIALIZED (
+    [only postgres "WITH held AS MATERIALIZED (
          SELECT queues.id AS held_id, queues.message AS message_before, change.new_status, change.new_attention,
              change.new_message
          FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::text[], $5::boolean[], $7::text[])
@@ -33,7 +31,8 @@ const ELEMENTS_END_AT_ONCE: Sql = sql![
          WHERE (queues.job_id = change.holder) IS TRUE AND queues.status = 'IN_PROGRESS'
              AND queues.attempt BETWEEN 0 AND 4294967295
              AND (change.held_token IS NULL OR queues.lease_token = change.held_token)
-             AND change.holder IN (SELECT id FROM live)
+             AND EXISTS (SELECT 1 FROM jobs
+                 WHERE jobs.id = change.holder AND (jobs.status IN ('ASSIGNED', 'RUNNING', 'LOST')) IS TRUE)
          ORDER BY queues.id FOR UPDATE OF queues),
      changed AS (
          UPDATE queues SET status = new_status, ready = FALSE, attention = new_attention, end_date = $6,

@@ -18,7 +18,7 @@ use crate::queue::row::ElementRow;
 use crate::tx::{Tx, TxInner};
 
 // On SQLite an end is one text whose fields stand at fixed places: a list in a list would be parsed anew for each of them.
-const ELEMENTS_END: Sql = sql!["UPDATE queues SET status = change.new_status, ready = FALSE,
+pub(in crate::queue) const ELEMENTS_END: Sql = sql!["UPDATE queues SET status = change.new_status, ready = FALSE,
          attention = change.new_attention, end_date = $2, lease_expires_at = NULL
      FROM " [only postgres "unnest($1::uuid[], $4::text[], $5::boolean[], $6::uuid[], $7::bigint[])
          AS change (element_id, new_status, new_attention, holder, held_token)"]
@@ -62,7 +62,7 @@ impl Tx {
         let rows: Result<Vec<ElementRow>, sqlx::Error> = match &mut self.inner {
             TxInner::Sqlite(transaction) => {
                 let query = sqlx::query_as(ELEMENTS_END.sqlite)
-                    .bind(Json(ends.iter().map(|end| flat(end)).collect::<Vec<_>>()));
+                    .bind(Json(ends.iter().map(|end| flat_end(end)).collect::<Vec<_>>()));
                 query.bind(now).bind(with_data).fetch_all(&mut **transaction).await
             }
             TxInner::Postgres(transaction) => {
@@ -94,7 +94,7 @@ impl Tx {
 }
 
 /// One end as a text whose fields stand at fixed places.
-fn flat(end: &StatusChange) -> String {
+pub(in crate::queue) fn flat_end(end: &StatusChange) -> String {
     let holder = end.by.job().map_or_else(|| "-".repeat(32), |job| job.as_uuid().simple().to_string());
     let attention = u8::from(end.status.needs_attention());
     let token = end.token.map_or_else(|| "-".to_owned(), |token| token.value().to_string());

@@ -14,6 +14,7 @@ use crate::error::{Corrupt, DbError};
 use crate::tx::Tx;
 
 pub(crate) use at_once::elements_end_at_once;
+pub(super) use ended::{ELEMENTS_END, flat_end};
 
 /// Who sets a status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

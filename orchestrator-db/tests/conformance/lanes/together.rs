@@ -5,8 +5,8 @@ use orchestrator_core::lease::LeaseToken;
 use orchestrator_core::queue::ElementStatus;
 use orchestrator_core::text::Message;
 use orchestrator_db::{
-    CreateCall, Db, DbOptions, Dialect, ElementAnswer, ElementCall, ElementClaimError, Heard, Hint, LaneError,
-    NewElement, StatusBy, StatusChange, StatusError, StatusSet,
+    ClaimRequest, CreateCall, Db, DbOptions, Dialect, ElementAnswer, ElementCall, ElementClaimError, Heard, Hint,
+    LaneError, NewElement, StatusBy, StatusChange, StatusError, StatusSet,
 };
 use tokio::task::JoinHandle;
 
@@ -25,6 +25,11 @@ conformance! {
     creations_are_each_decided_on_their_own,
     creations_are_counted_audited_and_told_of_once,
     what_is_created_by_a_clock_that_was_set_back_is_taken_first,
+    what_several_callers_end_and_claim_is_one_transaction_and_one_row_each_of_the_audit,
+    what_one_caller_ends_and_claims_is_audited_by_its_element,
+    what_rides_on_a_claim_of_nothing_is_done,
+    one_ride_that_is_refused_keeps_the_others_from_nothing,
+    who_rides_finds_what_is_hidden_behind_the_mark,
 }
 
 type Call = JoinHandle<Result<ElementAnswer, LaneError>>;
@@ -232,4 +237,107 @@ async fn what_is_created_by_a_clock_that_was_set_back_is_taken_first(db: TestDb)
     let new = element();
     world.lanes.create(create(new.clone())).await.unwrap().unwrap();
     assert_eq!(claim_at(&world.db, request(), at(7200)).await[0].id, new.id);
+}
+
+fn ride(changes: Vec<StatusChange>, count: u32) -> ElementCall {
+    let claim = ClaimRequest { count, ..request() };
+    ElementCall { changes, actor: Some(user("ann")), ..claim_of(claim) }
+}
+
+fn failed(id: ElementId) -> StatusChange {
+    StatusChange { status: ElementStatus::Failed, ..done(id) }
+}
+
+async fn what_several_callers_end_and_claim_is_one_transaction_and_one_row_each_of_the_audit(db: TestDb) {
+    let world = world(db);
+    let stored = world.stored(10).await;
+    taken(world.lanes.elements(claim_of(ClaimRequest { count: 4, ..request() })).await);
+    let commits = world.commits();
+    let rides = vec![
+        ride(vec![done(stored[0])], 1),
+        ride(vec![failed(stored[1]), done(stored[2])], 3),
+        ride(vec![failed(stored[3])], 1),
+    ];
+    let answers = together(&world, claim(), rides).await;
+    let got: Vec<_> = answers.iter().map(ids).collect();
+    assert_eq!(got[0], stored[4..5]);
+    assert_eq!(got[1..], [stored[5..6].to_vec(), stored[6..9].to_vec(), stored[9..].to_vec()]);
+    assert_eq!(world.commits(), commits + 2);
+    let after: Vec<_> = answers.iter().flat_map(|answer| &answer.changed).map(|set| set.as_ref().unwrap()).collect();
+    let statuses: Vec<_> = after.iter().map(|set| (set.element.id, set.before, set.element.status)).collect();
+    let ended = |at: usize, status| (stored[at], ElementStatus::InProgress, status);
+    let (done, failed) = (ElementStatus::Done, ElementStatus::Failed);
+    assert_eq!(statuses, [ended(0, done), ended(1, failed), ended(2, done), ended(3, failed)]);
+    let counts = counts(&world.db).await;
+    assert_eq!((counts.new, counts.in_progress, counts.done, counts.failed), (0, 6, 2, 2));
+    let rows = world.audited("element.set_status").await;
+    let by_status = serde_json::json!({ "DONE": [stored[0], stored[2]], "FAILED": [stored[1], stored[3]] });
+    assert_eq!(rows, [(QUEUE.to_owned(), serde_json::json!({ "elements": by_status }))]);
+    let rows = world.audited("element.claim").await;
+    assert_eq!(rows, [(QUEUE.to_owned(), serde_json::json!({ "elements": stored[5..] }))]);
+}
+
+async fn what_one_caller_ends_and_claims_is_audited_by_its_element(db: TestDb) {
+    let world = world(db);
+    let stored = world.stored(2).await;
+    taken(world.lanes.elements(claim()).await);
+    let answer = world.lanes.elements(ride(vec![failed(stored[0])], 1)).await.unwrap();
+    assert_eq!((ids(&answer), set(&answer).unwrap().element.data.as_ref()), (vec![stored[1]], None));
+    let after = serde_json::json!({ "queue": QUEUE, "status": "FAILED", "message": null });
+    assert_eq!(world.audited("element.set_status").await, [(stored[0].to_string(), after)]);
+    assert_eq!(get(&world.db, stored[0]).await.status, ElementStatus::Failed);
+}
+
+async fn what_rides_on_a_claim_of_nothing_is_done(db: TestDb) {
+    let world = world(db);
+    let stored = world.stored(2).await;
+    taken(world.lanes.elements(claim_of(ClaimRequest { count: 2, ..request() })).await);
+    let rides = vec![ride(vec![done(stored[0])], 1), ride(vec![done(stored[1])], 2)];
+    let answers = together(&world, claim(), rides).await;
+    for answer in &answers[1..] {
+        assert!(ids(answer).is_empty());
+        assert_eq!(set(answer).unwrap().element.status, ElementStatus::Done);
+    }
+    assert_eq!((counts(&world.db).await.in_progress, counts(&world.db).await.done), (0, 2));
+    assert!(world.audited("element.claim").await.is_empty());
+}
+
+async fn one_ride_that_is_refused_keeps_the_others_from_nothing(db: TestDb) {
+    let world = world(db);
+    let stored = world.stored(6).await;
+    taken(world.lanes.elements(claim_of(ClaimRequest { count: 3, ..request() })).await);
+    let stale = StatusChange { token: Some(LeaseToken::new(9)), ..done(stored[1]) };
+    let fenced = StatusChange { token: Some(LeaseToken::new(1)), ..done(stored[0]) };
+    let answers = together(&world, claim(), vec![ride(vec![fenced], 1), ride(vec![stale], 1)]).await;
+    assert_eq!(set(&answers[1]).unwrap().element.status, ElementStatus::Done);
+    assert!(matches!(set(&answers[2]), Err(StatusError::LeaseLost(id)) if *id == stored[1]));
+    assert_eq!((ids(&answers[1]), ids(&answers[2])), (vec![stored[4]], vec![stored[5]]));
+    assert_eq!(get(&world.db, stored[1]).await.status, ElementStatus::InProgress);
+    assert_eq!((counts(&world.db).await.in_progress, counts(&world.db).await.done), (5, 1));
+}
+
+async fn who_rides_finds_what_is_hidden_behind_the_mark(db: TestDb) {
+    if db.dialect() == Dialect::Sqlite {
+        // There is no other server, and no mark.
+        return;
+    }
+    let world = world(db);
+    let before: Vec<_> = (0..3).map(|_| element()).collect();
+    let stored = insert(&world.db, &before, at(-3600)).await;
+    let held = claim_at(&world.db, ClaimRequest { count: 2, ..request() }, at(0)).await;
+    claim_at(&world.db, request(), at(0)).await;
+    // Nobody tells this server of it.
+    let other = Db::open(&DbOptions::new(world.db.url())).await.unwrap();
+    let hidden = insert(&other, &[element()], at(-7200)).await;
+    let mut answer = world.lanes.elements(ride(vec![done(held[0].id)], 1)).await.unwrap();
+    assert_eq!(
+        (set(&answer).unwrap().element.id, set(&answer).unwrap().before),
+        (stored[0], ElementStatus::InProgress)
+    );
+    // Where looking everywhere is expensive, as on a busy machine, it is done seldom.
+    let began = std::time::Instant::now();
+    while ids(&answer).is_empty() && began.elapsed() < std::time::Duration::from_secs(10) {
+        answer = world.lanes.elements(ride(vec![done(held[1].id)], 1)).await.unwrap();
+    }
+    assert_eq!(ids(&answer), hidden);
 }

@@ -4,7 +4,9 @@ use orchestrator_core::actor::Actor;
 use orchestrator_core::id::ElementId;
 use orchestrator_core::queue::ElementStatus;
 use orchestrator_core::text::QueueName;
-use orchestrator_db::{ClaimRequest, ElementFilter, NewElement, PageRequest, QueueCounts, QueueSettings, StatusBy};
+use orchestrator_db::{
+    ClaimRequest, ElementFilter, Look, NewElement, PageRequest, QueueCounts, QueueSettings, StatusBy,
+};
 
 use super::world::*;
 use crate::harness::TestDb;
@@ -50,7 +52,7 @@ async fn a_paused_queue_hands_out_nothing_until_it_goes_on(db: TestDb) {
     let by_reference = ClaimRequest { reference: held[0].reference.clone(), ..request() };
     assert!(claim(&db, by_reference, at(6)).await.is_empty());
     let mut tx = db.begin_read().await.unwrap();
-    assert_eq!(tx.queue_ready_count(&queue(), 9).await.unwrap(), 0);
+    assert_eq!(tx.queue_ready_count(&queue(), 9, Look::FromMark).await.unwrap(), 0);
     assert_eq!(tx.element_peek(&queue(), None, 9).await.unwrap().len(), 2, "people may look");
     let summary = tx.queue_get(&queue()).await.unwrap();
     assert_eq!((summary.paused, summary.settings, summary.counts.new), (true, QueueSettings::default(), 2));
@@ -103,7 +105,7 @@ async fn ready_elements_are_counted_only_as_far_as_asked(db: TestDb) {
     claim(&db, request(), at(9)).await;
     let mut tx = db.begin_read().await.unwrap();
     for (at_most, expected) in [(0, 0), (3, 3), (4, 4), (100, 4)] {
-        assert_eq!(tx.queue_ready_count(&queue(), at_most).await.unwrap(), expected);
+        assert_eq!(tx.queue_ready_count(&queue(), at_most, Look::Everywhere).await.unwrap(), expected);
     }
 }
 

@@ -1,0 +1,150 @@
+//! Ends of elements and claims, for several callers, in two texts of several statements each: on SQLite a statement costs a turn
+//! of the thread that has the database, whatever it does. All of the ends are as they mostly are, or nothing is done.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, LazyLock};
+
+use orchestrator_core::clock::Timestamp;
+use orchestrator_core::id::JobId;
+use orchestrator_core::queue::ElementStatus;
+use orchestrator_core::text::QueueName;
+use sqlx::types::Json;
+use sqlx::{AssertSqlSafe, SqliteConnection};
+use uuid::Uuid;
+
+use super::ClaimRequest;
+use super::ride::{Ridden, RiddenRow, ended, places_of, share_out};
+use crate::audit::{AUDIT_INSERT, AuditRow, as_lists};
+use crate::dialect::{Sql, sql};
+use crate::lists::{Ids, time_text};
+use crate::queue::count::Deltas;
+use crate::queue::row::element_columns;
+use crate::queue::status::{ELEMENTS_END, StatusChange, flat_end};
+
+/// As long as an instant is as a text, at most.
+const INSTANT: usize = 40;
+
+// What a row gets stands at its place in two blobs, which costs no look at what stands before it. Where a job is over, nothing is
+// claimed. For PostgreSQL there is only a text to prepare.
+const CLAIM_IN_PLACES: Sql = sql![
+    [only sqlite "UPDATE queues SET status = 'IN_PROGRESS', ready = FALSE, attention = FALSE, start_date = $2, end_date = NULL,
+         attempt = attempt + 1, lease_token = lease_token + 1, request_id = substr($6, 1 + 32 * share.place, 16),
+         job_id = nullif(substr($6, 17 + 32 * share.place, 16), zeroblob(16)),
+         lease_expires_at = nullif(rtrim(CAST(substr($7, 1 + 40 * share.place, 40) AS TEXT)), '')
+     FROM (SELECT id AS element_id, row_number() OVER (ORDER BY created_date, id) - 1 AS place FROM (
+         SELECT id, created_date FROM queues INDEXED BY queues_ready WHERE queue_name = $4 AND ready
+             AND NOT EXISTS (SELECT 1 FROM queue_settings WHERE queue_name = $4 AND paused)
+             AND (SELECT COUNT(*) FROM jobs WHERE id IN (SELECT unhex(value) FROM json_each($8))
+                 AND status IN ('ASSIGNED', 'RUNNING', 'LOST')) = $9
+         ORDER BY created_date, id LIMIT $5)) AS share
+     WHERE queues.id = share.element_id RETURNING "] [only postgres "SELECT "]
+    [columns element_columns] ", TRUE AS is_claimed" [only postgres " FROM queues WHERE id IS NULL"]
+];
+
+const COUNTS_IN_TEXT: Sql = sql![
+    [only sqlite "INSERT INTO queue_counts (queue_name, status, delta)
+     SELECT value->>0, value->>1, value->>2 FROM json_each($3)"]
+    [only postgres "SELECT 1"]
+];
+
+static RIDE: LazyLock<Arc<str>> = LazyLock::new(|| {
+    let live = "(change.holder IS NULL OR EXISTS (SELECT 1 FROM jobs
+         WHERE jobs.id = change.holder AND jobs.status IN ('ASSIGNED', 'RUNNING', 'LOST')))";
+    let ends = ELEMENTS_END.sqlite.replace(" RETURNING ", &format!(" AND {live} RETURNING "));
+    format!("BEGIN IMMEDIATE; {ends}, FALSE AS is_claimed; {}", CLAIM_IN_PLACES.sqlite).into()
+});
+static END: LazyLock<Arc<str>> =
+    LazyLock::new(|| format!("{}; {}; COMMIT", COUNTS_IN_TEXT.sqlite, AUDIT_INSERT.sqlite).into());
+
+/// Whether these can be made by the texts: ends of different elements without a message, and claims of one queue, made for the
+/// first time.
+pub(crate) fn rides_fit_on_sqlite(ends: &[&StatusChange], claims: &[&ClaimRequest]) -> bool {
+    let different: BTreeSet<_> = ends.iter().map(|end| end.id).collect();
+    let mostly = |end: &&StatusChange| end.status.is_terminal() && end.message.is_none();
+    let plain = |claim: &&ClaimRequest| claim.reference.is_none() && !claim.repeat && claim.queue == claims[0].queue;
+    different.len() == ends.len() && ends.iter().all(mostly) && claims.iter().all(plain)
+}
+
+/// Begins a transaction, sets the ends and then claims; `None` when that is to be undone and done in another way. The
+/// transaction is left open.
+pub(crate) async fn elements_ride_on_sqlite(
+    connection: &mut SqliteConnection,
+    ends: &[&StatusChange],
+    claims: &[&ClaimRequest],
+    with_data: bool,
+    now: Timestamp,
+) -> Result<Option<Ridden>, sqlx::Error> {
+    let mut places = places_of(claims);
+    let asks = || places.iter().map(|place| claims[*place]);
+    let jobs: BTreeSet<Uuid> = claims.iter().filter_map(|claim| claim.job.map(JobId::as_uuid)).collect();
+    let expects_jobs = !jobs.is_empty();
+    let holders: Vec<u8> = asks()
+        .flat_map(|claim| [claim.request.as_uuid(), claim.job.map_or(Uuid::nil(), JobId::as_uuid)])
+        .flat_map(Uuid::into_bytes)
+        .collect();
+    let mut expiries: Vec<u8> = Vec::with_capacity(INSTANT * places.len());
+    for claim in asks() {
+        let filled = expiries.len() + INSTANT;
+        expiries.extend(claim.expires_at(now).map(time_text).unwrap_or_default().into_bytes());
+        expiries.resize(filled, b' ');
+    }
+    let rows: Vec<RiddenRow> = sqlx::query_as(AssertSqlSafe(RIDE.clone()))
+        .bind(Json(ends.iter().map(|end| flat_end(end)).collect::<Vec<_>>()))
+        .bind(now)
+        .bind(with_data)
+        .bind(claims.first().map(|claim| claim.queue.as_str()))
+        .bind(i64::try_from(places.len()).unwrap_or(i64::MAX))
+        .bind(holders)
+        .bind(expiries)
+        .bind(Ids(jobs.iter().copied().collect()))
+        .bind(i64::try_from(jobs.len()).unwrap_or(i64::MAX))
+        .fetch_all(connection)
+        .await?;
+    let (claimed, changed): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.is_claimed);
+    // One of the jobs may be over, and not the queue empty.
+    if changed.len() < ends.len() || expects_jobs && claimed.is_empty() {
+        return Ok(None);
+    }
+    let Ok(ended) = changed.into_iter().map(|row| ended(row.element)).collect::<Result<_, _>>() else {
+        return Ok(None);
+    };
+    let mut answers = vec![Vec::new(); claims.len()];
+    let taken = share_out(claimed, &mut places, &mut answers).len();
+    Ok(Some(Ridden { ended, claimed: answers, taken }))
+}
+
+impl Ridden {
+    /// What it changed of the counts, where it claimed of this queue.
+    pub(crate) fn counts(&self, queue: Option<&QueueName>) -> Deltas {
+        let mut deltas = Deltas::default();
+        for set in &self.ended {
+            deltas.add(&set.element.queue_name, set.before, -1);
+            deltas.add(&set.element.queue_name, set.element.status, 1);
+        }
+        if let Some(queue) = queue {
+            let taken = i64::try_from(self.taken).unwrap_or(i64::MAX);
+            deltas.add(queue, ElementStatus::New, -taken);
+            deltas.add(queue, ElementStatus::InProgress, taken);
+        }
+        deltas
+    }
+}
+
+/// Counts and audits what was done, and ends the transaction.
+pub(crate) async fn end_ride_on_sqlite(
+    connection: &mut SqliteConnection,
+    counts: Deltas,
+    audited: &[AuditRow],
+    now: Timestamp,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(AssertSqlSafe(END.clone()))
+        .bind(Json(as_lists(audited)))
+        .bind(now)
+        .bind(Json(counts.into_rows()))
+        .execute(connection)
+        .await
+        .map(drop)
+}
+
+#[cfg(test)]
+crate::statements::statements![CLAIM_IN_PLACES, COUNTS_IN_TEXT];
