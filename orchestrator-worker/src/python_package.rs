@@ -2,14 +2,17 @@
 //!
 //! The worker carries the package. It unpacks it into a folder of its own whose name is made from the content, and puts that
 //! folder first on `PYTHONPATH`: there it wins over whatever a robot's virtual environment has installed under the same name.
-//! Robots of one user can write into the folder, so it is looked through before every start, and healed.
+//! Robots of one user can write into the folder, so it is looked at before every start, and healed: read through, or where the
+//! system says that nothing of it was touched since it was, believed.
 
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
+use orchestrator_core::clock::{Clock as _, SystemClock};
 use sha2::{Digest as _, Sha256};
 
 /// The files: their path with `/`, their content.
@@ -52,12 +55,28 @@ pub enum PythonPackageError {
 #[derive(Debug, Clone)]
 pub struct PythonPackage {
     folder: PathBuf,
+    /// What the system said of each file and folder when all of it was whole.
+    whole: Arc<Mutex<Option<Vec<Stamp>>>>,
 }
+
+/// What the system says of a file or folder. Whoever touches it changes this, and cannot set it back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Stamp {
+    device: u64,
+    inode: u64,
+    size: u64,
+    /// When it was changed, in seconds since 1970 and nanoseconds.
+    changed: (i64, i64),
+}
+
+/// So long ago, in seconds, a change must have been for the next one to be told from it: file systems count time in steps, of
+/// two seconds at most.
+const SETTLED: i64 = 4;
 
 impl PythonPackage {
     /// The place for this worker's version of the package below `parent`. Nothing is written yet.
     pub fn below(parent: &Path) -> Self {
-        Self { folder: parent.join(format!("{}-{}", env!("CARGO_PKG_VERSION"), digest())) }
+        Self { folder: parent.join(format!("{}-{}", env!("CARGO_PKG_VERSION"), digest())), whole: Arc::default() }
     }
 
     /// The folder that goes on `PYTHONPATH`.
@@ -92,7 +111,30 @@ impl PythonPackage {
     /// Makes sure that the folder holds the package, and nothing else that Python would find. Any number of agents and
     /// threads may do so at once.
     pub fn ensure(&self) -> Result<Found, PythonPackageError> {
-        self.try_to_ensure().map_err(|source| self.failed(source))
+        if self.is_untouched() {
+            return Ok(Found::Whole);
+        }
+        let before = self.stamps();
+        let found = self.try_to_ensure().map_err(|source| self.failed(source))?;
+        let settled =
+            before.filter(|stamps| found == Found::Whole && are_settled(stamps, SystemClock.now().timestamp()));
+        *self.whole() = settled;
+        Ok(found)
+    }
+
+    /// Whether nothing was touched since the package was found whole. Takes some 50 µs.
+    pub fn is_untouched(&self) -> bool {
+        self.whole().as_ref().is_some_and(|whole| self.stamps().is_some_and(|now| now == *whole))
+    }
+
+    fn whole(&self) -> MutexGuard<'_, Option<Vec<Stamp>>> {
+        self.whole.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Of all files and folders; nothing where one is not there, or the system does not say enough.
+    fn stamps(&self) -> Option<Vec<Stamp>> {
+        let known = &*KNOWN;
+        known.files.iter().chain(&known.folders).map(|name| stamp(&self.folder.join(name))).collect()
     }
 
     fn failed(&self, source: io::Error) -> PythonPackageError {
@@ -103,8 +145,7 @@ impl PythonPackage {
         if !self.folder.exists() && self.unpack()? {
             return Ok(Found::Unpacked);
         }
-        let known = Known::new();
-        let mut healed = self.clear_strangers(&known)?;
+        let mut healed = self.clear_strangers(&KNOWN)?;
         for (name, content) in FILES {
             let path = self.folder.join(name);
             if fs::read(&path).is_ok_and(|found| found == *content) {
@@ -198,6 +239,27 @@ impl Known {
     }
 }
 
+static KNOWN: LazyLock<Known> = LazyLock::new(Known::new);
+
+/// Whether the last change was long enough ago, at so many seconds since 1970.
+fn are_settled(stamps: &[Stamp], now: i64) -> bool {
+    stamps.iter().all(|stamp| stamp.changed.0.saturating_add(SETTLED) <= now)
+}
+
+#[cfg(unix)]
+fn stamp(path: &Path) -> Option<Stamp> {
+    use std::os::unix::fs::MetadataExt as _;
+    let found = path.symlink_metadata().ok()?;
+    let changed = (found.ctime(), found.ctime_nsec());
+    Some(Stamp { device: found.dev(), inode: found.ino(), size: found.size(), changed })
+}
+
+/// Whoever writes a file may say when that was.
+#[cfg(not(unix))]
+fn stamp(_path: &Path) -> Option<Stamp> {
+    None
+}
+
 /// A short name for the content.
 fn digest() -> String {
     let mut hash = Sha256::new();
@@ -219,7 +281,7 @@ fn remove(path: &Path) -> io::Result<()> {
 }
 
 fn remove_compiled(folder: &Path) -> io::Result<()> {
-    for inner in &Known::new().folders {
+    for inner in &KNOWN.folders {
         remove(&folder.join(inner).join(COMPILED))?;
     }
     Ok(())
@@ -331,6 +393,47 @@ mod tests {
         assert_whole(&package);
     }
 
+    /// Leaves the package as if it had been made long ago.
+    #[cfg(unix)]
+    fn settle(package: &PythonPackage) {
+        *package.whole() = package.stamps();
+        assert!(package.is_untouched());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_was_touched_is_read_again_whatever_it_looks_like() {
+        let (_folder, package) = place();
+        package.ensure().unwrap();
+        let connection = package.folder().join("OpenOrchestrator/orchestrator_connection/connection.py");
+        let written = fs::metadata(&connection).unwrap().modified().unwrap();
+        let other = vec![b'#'; fs::read(&connection).unwrap().len()];
+        settle(&package);
+        // As long as it was, and from the same time.
+        let mut file = fs::File::options().write(true).open(&connection).unwrap();
+        std::io::Write::write_all(&mut file, &other).unwrap();
+        file.set_modified(written).unwrap();
+        assert_eq!(package.ensure().unwrap(), Found::Healed);
+        settle(&package);
+        fs::write(package.folder().join("OpenOrchestrator/json.py"), "import evil\n").unwrap();
+        assert_eq!(package.ensure().unwrap(), Found::Healed);
+        settle(&package);
+        fs::remove_dir_all(package.folder()).unwrap();
+        assert_eq!(package.ensure().unwrap(), Found::Unpacked);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_was_written_a_moment_ago_is_not_believed() {
+        let (_folder, package) = place();
+        package.ensure().unwrap();
+        package.ensure().unwrap();
+        assert!(!package.is_untouched(), "a change in the same moment could not be told from it");
+        let (stamps, now) = (package.stamps().unwrap(), SystemClock.now().timestamp());
+        assert!(!are_settled(&stamps, now));
+        assert!(are_settled(&stamps, now + SETTLED + 1));
+    }
+
     #[test]
     fn many_at_once_do_not_disturb_each_other() {
         let (_folder, package) = place();
@@ -358,14 +461,14 @@ mod tests {
 
     #[test]
     fn it_comes_first_on_the_path_and_what_was_there_stays() {
-        let package = PythonPackage { folder: PathBuf::from("ours") };
+        let package = PythonPackage { folder: PathBuf::from("ours"), whole: Arc::default() };
         let joined = std::env::join_paths(["ours", "one", "two"]).unwrap();
         let inherited = std::env::join_paths(["one", "two"]).unwrap();
         assert_eq!(package.python_path(Some(&inherited)).unwrap(), joined);
         assert_eq!(package.python_path(Some(OsStr::new(""))).unwrap(), "ours");
         assert_eq!(package.python_path(None).unwrap(), "ours");
         let separator = if cfg!(windows) { "a;b\"" } else { "a:b" };
-        let package = PythonPackage { folder: PathBuf::from(separator) };
+        let package = PythonPackage { folder: PathBuf::from(separator), whole: Arc::default() };
         assert!(package.python_path(None).unwrap_err().to_string().contains("--data"));
     }
 }

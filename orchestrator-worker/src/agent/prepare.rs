@@ -107,6 +107,9 @@ fn command(
 
 /// Makes the package whole that Python robots import, if anybody has touched it.
 pub(super) async fn make_package_whole(package: &PythonPackage) -> Result<(), Outcome> {
+    if package.is_untouched() {
+        return Ok(());
+    }
     let unpacking = package.clone();
     let found = tokio::task::spawn_blocking(move || unpacking.ensure()).await;
     let retry = |error: &dyn std::fmt::Display| Outcome::never_started(error.to_string());
