@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use orchestrator_core::clock::Timestamp;
 use orchestrator_core::id::{JobId, TriggerId};
-use orchestrator_core::text::WorkerName;
+use orchestrator_core::text::{QueueName, WorkerName};
 use orchestrator_db::{DbError, Grant, Hint, LockedLoads, Tx};
 
 use crate::claim::ClaimError;
@@ -94,6 +94,8 @@ pub(crate) struct Tick<'a, 's> {
     /// Triggers that are due until then are dealt with. Not before `now`.
     pub(crate) horizon: Timestamp,
     pub(crate) marks: &'a Marks,
+    /// How often triggers had changed before it began.
+    pub(crate) trigger_changes: u64,
     pub(crate) stock: &'a mut Stock<'s>,
     /// Set when it may take on one thing only.
     pub(crate) tried: Option<&'a mut Tried>,
@@ -109,6 +111,11 @@ impl Scheduler {
     /// [`LEAD`](crate::LEAD) before that instant.
     pub async fn tick_due(&self, now: Timestamp, horizon: Timestamp) -> Result<TickSummary, DbError> {
         self.tick_marked(now, horizon, &Marks { due: true, ..Marks::default() }).await
+    }
+
+    /// As [`Scheduler::tick`], but on word only: these queues got elements.
+    pub async fn tick_queues(&self, now: Timestamp, queues: BTreeSet<QueueName>) -> Result<TickSummary, DbError> {
+        self.tick_marked(now, now, &Marks { queues, ..Marks::default() }).await
     }
 
     pub(crate) async fn tick_marked(
@@ -157,7 +164,9 @@ impl Scheduler {
         let mut stock = self.waiting().take_stock();
         let mut reruns = 0;
         let mut written = loop {
-            let mut tick = Tick { now, horizon, marks, stock: &mut stock, tried: tried.as_deref_mut() };
+            let trigger_changes = self.signals().trigger_changes();
+            let mut tick =
+                Tick { now, horizon, marks, trigger_changes, stock: &mut stock, tried: tried.as_deref_mut() };
             match self.run_tick(&mut tick).await {
                 Err(error) if reruns < MOST_RERUNS && error.is_contention() => reruns += 1,
                 result => break result?,

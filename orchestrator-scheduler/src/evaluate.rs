@@ -59,6 +59,9 @@ impl Scheduler {
         };
         let is_whole_batch = stored.len() >= BATCH as usize;
         let watchers = watchers(tx, tick, &stored).await?;
+        if watchers.is_empty() && tick.marks.are_of_queues_only() {
+            self.note_unwatched(tx, tick).await?;
+        }
         let mut ready = seen_ready(&watchers);
         stored.extend(watchers);
         keep_one(tick, &mut stored);
@@ -91,6 +94,15 @@ impl Scheduler {
             .flat_map(|(stored, verdict)| verdict.run.iter().map(|instant| new_job(&stored.trigger, *instant)))
             .collect();
         Ok(Evaluated { verdicts: verdicts.into_iter().map(|(_, verdict)| verdict).collect(), jobs })
+    }
+
+    /// Notes which of the queues that got elements nobody watches, so that the next elements wake nobody.
+    async fn note_unwatched(&self, tx: &mut Tx, tick: &Tick<'_, '_>) -> Result<(), DbError> {
+        let queues: Vec<QueueName> = tick.marks.queues.iter().cloned().collect();
+        let watched = tx.queues_watched(&queues).await?;
+        let unwatched = queues.into_iter().filter(|queue| !watched.contains(queue.as_str()));
+        self.signals().are_unwatched(unwatched, tick.trigger_changes);
+        Ok(())
     }
 
     fn verdict(

@@ -133,6 +133,7 @@ async fn engine(scheduler: Scheduler, stop: CancellationToken) {
         // However busy the server is: once a second it looks at everything.
         if Instant::now() >= next_poll {
             marks.everything = true;
+            scheduler.signals().forget_unwatched();
             next_poll = Instant::now() + POLL;
         }
     }

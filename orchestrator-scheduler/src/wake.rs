@@ -1,6 +1,6 @@
 //! Word within this server that something changed.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use orchestrator_core::text::{QueueName, WorkerName};
@@ -31,11 +31,25 @@ impl Marks {
     }
 }
 
+/// So many queues are known to be watched by nobody.
+const MOST_UNWATCHED: usize = 10_000;
+
 #[derive(Debug, Default)]
 struct State {
     marks: Marks,
     /// The engine has seen that nothing is queued, and has heard of no change since: a claim need not wake it.
     quiet: bool,
+    /// Queues that no trigger watches, as far as is known: their elements need not wake the engine.
+    unwatched: HashSet<String>,
+    /// Counts what may have made that wrong.
+    trigger_changes: u64,
+}
+
+impl State {
+    fn triggers_changed(&mut self) {
+        self.unwatched.clear();
+        self.trigger_changes += 1;
+    }
 }
 
 /// Gathers hints for the engine and hands them on to streams.
@@ -76,10 +90,16 @@ impl Wake {
             let mut state = self.state();
             for hint in hints {
                 for_engine |= match hint {
-                    Hint::Triggers | Hint::Jobs => {
+                    Hint::Triggers => {
+                        state.marks.changed = true;
+                        state.triggers_changed();
+                        true
+                    }
+                    Hint::Jobs => {
                         state.marks.changed = true;
                         true
                     }
+                    Hint::Queue { name } if state.unwatched.contains(name) => false,
                     Hint::Queue { name } => {
                         state.marks.queues.insert(QueueName::from_stored(name.clone()));
                         true
@@ -158,9 +178,29 @@ impl Wake {
             let mut state = self.state();
             state.marks.everything = true;
             state.quiet = false;
+            state.triggers_changed();
         }
         self.engine.notify_one();
         self.lost.send_modify(|count| *count += 1);
+    }
+
+    /// To be asked before the engine looks which queues are watched.
+    pub(crate) fn trigger_changes(&self) -> u64 {
+        self.state().trigger_changes
+    }
+
+    /// Notes that no trigger watches these queues, unless a trigger was changed since so many changes.
+    pub(crate) fn are_unwatched(&self, queues: impl IntoIterator<Item = QueueName>, changes: u64) {
+        let mut state = self.state();
+        if state.trigger_changes == changes {
+            let room = MOST_UNWATCHED.saturating_sub(state.unwatched.len());
+            state.unwatched.extend(queues.into_iter().take(room).map(|queue| queue.as_str().to_owned()));
+        }
+    }
+
+    /// A poll believes nothing.
+    pub(crate) fn forget_unwatched(&self) {
+        self.state().triggers_changed();
     }
 
     /// Takes the marks, leaving none.
@@ -228,6 +268,34 @@ mod tests {
         wake.be_quiet();
         wake.claim_came();
         assert!(wake.take().changed);
+    }
+
+    fn queue(name: &str) -> Hint {
+        Hint::Queue { name: name.to_owned() }
+    }
+
+    #[test]
+    fn elements_of_a_queue_that_nobody_watches_wake_nobody_until_a_trigger_changes() {
+        for change in [Wake::forget_unwatched, Wake::wake_all, |wake: &Wake| wake.wake(&[Hint::Triggers])] {
+            let wake = Wake::new();
+            wake.are_unwatched([QueueName::from_stored("q".to_owned())], wake.trigger_changes());
+            wake.wake(&[queue("q"), queue("other")]);
+            assert_eq!(wake.take().queues.len(), 1);
+            change(&wake);
+            wake.wake(&[queue("q")]);
+            assert_eq!(wake.take().queues.len(), 1);
+        }
+    }
+
+    #[test]
+    fn what_was_seen_before_a_trigger_changed_is_not_believed() {
+        let wake = Wake::new();
+        let before = wake.trigger_changes();
+        wake.wake(&[Hint::Triggers]);
+        wake.are_unwatched([QueueName::from_stored("q".to_owned())], before);
+        wake.take();
+        wake.wake(&[queue("q")]);
+        assert_eq!(wake.take().queues.len(), 1);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! raise one says why.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::ready;
 use std::pin::pin;
 use std::sync::{Arc, Mutex};
@@ -11,15 +11,15 @@ use std::time::Duration;
 use chrono::DateTime;
 use orchestrator_core::actor::{Actor, ActorKind};
 use orchestrator_core::clock::{ManualClock, Timestamp};
-use orchestrator_core::id::{InstanceId, RequestId, SessionId, TriggerId};
+use orchestrator_core::id::{ElementId, InstanceId, RequestId, SessionId, TriggerId};
 use orchestrator_core::job::{JobStatus, Outcome};
 use orchestrator_core::policy::Policies;
 use orchestrator_core::secret::KeyRing;
-use orchestrator_core::text::{ActorName, Limits, ProcessName, ProcessPath, TriggerName, WorkerName};
+use orchestrator_core::text::{ActorName, Limits, ProcessName, ProcessPath, QueueName, TriggerName, WorkerName};
 use orchestrator_core::trigger::{ProcessSpec, TriggerDraft, TriggerKind};
-use orchestrator_db::{Db, DbOptions, Grant};
+use orchestrator_db::{Db, DbError, DbOptions, Grant, NewElement};
 use orchestrator_scheduler::{
-    Claim, FinishReport, FinishRequest, Registration, Scheduler, SchedulerClock, SchedulerOptions,
+    Claim, FinishReport, FinishRequest, Registration, Scheduler, SchedulerClock, SchedulerOptions, TickSummary,
 };
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
@@ -27,8 +27,13 @@ use tracing::{Event, Metadata, Subscriber};
 
 /// Due, with a worker that waits: until the commit that makes the job and gives it to the worker.
 const DUE: usize = 9;
+/// An element in a queue that a trigger watches, with a worker that waits: until the commit that makes the job and gives it
+/// to the worker.
+const ELEMENT: usize = 9;
+/// Elements in a queue that no trigger watches, once.
+const UNWATCHED: usize = 4;
 /// The worker's word that it is about to spawn.
-const START: usize = 6;
+const START: usize = 1;
 /// The end of a job that did well.
 const FINISH: usize = 7;
 /// A tick in which there is nothing to do.
@@ -138,8 +143,13 @@ impl World {
 
     /// A trigger whose job only these workers take.
     async fn create_for(&self, worker_whitelist: Vec<WorkerName>, number: usize, second: i64) {
+        let kind = TriggerKind::Single { next_run: Some(at(second)) };
+        self.create_kind(kind, worker_whitelist, &format!("t{number} at {second}")).await;
+    }
+
+    async fn create_kind(&self, kind: TriggerKind, worker_whitelist: Vec<WorkerName>, name: &str) {
         let draft = TriggerDraft {
-            name: TriggerName::parse(&format!("t{number} at {second}")).unwrap(),
+            name: TriggerName::parse(name).unwrap(),
             process: ProcessSpec {
                 name: ProcessName::parse("process").unwrap(),
                 path: ProcessPath::parse("robot.py").unwrap(),
@@ -148,7 +158,7 @@ impl World {
                 git_branch: None,
                 entry_point: None,
             },
-            kind: TriggerKind::Single { next_run: Some(at(second)) },
+            kind,
             is_blocking: false,
             priority: 0,
             worker_whitelist,
@@ -160,6 +170,18 @@ impl World {
 
     /// What a worker that waits with so many slots gets at an instant; the statements of that are counted.
     async fn claim_at(&self, second: i64, free_slots: u32, statements: &Statements, most: usize) -> Vec<Grant> {
+        let due = self.server.tick_due(at(second), at(second));
+        self.claim_of(due, second, free_slots, statements, ("due", most)).await
+    }
+
+    async fn claim_of(
+        &self,
+        tick: impl Future<Output = Result<TickSummary, DbError>>,
+        second: i64,
+        free_slots: u32,
+        statements: &Statements,
+        (what, most): (&str, usize),
+    ) -> Vec<Grant> {
         let claim = Claim {
             worker: self.worker.clone(),
             session: self.session,
@@ -172,9 +194,32 @@ impl World {
         tokio::select! { biased; _ = &mut asking => panic!("nothing is due"), () = ready(()) => {} }
         statements.take();
         self.clock.set(at(second));
-        self.server.tick_due(at(second), at(second)).await.unwrap();
-        statements.expect("due", most);
+        tick.await.unwrap();
+        statements.expect(what, most);
         asking.await.unwrap()
+    }
+
+    async fn add_element(&self, queue: &QueueName) {
+        let id = ElementId::generate();
+        let new = NewElement { id, queue_name: queue.clone(), reference: None, data: None, created_by: None };
+        let mut tx = self.server.db().begin_write().await.unwrap();
+        tx.element_insert(&[new], false, self.server.now()).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    /// From an element to its job.
+    async fn element(&self, statements: &Statements) {
+        let [watched, unwatched] = ["watched", "unwatched"].map(|name| QueueName::parse(name).unwrap());
+        let kind = TriggerKind::Queue { queue_name: watched.clone(), min_batch_size: 1, max_parallel: 1 };
+        self.create_kind(kind, Vec::new(), "of a queue").await;
+        for queue in [&watched, &unwatched] {
+            self.add_element(queue).await;
+        }
+        statements.take();
+        self.server.tick_queues(at(25), BTreeSet::from([unwatched])).await.unwrap();
+        statements.expect("an element that nobody waits for", UNWATCHED);
+        let tick = self.server.tick_queues(at(25), BTreeSet::from([watched]));
+        assert_eq!(self.claim_of(tick, 25, 1, statements, ("an element", ELEMENT)).await.len(), 1);
     }
 
     async fn start(&self, grant: &Grant) {
@@ -259,6 +304,7 @@ async fn the_main_job_costs_a_few_statements() {
         let world = World::on(&url).await;
         world.main_job(&statements).await;
         world.idleness(&statements).await;
+        world.element(&statements).await;
         world.backlog(&statements).await;
     }
 }

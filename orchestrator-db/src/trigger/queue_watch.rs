@@ -1,6 +1,6 @@
 //! Queue triggers whose queue has enough new elements.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use orchestrator_core::clock::Timestamp;
 use orchestrator_core::id::TriggerId;
@@ -89,7 +89,18 @@ const QUEUE_WATCHED_BY: Sql = sql![
      WHERE q.queue_name = $1 AND t.deleted_at IS NULL ORDER BY t.trigger_name LIMIT $2"
 ];
 
+const QUEUES_WATCHED: Sql = sql!["SELECT DISTINCT q.queue_name FROM queue_triggers q JOIN triggers t ON t.id = q.id
+     WHERE q.queue_name" [in_texts "$1"] " AND (t.deleted_at IS NULL) IS TRUE"
+    [only postgres " AND t.id = ANY(ARRAY(SELECT w.id FROM queue_triggers w WHERE w.queue_name = ANY($1)))"]];
+
 impl Tx {
+    /// Which of these queues live triggers watch, whatever they wait for.
+    pub async fn queues_watched(&mut self, queues: &[QueueName]) -> Result<HashSet<String>, DbError> {
+        let queues: Texts = queues.iter().map(QueueName::as_str).collect();
+        let watched = fetch_scalars!(self, "queues_watched", QUEUES_WATCHED, as String, [&queues])?;
+        Ok(watched.into_iter().collect())
+    }
+
     /// The names of live triggers that watch a queue.
     pub async fn trigger_names_watching(&mut self, queue: &QueueName, limit: u32) -> Result<Vec<String>, DbError> {
         fetch_scalars!(self, "trigger_names_watching", QUEUE_WATCHED_BY, as String, [queue.as_str(), i64::from(limit)])
@@ -213,7 +224,13 @@ impl Tx {
 }
 
 #[cfg(test)]
-crate::statements::statements![QUEUE_WATCHERS, QUEUES_WITH_SOMETHING, QUEUE_WATCHERS_LOCK, QUEUE_WATCHED_BY];
+crate::statements::statements![
+    QUEUE_WATCHERS,
+    QUEUES_WATCHED,
+    QUEUES_WITH_SOMETHING,
+    QUEUE_WATCHERS_LOCK,
+    QUEUE_WATCHED_BY
+];
 
 #[cfg(test)]
 mod tests {

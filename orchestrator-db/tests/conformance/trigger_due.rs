@@ -244,7 +244,14 @@ async fn what_lies_behind_the_mark_of_a_queue_is_found_by_a_look_at_all(db: Test
     write!(other, |tx| tx.element_insert(&[hidden], false, at(0)));
     let named = watchers(&db, Some(&queue), None, 10).await;
     assert_eq!(named.is_empty(), db.dialect() == Dialect::Postgres, "what was taken is not walked over");
-    assert_eq!(watchers(&db, None, None, 10).await, [one]);
+    // Where looking everywhere is expensive, as on a busy machine, it is done beside that, and seldom.
+    let began = std::time::Instant::now();
+    let mut found = Vec::new();
+    while found.is_empty() && began.elapsed() < std::time::Duration::from_secs(10) {
+        db.queues_look_behind().await.unwrap();
+        found = watchers(&db, None, None, 10).await;
+    }
+    assert_eq!(found, [one]);
 }
 
 async fn locked_triggers_come_in_the_order_of_their_ids(db: TestDb) {
