@@ -209,3 +209,68 @@ pub(crate) fn new_job(trigger: &Trigger, scheduled_at: Timestamp) -> NewJob {
         snapshot: JobSnapshot::of(trigger),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::sync::Arc;
+
+    use orchestrator_core::actor::{Actor, ActorKind};
+    use orchestrator_core::clock::ManualClock;
+    use orchestrator_core::policy::Policies;
+    use orchestrator_core::secret::KeyRing;
+    use orchestrator_core::text::{ActorName, Limits, ProcessName, ProcessPath, TriggerName};
+    use orchestrator_core::trigger::{ProcessSpec, TriggerDraft};
+    use orchestrator_db::{Db, DbOptions, Hint, LaneOptions};
+
+    use super::*;
+    use crate::{Retention, SchedulerClock, SchedulerOptions};
+
+    fn queue(name: &str) -> QueueName {
+        QueueName::parse(name).unwrap()
+    }
+
+    fn watching(queue_name: QueueName) -> TriggerDraft {
+        TriggerDraft {
+            name: TriggerName::parse("t").unwrap(),
+            process: ProcessSpec {
+                name: ProcessName::parse("p").unwrap(),
+                path: ProcessPath::parse("robot.py").unwrap(),
+                args: None,
+                is_git_repo: false,
+                git_branch: None,
+                entry_point: None,
+            },
+            kind: TriggerKind::Queue { queue_name, min_batch_size: 2, max_parallel: 1 },
+            is_blocking: false,
+            priority: 0,
+            worker_whitelist: Vec::new(),
+            policies: Policies::default(),
+        }
+    }
+
+    #[tokio::test]
+    async fn only_elements_of_queues_that_nobody_watches_wake_nobody_afterwards() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("orchestrator.db").display());
+        let clock = ManualClock::at(Timestamp::UNIX_EPOCH);
+        let server = Scheduler::new(SchedulerOptions {
+            db: Db::open(&DbOptions::new(&url)).await.unwrap(),
+            clock: SchedulerClock::Given(Arc::new(clock)),
+            keys: KeyRing::generate().unwrap(),
+            limits: Limits::default(),
+            zone: chrono_tz::UTC,
+            lanes: LaneOptions::default(),
+            retention: Retention::default(),
+        });
+        let actor = Actor::new(ActorKind::User, ActorName::parse("admin").unwrap());
+        // It has no batch yet: its queue is watched all the same.
+        server.create_trigger(&actor, TriggerId::generate(), watching(queue("watched")), false).await.unwrap();
+        let queues = BTreeSet::from([queue("watched"), queue("unwatched")]);
+        server.tick_queues(server.now(), queues.clone()).await.unwrap();
+        server.signals().take();
+        let hints: Vec<Hint> = queues.iter().map(|name| Hint::Queue { name: name.as_str().to_owned() }).collect();
+        server.wake(&hints);
+        assert_eq!(server.signals().take().queues, BTreeSet::from([queue("watched")]));
+    }
+}

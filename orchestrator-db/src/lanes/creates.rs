@@ -4,6 +4,7 @@ use orchestrator_core::actor::Actor;
 use orchestrator_core::clock::Timestamp;
 use orchestrator_core::id::ElementId;
 use orchestrator_core::queue::QueueElement;
+use sqlx::Sqlite;
 
 use super::audited::Trail;
 use super::waiting::Weight;
@@ -11,6 +12,7 @@ use super::work::{Done, DoneAtOnce, Work};
 use crate::connect::{Db, LaneLine};
 use crate::error::DbError;
 use crate::hint::Hint;
+use crate::line::Line;
 use crate::queue::{NewElement, creations_fit_at_once, elements_create_at_once, elements_create_on_sqlite};
 use crate::tx::Tx;
 
@@ -109,22 +111,10 @@ impl Work for Creates {
                 }
                 created?
             }
-            (LaneLine::Sqlite(line), _) => {
-                let mut trail = Trail::default();
-                for (actor, element) in actor.into_iter().flat_map(|actor| elements.iter().map(move |new| (actor, new)))
-                {
-                    trail.created(actor, &element.queue_name, element.id);
-                }
-                let audited = trail.into_rows().pop();
-                let mut connection = line.take_for_text().await.map_err(DbError::in_op("lane"))?;
-                let created = elements_create_on_sqlite(&mut connection, &elements, audited.as_ref(), now).await;
-                match connection.after_text(created).await {
-                    Ok(created) => created,
-                    // It was undone: one of them is there already, or all are to be told why.
-                    Err(sqlx::Error::Database(_)) => return Ok(DoneAtOnce::nothing()),
-                    Err(error) => return Err(DbError::in_op("elements_create_at_once")(error)),
-                }
-            }
+            (LaneLine::Sqlite(line), _) => match create_on_sqlite(line, &elements, actor, now).await? {
+                Some(created) => created,
+                None => return Ok(DoneAtOnce::nothing()),
+            },
             (LaneLine::Postgres(_), None) => return Ok(DoneAtOnce::nothing()),
         };
         let here = elements.first().filter(|_| !created.is_empty());
@@ -134,6 +124,29 @@ impl Work for Creates {
             created.remove(&element.id).then(|| Ok(Created { one: Some(element.as_stored(now)) }))
         };
         Ok(DoneAtOnce { answers: elements.iter().map(answer).collect(), here: here.into_iter().collect() })
+    }
+}
+
+/// In one text; `None` when that was undone, since one of them is there already or all are to be told why.
+async fn create_on_sqlite(
+    line: &Line<Sqlite>,
+    elements: &[&NewElement],
+    actor: Option<&Actor>,
+    now: Timestamp,
+) -> Result<Option<HashSet<ElementId>>, DbError> {
+    let mut trail = Trail::default();
+    if let Some(actor) = actor {
+        for element in elements {
+            trail.created(actor, &element.queue_name, element.id);
+        }
+    }
+    let audited = trail.into_rows().pop();
+    let mut connection = line.take_for_text().await.map_err(DbError::in_op("lane"))?;
+    let created = elements_create_on_sqlite(&mut connection, elements, audited.as_ref(), now).await;
+    match connection.after_text(created).await {
+        Ok(created) => Ok(Some(created)),
+        Err(sqlx::Error::Database(_)) => Ok(None),
+        Err(error) => Err(DbError::in_op("elements_create_on_sqlite")(error)),
     }
 }
 

@@ -15,8 +15,8 @@ use crate::hint::Hint;
 use crate::line::Line;
 use crate::queue::{
     ClaimRequest, ElementClaimError, Ridden, StatusBy, StatusChange, StatusError, StatusSet, elements_claim_at_once,
-    elements_end_at_once, elements_ride_at_once, elements_ride_on_sqlite, end_ride_on_sqlite, fit_at_once,
-    rides_fit_at_once, rides_fit_on_sqlite,
+    elements_end_at_once, elements_ride_at_once, elements_ride_on_sqlite, end_ride_on_sqlite, fit_at_once, rides_fit,
+    rides_fit_at_once,
 };
 use crate::tx::Tx;
 
@@ -138,7 +138,7 @@ async fn run_on_sqlite(
 ) -> Result<DoneAtOnce<ElementAnswer>, DbError> {
     let ends: Vec<&StatusChange> = calls.iter().flat_map(|call| &call.changes).collect();
     let claims: Vec<&ClaimRequest> = calls.iter().filter_map(|call| call.claim.as_ref()).collect();
-    if !rides_fit_on_sqlite(&ends, &claims) || !claims.is_empty() && claims.len() < calls.len() {
+    if !rides_fit(&ends, &claims) || !claims.is_empty() && claims.len() < calls.len() {
         return Ok(DoneAtOnce::nothing());
     }
     let with_data = calls.iter().any(|call| call.with_data);

@@ -23,7 +23,7 @@ mod status;
 pub use claim::{ClaimRequest, ElementClaimError};
 pub(crate) use claim::{
     Ridden, elements_claim_at_once, elements_ride_at_once, elements_ride_on_sqlite, end_ride_on_sqlite, fit_at_once,
-    rides_fit_at_once, rides_fit_on_sqlite,
+    rides_fit, rides_fit_at_once,
 };
 pub(crate) use count::Deltas;
 pub use count::{QueueCounts, QueueSummary};

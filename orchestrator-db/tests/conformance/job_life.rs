@@ -4,7 +4,7 @@ use orchestrator_core::id::{JobId, SessionId};
 use orchestrator_core::job::{JobState, JobStatus, Outcome};
 use orchestrator_core::lease::{Lease, LeaseToken};
 use orchestrator_core::trigger::Hold;
-use orchestrator_db::{CancelBy, Holder, JobStart};
+use orchestrator_db::{CancelBy, Db, DbOptions, Dialect, Heard, Hint, Holder, JobStart};
 
 use crate::harness::TestDb;
 use crate::world::{
@@ -16,6 +16,7 @@ conformance! {
     a_start_needs_the_token_and_a_lease_that_holds,
     a_repeated_start_is_the_same_start,
     many_jobs_start_at_once_and_only_those_that_may,
+    a_start_is_told_to_other_servers_and_a_refused_one_is_not,
     many_workers_renew_at_once_each_its_own,
     a_late_completion_is_refused,
     the_first_end_wins,
@@ -93,6 +94,24 @@ async fn many_jobs_start_at_once_and_only_those_that_may(db: TestDb) {
     assert_eq!(shown.last_run, Some(at(3)));
     let r1 = read!(db, |tx| tx.worker_get(&worker_name("r1"))).unwrap().unwrap();
     assert_eq!((r1.latest_trigger.as_deref(), r1.latest_trigger_time), (Some("a"), Some(at(3))));
+}
+
+async fn a_start_is_told_to_other_servers_and_a_refused_one_is_not(db: TestDb) {
+    if db.dialect() == Dialect::Sqlite {
+        // There are none.
+        return;
+    }
+    let other = Db::open(&DbOptions::new(db.url())).await.unwrap();
+    let mut listener = other.listen().await.unwrap().unwrap();
+    let id = trigger(&db, "t").await;
+    let (a, b) = (queued(&db, id, 1).await, queued(&db, id, 2).await);
+    let [call_a, call_b] = [(a, "r1"), (b, "r2")].map(|(job, worker)| start_call(job, worker, LeaseToken::new(1)));
+    for (job, worker) in [(a, "r1"), (b, "r2")] {
+        assert_eq!(assign(&db, job, worker, 0).await.lease.token, LeaseToken::new(1));
+    }
+    assert!(!start(&db, &JobStart { token: next(call_a.token), ..call_a }, 1).await);
+    assert!(start(&db, &call_b, 1).await);
+    assert_eq!(listener.next().await.unwrap(), Heard::Hints(vec![Hint::Job { id: b }]));
 }
 
 async fn many_workers_renew_at_once_each_its_own(db: TestDb) {

@@ -21,8 +21,8 @@ use crate::lists::{Ids, time_text};
 use crate::tx::{Tx, TxInner};
 
 pub(crate) use at_once::{elements_claim_at_once, fit_at_once};
-pub(crate) use on_sqlite::{elements_ride_on_sqlite, end_ride_on_sqlite, rides_fit_on_sqlite};
-pub(crate) use ride::{Ridden, elements_ride_at_once, rides_fit_at_once};
+pub(crate) use on_sqlite::{elements_ride_on_sqlite, end_ride_on_sqlite};
+pub(crate) use ride::{Ridden, elements_ride_at_once, rides_fit, rides_fit_at_once};
 
 /// Someone wants elements of a queue.
 #[derive(Debug, Clone)]

@@ -21,7 +21,7 @@ use crate::queue::count::Deltas;
 use crate::queue::row::element_columns;
 use crate::queue::status::{ELEMENTS_END, StatusChange, flat_end};
 
-/// As long as an instant is as a text, at most.
+/// As long as an instant is as a text, at most; the statement cuts by it.
 const INSTANT: usize = 40;
 
 // What a row gets stands at its place in two blobs, which costs no look at what stands before it. Where a job is over, nothing is
@@ -48,22 +48,11 @@ const COUNTS_IN_TEXT: Sql = sql![
 ];
 
 static RIDE: LazyLock<Arc<str>> = LazyLock::new(|| {
-    let live = "(change.holder IS NULL OR EXISTS (SELECT 1 FROM jobs
-         WHERE jobs.id = change.holder AND jobs.status IN ('ASSIGNED', 'RUNNING', 'LOST')))";
-    let ends = ELEMENTS_END.sqlite.replace(" RETURNING ", &format!(" AND {live} RETURNING "));
-    format!("BEGIN IMMEDIATE; {ends}, FALSE AS is_claimed; {}", CLAIM_IN_PLACES.sqlite).into()
+    let (ends, claims) = (ELEMENTS_END.sqlite, CLAIM_IN_PLACES.sqlite);
+    format!("BEGIN IMMEDIATE; {ends}, FALSE AS is_claimed; {claims}").into()
 });
 static END: LazyLock<Arc<str>> =
     LazyLock::new(|| format!("{}; {}; COMMIT", COUNTS_IN_TEXT.sqlite, AUDIT_INSERT.sqlite).into());
-
-/// Whether these can be made by the texts: ends of different elements without a message, and claims of one queue, made for the
-/// first time.
-pub(crate) fn rides_fit_on_sqlite(ends: &[&StatusChange], claims: &[&ClaimRequest]) -> bool {
-    let different: BTreeSet<_> = ends.iter().map(|end| end.id).collect();
-    let mostly = |end: &&StatusChange| end.status.is_terminal() && end.message.is_none();
-    let plain = |claim: &&ClaimRequest| claim.reference.is_none() && !claim.repeat && claim.queue == claims[0].queue;
-    different.len() == ends.len() && ends.iter().all(mostly) && claims.iter().all(plain)
-}
 
 /// Begins a transaction, sets the ends and then claims; `None` when that is to be undone and done in another way. The
 /// transaction is left open.

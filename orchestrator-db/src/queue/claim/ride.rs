@@ -84,16 +84,20 @@ pub(crate) struct Ridden {
     pub(super) taken: usize,
 }
 
-/// Whether these ends and claims, of a single actor, can be made by one statement: ends of different elements, told by people
-/// or integrations without a message, and claims of one queue for no job.
-pub(crate) fn rides_fit_at_once(ends: &[&StatusChange], claims: &[&ClaimRequest]) -> bool {
+/// Whether these ends and claims are as they mostly are: ends of different elements without a message, and claims of one
+/// queue of whatever reference, made for the first time.
+pub(crate) fn rides_fit(ends: &[&StatusChange], claims: &[&ClaimRequest]) -> bool {
     let different: BTreeSet<_> = ends.iter().map(|end| end.id).collect();
-    let mostly =
-        |end: &&StatusChange| matches!(end.by, StatusBy::Operator) && end.status.is_terminal() && end.message.is_none();
-    let plain = |claim: &&ClaimRequest| {
-        claim.reference.is_none() && !claim.repeat && claim.job.is_none() && claim.queue == claims[0].queue
-    };
+    let mostly = |end: &&StatusChange| end.status.is_terminal() && end.message.is_none();
+    let plain = |claim: &&ClaimRequest| claim.reference.is_none() && !claim.repeat && claim.queue == claims[0].queue;
     different.len() == ends.len() && ends.iter().all(mostly) && claims.iter().all(plain)
+}
+
+/// Whether these, of a single actor, can be made by one statement: what people or integrations tell and claim.
+pub(crate) fn rides_fit_at_once(ends: &[&StatusChange], claims: &[&ClaimRequest]) -> bool {
+    let of_no_job =
+        ends.iter().all(|end| end.by == StatusBy::Operator) && claims.iter().all(|claim| claim.job.is_none());
+    of_no_job && rides_fit(ends, claims)
 }
 
 /// Sets the ends, and then claims; `None` when nothing was done. An error means that it is not known what was done. Without

@@ -17,7 +17,8 @@ use crate::queue::count::Deltas;
 use crate::queue::row::ElementRow;
 use crate::tx::{Tx, TxInner};
 
-// On SQLite an end is one text whose fields stand at fixed places: a list in a list would be parsed anew for each of them.
+// On SQLite an end is one text whose fields stand at fixed places: a list in a list would be parsed anew for each of them. There
+// it sees to the holders itself, since it is also made where nobody has looked at them before.
 pub(in crate::queue) const ELEMENTS_END: Sql = sql!["UPDATE queues SET status = change.new_status, ready = FALSE,
          attention = change.new_attention, end_date = $2, lease_expires_at = NULL
      FROM " [only postgres "unnest($1::uuid[], $4::text[], $5::boolean[], $6::uuid[], $7::bigint[])
@@ -29,7 +30,9 @@ pub(in crate::queue) const ELEMENTS_END: Sql = sql!["UPDATE queues SET status = 
          FROM json_each($1)) AS change"]
      " WHERE queues.id = change.element_id AND queues.status = 'IN_PROGRESS' AND attempt BETWEEN 0 AND 4294967295
          AND (change.holder IS NULL OR queues.job_id = change.holder)
-         AND (change.held_token IS NULL OR queues.lease_token = change.held_token)
+         AND (change.held_token IS NULL OR queues.lease_token = change.held_token)"
+     [only sqlite " AND (change.holder IS NULL OR EXISTS (SELECT 1 FROM jobs
+         WHERE jobs.id = change.holder AND jobs.status IN ('ASSIGNED', 'RUNNING', 'LOST')))"] "
      RETURNING id, queue_name, queues.status, created_date, start_date, end_date, lease_token, lease_expires_at, attempt,
          job_id, reference, created_by, message, CASE WHEN $3 THEN data END AS data"];
 

@@ -1,6 +1,7 @@
 //! Robots ask for one element and say how it ended, one call at a time: what they are answered, and what is kept.
 
 use orchestrator_core::id::{ElementId, JobId};
+use orchestrator_core::job::Outcome;
 use orchestrator_core::lease::LeaseToken;
 use orchestrator_core::queue::{ElementStatus, QueueElement};
 use orchestrator_core::text::Message;
@@ -20,6 +21,7 @@ conformance! {
     an_end_is_told_with_the_commit,
     an_end_under_a_stale_token_is_refused,
     an_end_by_a_job_that_has_ended_is_refused,
+    an_end_beside_the_end_of_its_job_changes_nothing_that_was_taken_back,
     an_end_by_another_job_is_refused_while_the_first_one_runs,
     an_element_that_nobody_has_taken_may_be_ended_too,
 }
@@ -120,6 +122,23 @@ async fn an_end_by_a_job_that_has_ended_is_refused(db: TestDb) {
     let late = set(&world, end(held.id, ElementStatus::Done, job)).await;
     assert!(matches!(late, Err(StatusError::JobEnded(ended)) if ended == job));
     assert_eq!(get(&world.db, held.id).await, held);
+}
+
+async fn an_end_beside_the_end_of_its_job_changes_nothing_that_was_taken_back(db: TestDb) {
+    let world = world(db);
+    let job = running_job(&world.db).await;
+    world.stored(1).await;
+    let held = claim_for(&world, job).await;
+    let mut ending = world.db.begin_write().await.unwrap();
+    assert!(ending.job_finish(job, LeaseToken::new(1), Outcome::Failed, None, None, t0()).await.unwrap());
+    let back = ending.element_release_of_job(&[job], t0()).await.unwrap();
+    let late = world.begin(status(end(held.id, ElementStatus::Done, job)));
+    world.until_taken().await;
+    ending.commit().await.unwrap();
+    let late = late.await.unwrap().unwrap().changed.pop().expect("an answer");
+    assert!(matches!(late, Err(StatusError::JobEnded(ended)) if ended == job), "{late:?}");
+    assert_eq!([get(&world.db, held.id).await], back[..]);
+    assert_eq!(counts(&world.db).await.done, 0);
 }
 
 async fn an_end_by_another_job_is_refused_while_the_first_one_runs(db: TestDb) {
