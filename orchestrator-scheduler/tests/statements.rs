@@ -29,9 +29,9 @@ use tracing::{Event, Metadata, Subscriber};
 const DUE: usize = 9;
 /// An element in a queue that a trigger watches, with a worker that waits: until the commit that makes the job and gives it
 /// to the worker.
-const ELEMENT: usize = 9;
+const ELEMENT: usize = 8;
 /// Elements in a queue that no trigger watches, once.
-const UNWATCHED: usize = 4;
+const UNWATCHED: usize = 3;
 /// The worker's word that it is about to spawn.
 const START: usize = 1;
 /// The end of a job that did well.
