@@ -56,13 +56,25 @@
 
   // Word of changes: lost, found again. The server tells what was missed meanwhile.
   const lost = document.getElementById("lost");
-  let down = false;
-  document.addEventListener("htmx:sse:error", () => { down = true; lost.hidden = false; });
-  document.addEventListener("htmx:sse:after:connection", (event) => {
-    const status = event.detail.connection.status;
-    if (status === 401) return location.reload();
+  let down = false, listens = false;
+  document.addEventListener("htmx:sse:error", (event) => {
+    // Whoever was signed out meanwhile is asked to sign in.
+    if (event.detail.status === 401) return location.reload();
+    down = true;
+    lost.hidden = false;
+  });
+  document.addEventListener("htmx:sse:after:connection", () => {
+    listens = true;
     lost.hidden = true;
     down = false;
+  });
+  // A connection that was there once is made again by the extension; the first one is asked for here until it is there.
+  document.addEventListener("htmx:finally:request", (event) => {
+    const { sourceElement, request, response } = event.detail.ctx;
+    if (sourceElement !== body || listens || response?.status === 401) return;
+    down = true;
+    lost.hidden = false;
+    setTimeout(() => htmx.ajax("GET", request.action, { source: body }), 1000 + 2000 * Math.random());
   });
   document.addEventListener("htmx:error", (event) => {
     const ctx = event.detail.ctx;

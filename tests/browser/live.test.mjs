@@ -159,6 +159,52 @@ test("a change between the drawing of a page and its first listening is seen", a
   await admin.isUntroubled();
 });
 
+test("a page listens, however late the part comes that does it", async () => {
+  await page.route(/hx-sse/, async (route) => {
+    // Until all has had its turn that waits for nothing but a turn.
+    await page.waitForFunction(() => window.htmx !== undefined);
+    await page.evaluate(() => new Promise((resolve) => setTimeout(() => setTimeout(resolve))));
+    await route.continue();
+  });
+  await admin.open("/constants");
+  await page.unroute(/hx-sse/);
+  await admin.isUntroubled();
+});
+
+test("a page that could not listen at first does so as soon as it can", async () => {
+  admin.expects(/Failed to (load resource|fetch)/, /status of 503/, /503 for/);
+  const answers = [(route) => route.abort("connectionrefused"), (route) => route.fulfill({ status: 503, body: "" })];
+  await page.route(/\/events/, (route) => (answers.shift() ?? ((last) => last.continue()))(route));
+  await page.goto("/constants");
+  await page.locator("#lost").waitFor({ state: "visible" });
+  await page.waitForResponse((response) => new URL(response.url()).pathname === "/events" && response.ok());
+  await page.locator("#lost").waitFor({ state: "hidden" });
+  await page.unroute(/\/events/);
+  await world.rpc("ConstantService/Set", { name: "Heard", value: "1" });
+  await row("#access", "Heard").waitFor({ timeout: SOON });
+  await admin.isUntroubled();
+});
+
+test("a page whose session ended while it heard nothing asks to sign in", async () => {
+  const visitor = await Visitor.of(world);
+  others.push(visitor);
+  visitor.expects(/Failed to (load resource|fetch)/, /ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED_ENCODING|network error/, /status (of )?401/);
+  await visitor.signIn(await world.linkFor("absent", "VIEWER"));
+  await visitor.open("/queues");
+  let go;
+  const ended = new Promise((resolve) => (go = resolve));
+  await visitor.page.route(/\/events/, async (route) => {
+    await ended;
+    await route.continue();
+  });
+  await page.goto("about:blank");
+  await world.restartServer();
+  await world.rpc("AdminService/EndSessions", { user: "absent" });
+  go();
+  await visitor.page.waitForURL((url) => url.pathname === "/login", { timeout: SOON });
+  await visitor.isUntroubled();
+});
+
 test("a page that nothing happened to is not drawn anew when it listens", async () => {
   let asked = 0;
   const count = (request) => {
