@@ -37,6 +37,15 @@ pub(crate) enum Contender {
     Report,
 }
 
+/// How full the queues are of which claims are made while a report is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Queues {
+    /// Always full.
+    Backlog,
+    /// What is created is claimed at once.
+    Short,
+}
+
 /// The same things done by all, one after the other, in rounds.
 #[derive(Debug, Args)]
 pub(crate) struct CompareArgs {
@@ -58,6 +67,9 @@ pub(crate) struct CompareArgs {
     /// How long a report has been open when claims are counted, in seconds. The goal is stated for 600.
     #[arg(long, default_value_t = 60)]
     report_seconds: u64,
+    /// Which queues claims are made of meanwhile; may be given several times. Both when absent.
+    #[arg(long, value_enum)]
+    report_queues: Vec<Queues>,
     /// Where bench/run has installed the peers.
     #[arg(long, default_value = "target/bench-peers")]
     pub(crate) peers: PathBuf,
@@ -83,6 +95,7 @@ pub(crate) struct Sizes {
     pub(crate) spawned: usize,
     pub(crate) history: Vec<u64>,
     pub(crate) report: Duration,
+    pub(crate) report_queues: Vec<Queues>,
     pub(crate) seed: u64,
 }
 
@@ -108,6 +121,10 @@ impl CompareArgs {
             spawned: if self.quick { 20 } else { 100 },
             history,
             report: Duration::from_secs(if self.quick { 5 } else { self.report_seconds }),
+            report_queues: match self.report_queues.as_slice() {
+                [] => vec![Queues::Backlog, Queues::Short],
+                given => given.to_vec(),
+            },
             seed: self.seed,
         }
     }
