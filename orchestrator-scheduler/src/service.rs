@@ -30,6 +30,13 @@ const UPKEEP: Duration = Duration::from_mins(1);
 /// How often counts are folded: a busy server adds hundreds of rows a second to them.
 const FOLD: Duration = Duration::from_secs(5);
 
+/// Folding takes one part in so many of the time at most: while a report keeps what was folded from being cleaned away, each
+/// fold reads all of it again.
+const FOLD_SHARE: u32 = 20;
+
+/// Counts that are folded together. All are read for each batch.
+const FOLD_BATCH: u32 = 20_000;
+
 /// How often what is older than it has to be kept is deleted.
 const PRUNE: Duration = Duration::from_mins(5);
 
@@ -284,12 +291,20 @@ async fn look_behind(scheduler: Scheduler) {
 
 /// Keeps counts per queue a few rows each.
 async fn fold(scheduler: Scheduler) {
+    let mut took = Duration::ZERO;
     loop {
-        tokio::time::sleep(FOLD).await;
+        tokio::time::sleep(until_next_fold(took)).await;
+        let began = Instant::now();
         if let Err(error) = scheduler.fold_counts().await {
             tracing::debug!(error = %Chain(&error), "folding counts failed");
         }
+        took = began.elapsed();
     }
+}
+
+/// How long to wait after a fold that took so long.
+fn until_next_fold(took: Duration) -> Duration {
+    FOLD.max(took * FOLD_SHARE)
 }
 
 /// Keeps how queues stand, at once and then at every full minute.
@@ -324,10 +339,10 @@ impl Scheduler {
         let mut folded = 0;
         loop {
             let mut tx = self.db().begin_write().await?;
-            let batch = tx.queue_counts_fold(UPKEEP_BATCH).await?;
+            let batch = tx.queue_counts_fold(FOLD_BATCH).await?;
             tx.commit().await?;
             folded += batch;
-            if batch < UPKEEP_BATCH as usize {
+            if batch < FOLD_BATCH as usize {
                 return Ok(folded);
             }
         }
@@ -368,5 +383,11 @@ mod tests {
         let busy = TickSummary { next_due: Some(now + Duration::from_millis(30)), ..TickSummary::default() };
         assert_eq!(Pace::default().wait(&busy, now), Duration::from_millis(30));
         assert_eq!(Pace::default().wait(&TickSummary::default(), now), POLL);
+    }
+
+    #[test]
+    fn folding_that_takes_long_is_done_less_often() {
+        assert_eq!(until_next_fold(Duration::from_millis(10)), FOLD);
+        assert_eq!(until_next_fold(Duration::from_secs(1)), Duration::from_secs(20));
     }
 }
