@@ -4,15 +4,14 @@ use orchestrator_core::actor::Actor;
 use orchestrator_core::clock::Timestamp;
 use orchestrator_core::id::ElementId;
 use orchestrator_core::queue::QueueElement;
-use sqlx::Sqlite;
 
 use super::audited::Trail;
 use super::waiting::Weight;
 use super::work::{Done, DoneAtOnce, Work};
+use crate::audit::AuditRow;
 use crate::connect::{Db, LaneLine};
 use crate::error::DbError;
 use crate::hint::Hint;
-use crate::line::Line;
 use crate::queue::{NewElement, creations_fit_at_once, elements_create_at_once, elements_create_on_sqlite};
 use crate::tx::Tx;
 
@@ -100,60 +99,51 @@ impl Work for Creates {
         now: Timestamp,
     ) -> Result<DoneAtOnce<Result<Created, CreateError>>, DbError> {
         let Some(elements) = single(calls) else { return Ok(DoneAtOnce::nothing()) };
-        let actor = calls.first().and_then(|call| call.actor.as_ref());
-        let mut created = match (line, db.marks()) {
+        let audited = audited(calls, &elements);
+        let new = (elements.as_slice(), audited.as_ref());
+        let created = match (line, db.marks()) {
             (LaneLine::Postgres(line), Some(marks)) => {
                 let mut connection = line.take().await.map_err(DbError::in_op("lane"))?;
-                let created =
-                    elements_create_at_once(&mut connection, marks, (&elements, actor), db.origin(), now).await;
-                if created.is_err() {
+                let created = elements_create_at_once(&mut connection, marks, new, db.origin(), now).await;
+                if matches!(&created, Err(error) if error.as_database_error().is_none()) {
                     connection.give_up();
                 }
-                created?
+                created
             }
-            (LaneLine::Sqlite(line), _) => match create_on_sqlite(line, &elements, actor, now).await? {
-                Some(created) => created,
-                None => return Ok(DoneAtOnce::nothing()),
-            },
+            (LaneLine::Sqlite(line), _) => {
+                let mut connection = line.take_for_text().await.map_err(DbError::in_op("lane"))?;
+                let created = elements_create_on_sqlite(&mut connection, new, now).await;
+                connection.after_text(created).await
+            }
             (LaneLine::Postgres(_), None) => return Ok(DoneAtOnce::nothing()),
         };
-        let here = elements.first().filter(|_| !created.is_empty());
-        let here = here.map(|element| Hint::Queue { name: element.queue_name.as_str().to_owned() });
-        // An id that two of these calls have belongs to the first of them.
-        let answer = |element: &&NewElement| {
-            created.remove(&element.id).then(|| Ok(Created { one: Some(element.as_stored(now)) }))
-        };
+        match created {
+            Ok(()) => {}
+            // One of them is there already, or all are to be told why: nothing was done.
+            Err(sqlx::Error::Database(_)) => return Ok(DoneAtOnce::nothing()),
+            Err(error) => return Err(DbError::in_op("elements_create_at_once")(error)),
+        }
+        let here = elements.first().map(|element| Hint::Queue { name: element.queue_name.as_str().to_owned() });
+        let answer = |element: &&NewElement| Some(Ok(Created { one: Some(element.as_stored(now)) }));
         Ok(DoneAtOnce { answers: elements.iter().map(answer).collect(), here: here.into_iter().collect() })
     }
 }
 
-/// In one text; `None` when that was undone, since one of them is there already or all are to be told why.
-async fn create_on_sqlite(
-    line: &Line<Sqlite>,
-    elements: &[&NewElement],
-    actor: Option<&Actor>,
-    now: Timestamp,
-) -> Result<Option<HashSet<ElementId>>, DbError> {
+/// What the audit says of the creation of all these.
+fn audited(calls: &[CreateCall], elements: &[&NewElement]) -> Option<AuditRow> {
+    let actor = calls.first()?.actor.as_ref()?;
     let mut trail = Trail::default();
-    if let Some(actor) = actor {
-        for element in elements {
-            trail.created(actor, &element.queue_name, element.id);
-        }
+    for element in elements {
+        trail.created(actor, &element.queue_name, element.id);
     }
-    let audited = trail.into_rows().pop();
-    let mut connection = line.take_for_text().await.map_err(DbError::in_op("lane"))?;
-    let created = elements_create_on_sqlite(&mut connection, elements, audited.as_ref(), now).await;
-    match connection.after_text(created).await {
-        Ok(created) => Ok(Some(created)),
-        Err(sqlx::Error::Database(_)) => Ok(None),
-        Err(error) => Err(DbError::in_op("elements_create_on_sqlite")(error)),
-    }
+    trail.into_rows().pop()
 }
 
-/// The elements of calls that one statement may serve: one each, of one queue, created by one actor.
+/// The elements of calls that one statement may serve: one each, of one queue, created by one actor, none of which is likely to
+/// be there already.
 fn single(calls: &[CreateCall]) -> Option<Vec<&NewElement>> {
     let actor = &calls.first()?.actor;
-    let alone = |call: &CreateCall| call.elements.len() == 1 && call.actor == *actor;
+    let alone = |call: &CreateCall| call.elements.len() == 1 && !call.repeat && call.actor == *actor;
     let elements: Vec<&NewElement> = calls.iter().filter(|call| alone(call)).flat_map(|call| &call.elements).collect();
     (elements.len() == calls.len() && creations_fit_at_once(&elements)).then_some(elements)
 }
