@@ -34,7 +34,8 @@ const FOLD: Duration = Duration::from_secs(5);
 /// fold reads all of it again.
 const FOLD_SHARE: u32 = 20;
 
-/// Counts that are folded together. All are read for each batch.
+/// Counts that are folded together on PostgreSQL, which reads all of them for each batch. On SQLite all writers would wait for
+/// so many.
 const FOLD_BATCH: u32 = 20_000;
 
 /// How often what is older than it has to be kept is deleted.
@@ -294,11 +295,10 @@ async fn fold(scheduler: Scheduler) {
     let mut took = Duration::ZERO;
     loop {
         tokio::time::sleep(until_next_fold(took)).await;
-        let began = Instant::now();
-        if let Err(error) = scheduler.fold_counts().await {
+        took = scheduler.fold_counts().await.unwrap_or_else(|error| {
             tracing::debug!(error = %Chain(&error), "folding counts failed");
-        }
-        took = began.elapsed();
+            Duration::ZERO
+        });
     }
 }
 
@@ -334,26 +334,27 @@ async fn prune(scheduler: Scheduler) {
 }
 
 impl Scheduler {
-    /// Folds the counts per queue: as many rows as there are, a batch a transaction.
-    pub async fn fold_counts(&self) -> Result<usize, DbError> {
-        let mut folded = 0;
+    /// Folds the counts per queue, a batch a transaction, and tells how long the database took for it.
+    async fn fold_counts(&self) -> Result<Duration, DbError> {
+        let batch = if self.db().dialect() == Dialect::Sqlite { UPKEEP_BATCH } else { FOLD_BATCH };
+        let mut took = Duration::ZERO;
         loop {
             let mut tx = self.db().begin_write().await?;
-            let batch = tx.queue_counts_fold(FOLD_BATCH).await?;
+            let began = Instant::now();
+            let folded = tx.queue_counts_fold(batch).await?;
             tx.commit().await?;
-            folded += batch;
-            if batch < FOLD_BATCH as usize {
-                return Ok(folded);
+            took += began.elapsed();
+            if folded < batch as usize {
+                return Ok(took);
             }
         }
     }
 
-    /// One round of upkeep: old decisions go, counts per queue are folded.
+    /// One round of upkeep: old decisions go.
     pub async fn upkeep(&self, now: Timestamp) -> Result<(), DbError> {
         let mut tx = self.db().begin_write().await?;
         tx.decision_prune(now - DECISIONS_KEPT, UPKEEP_BATCH).await?;
-        tx.commit().await?;
-        self.fold_counts().await.map(drop)
+        tx.commit().await
     }
 }
 
