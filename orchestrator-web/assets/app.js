@@ -70,11 +70,10 @@
   });
   // A connection that was there once is made again by the extension; the first one is asked for here until it is there.
   document.addEventListener("htmx:finally:request", (event) => {
-    const { sourceElement, request, response } = event.detail.ctx;
-    if (sourceElement !== body || listens || response?.status === 401) return;
-    down = true;
+    const { sourceElement, request: { action }, response } = event.detail.ctx;
+    if (sourceElement !== body || !action.startsWith("/events") || listens || response?.status === 401) return;
     lost.hidden = false;
-    setTimeout(() => htmx.ajax("GET", request.action, { source: body }), 1000 + 2000 * Math.random());
+    setTimeout(() => { if (!listens) htmx.ajax("GET", action, { source: body }); }, 1000 + 2000 * Math.random());
   });
   document.addEventListener("htmx:error", (event) => {
     const ctx = event.detail.ctx;

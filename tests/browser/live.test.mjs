@@ -175,9 +175,10 @@ test("a page that could not listen at first does so as soon as it can", async ()
   admin.expects(/Failed to (load resource|fetch)/, /status of 503/, /503 for/);
   const answers = [(route) => route.abort("connectionrefused"), (route) => route.fulfill({ status: 503, body: "" })];
   await page.route(/\/events/, (route) => (answers.shift() ?? ((last) => last.continue()))(route));
+  const hears = page.waitForResponse((response) => new URL(response.url()).pathname === "/events" && response.ok());
   await page.goto("/constants");
   await page.locator("#lost").waitFor({ state: "visible" });
-  await page.waitForResponse((response) => new URL(response.url()).pathname === "/events" && response.ok());
+  await hears;
   await page.locator("#lost").waitFor({ state: "hidden" });
   await page.unroute(/\/events/);
   await world.rpc("ConstantService/Set", { name: "Heard", value: "1" });
