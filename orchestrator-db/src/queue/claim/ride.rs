@@ -85,7 +85,7 @@ pub(crate) struct Ridden {
 }
 
 /// Whether these ends and claims are as they mostly are: ends of different elements without a message, and claims of one
-/// queue of whatever reference, made for the first time.
+/// queue that ask for no reference, made for the first time.
 pub(crate) fn rides_fit(ends: &[&StatusChange], claims: &[&ClaimRequest]) -> bool {
     let different: BTreeSet<_> = ends.iter().map(|end| end.id).collect();
     let mostly = |end: &&StatusChange| end.status.is_terminal() && end.message.is_none();

@@ -46,6 +46,23 @@ static CREATE_ON_SQLITE: LazyLock<Arc<str>> = LazyLock::new(|| {
     format!("BEGIN IMMEDIATE; {insert}; {count}; {audit}; COMMIT").into()
 });
 
+/// Binds what the statements of both databases take after the elements: `$2` to `$11`.
+macro_rules! bind_what_both_say {
+    ($query:expr, $elements:expr, $queue:expr, $audited:expr, $now:expr) => {
+        $query
+            .bind($now)
+            .bind($queue)
+            .bind(i64::try_from($elements.len()).unwrap_or(i64::MAX))
+            .bind(AuditId::generate().as_uuid())
+            .bind($audited.map_or("", |row| row.actor.kind.as_str()))
+            .bind($audited.map_or("", |row| row.actor.name.as_str()))
+            .bind($audited.map_or("", |row| row.action))
+            .bind($audited.map_or("", |row| row.subject_kind))
+            .bind($audited.map_or("", |row| row.subject.as_str()))
+            .bind($audited.and_then(|row| row.after.as_ref()).map(ToString::to_string))
+    };
+}
+
 /// Whether these can be created by one statement: all in one queue.
 pub(crate) fn creations_fit_at_once(elements: &[&NewElement]) -> bool {
     elements.iter().all(|element| element.queue_name == elements[0].queue_name)
@@ -65,18 +82,8 @@ pub(crate) async fn elements_create_at_once(
     let mut changes = MarkChanges::begin();
     let columns = Columns::of(elements);
     let word = notification(origin, vec![Hint::Queue { name: queue.to_owned() }]);
-    let created = sqlx::query(ELEMENTS_CREATE_AT_ONCE.postgres)
-        .bind(columns.ids)
-        .bind(now)
-        .bind(queue)
-        .bind(i64::try_from(elements.len()).unwrap_or(i64::MAX))
-        .bind(AuditId::generate().as_uuid())
-        .bind(audited.map_or("", |row| row.actor.kind.as_str()))
-        .bind(audited.map_or("", |row| row.actor.name.as_str()))
-        .bind(audited.map_or("", |row| row.action))
-        .bind(audited.map_or("", |row| row.subject_kind))
-        .bind(audited.map_or("", |row| row.subject.as_str()))
-        .bind(audited.and_then(|row| row.after.as_ref()).map(ToString::to_string))
+    let elements_first = sqlx::query(ELEMENTS_CREATE_AT_ONCE.postgres).bind(columns.ids);
+    let created = bind_what_both_say!(elements_first, elements, queue, audited, now)
         .bind(CHANNEL)
         .bind(columns.references)
         .bind(columns.data)
@@ -96,18 +103,8 @@ pub(crate) async fn elements_create_on_sqlite(
     now: Timestamp,
 ) -> Result<(), sqlx::Error> {
     let Some(first) = elements.first() else { return Ok(()) };
-    let created = sqlx::query(AssertSqlSafe(CREATE_ON_SQLITE.clone()))
-        .bind(as_json(elements))
-        .bind(now)
-        .bind(first.queue_name.as_str())
-        .bind(i64::try_from(elements.len()).unwrap_or(i64::MAX))
-        .bind(AuditId::generate().as_uuid())
-        .bind(audited.map_or("", |row| row.actor.kind.as_str()))
-        .bind(audited.map_or("", |row| row.actor.name.as_str()))
-        .bind(audited.map_or("", |row| row.action))
-        .bind(audited.map_or("", |row| row.subject_kind))
-        .bind(audited.map_or("", |row| row.subject.as_str()))
-        .bind(audited.and_then(|row| row.after.as_ref()).map(ToString::to_string))
+    let elements_first = sqlx::query(AssertSqlSafe(CREATE_ON_SQLITE.clone())).bind(as_json(elements));
+    let created = bind_what_both_say!(elements_first, elements, first.queue_name.as_str(), audited, now)
         .execute(connection)
         .await;
     created.map(drop)
