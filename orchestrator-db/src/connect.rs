@@ -524,12 +524,25 @@ pub(crate) fn lock_file(database: &Path) -> Result<File, ConnectError> {
 
 #[cfg(test)]
 mod tests {
+    use sqlx::Connection as _;
+
     use super::*;
 
     #[test]
     fn options_are_shown_without_the_password_in_the_url() {
         let shown = format!("{:?}", DbOptions::new("postgres://orchestrator:hunter2@db/orchestrator"));
         assert!(shown.contains("max_connections") && !shown.contains("hunter2"), "{shown}");
+    }
+
+    #[tokio::test]
+    async fn sqlite_prepares_no_statement_anew_for_other_values() {
+        let mut connection = sqlx::SqliteConnection::connect("sqlite::memory:").await.unwrap();
+        // Without it each statement that ends with `LIMIT $1` would be parsed and planned whenever it is run.
+        let is_stable: bool = sqlx::query_scalar("SELECT sqlite_compileoption_used('ENABLE_QPSG')")
+            .fetch_one(&mut connection)
+            .await
+            .unwrap();
+        assert!(is_stable);
     }
 
     #[tokio::test]
