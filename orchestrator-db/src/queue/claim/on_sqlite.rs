@@ -47,11 +47,14 @@ const COUNTS_IN_TEXT: Sql = sql![
     [only postgres "SELECT 1"]
 ];
 
-static RIDE: LazyLock<Arc<str>> = LazyLock::new(|| {
-    let (ends, claims) = (ELEMENTS_END.sqlite, CLAIM_IN_PLACES.sqlite);
-    format!("BEGIN IMMEDIATE; {ends}, FALSE AS is_claimed; {claims}").into()
-});
-static END: LazyLock<Arc<str>> =
+// A text has only what there is to do: each of its statements is a turn of the thread that has the database, and wakes up
+// whoever waits for what it answers.
+static ENDS: LazyLock<Arc<str>> =
+    LazyLock::new(|| format!("BEGIN IMMEDIATE; {}, FALSE AS is_claimed", ELEMENTS_END.sqlite).into());
+static CLAIMS: LazyLock<Arc<str>> = LazyLock::new(|| format!("BEGIN IMMEDIATE; {}", CLAIM_IN_PLACES.sqlite).into());
+static RIDE: LazyLock<Arc<str>> = LazyLock::new(|| format!("{}; {}", *ENDS, CLAIM_IN_PLACES.sqlite).into());
+static COUNTED: LazyLock<Arc<str>> = LazyLock::new(|| format!("{}; COMMIT", COUNTS_IN_TEXT.sqlite).into());
+static AUDITED: LazyLock<Arc<str>> =
     LazyLock::new(|| format!("{}; {}; COMMIT", COUNTS_IN_TEXT.sqlite, AUDIT_INSERT.sqlite).into());
 
 /// Begins a transaction, sets the ends and then claims; `None` when that is to be undone and done in another way. The
@@ -77,7 +80,12 @@ pub(crate) async fn elements_ride_on_sqlite(
         expiries.extend(claim.expires_at(now).map(time_text).unwrap_or_default().into_bytes());
         expiries.resize(filled, b' ');
     }
-    let rows: Vec<RiddenRow> = sqlx::query_as(AssertSqlSafe(RIDE.clone()))
+    let text = match (ends, claims) {
+        ([], _) => &CLAIMS,
+        (_, []) => &ENDS,
+        _ => &RIDE,
+    };
+    let rows: Vec<RiddenRow> = sqlx::query_as(AssertSqlSafe((*text).clone()))
         .bind(Json(ends.iter().map(|end| flat_end(end)).collect::<Vec<_>>()))
         .bind(now)
         .bind(with_data)
@@ -126,7 +134,8 @@ pub(crate) async fn end_ride_on_sqlite(
     audited: &[AuditRow],
     now: Timestamp,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query(AssertSqlSafe(END.clone()))
+    let text = if audited.is_empty() { &COUNTED } else { &AUDITED };
+    sqlx::query(AssertSqlSafe((*text).clone()))
         .bind(Json(as_lists(audited)))
         .bind(now)
         .bind(Json(counts.into_rows()))
