@@ -55,8 +55,13 @@ where
     pub(crate) async fn take(&self) -> Result<OnLine<DB>, sqlx::Error> {
         let waiting = tokio::time::timeout(PATIENCE, self.slot.clone().lock_owned());
         let mut slot = waiting.await.map_err(|_| sqlx::Error::PoolTimedOut)?;
-        slot.make_sure().await;
-        slot.connect(&self.options).await?;
+        // In boxes, which are seldom made: everything that takes the line would keep room for them in place, and much does.
+        if slot.is_unsure {
+            Box::pin(slot.make_sure()).await;
+        }
+        if slot.connection.is_none() {
+            Box::pin(slot.connect(&self.options)).await?;
+        }
         Ok(OnLine { slot, is_open: false })
     }
 
@@ -68,7 +73,7 @@ where
         match line.execute(statement).await {
             Err(error) if has_gone(&error) => {
                 line.slot.connection = None;
-                line.slot.connect(&self.options).await?;
+                Box::pin(line.slot.connect(&self.options)).await?;
                 line.execute(statement).await?;
             }
             begun => drop(begun?),
@@ -109,10 +114,9 @@ where
     DB: Database<Connection: Debug>,
     for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
 {
+    /// Undoes what a transaction may have left, or gives the connection up.
     async fn make_sure(&mut self) {
-        if !std::mem::take(&mut self.is_unsure) {
-            return;
-        }
+        self.is_unsure = false;
         let Some(mut connection) = self.connection.take() else { return };
         // An error may mean that nothing is left to undo: SQLite undoes a transaction by itself when the disk is full.
         let undone = tokio::time::timeout(SIGN_OF_LIFE, connection.execute("ROLLBACK")).await;
@@ -122,10 +126,8 @@ where
     }
 
     async fn connect(&mut self, options: &Options<DB>) -> Result<(), sqlx::Error> {
-        if self.connection.is_none() {
-            let connecting = tokio::time::timeout(PATIENCE, DB::Connection::connect_with(options));
-            self.connection = Some(connecting.await.map_err(|_| sqlx::Error::PoolTimedOut)??);
-        }
+        let connecting = tokio::time::timeout(PATIENCE, DB::Connection::connect_with(options));
+        self.connection = Some(connecting.await.map_err(|_| sqlx::Error::PoolTimedOut)??);
         Ok(())
     }
 }

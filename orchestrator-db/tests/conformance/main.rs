@@ -38,6 +38,7 @@ mod log;
 mod output;
 mod overview;
 mod queue;
+mod room;
 mod token;
 mod trigger;
 mod trigger_due;

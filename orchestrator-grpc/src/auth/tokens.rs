@@ -76,15 +76,12 @@ impl Tokens {
 
     /// Who presents this, at `now`.
     pub(super) async fn identify(&self, presented: Presented, now: Timestamp) -> Result<Identity, Status> {
-        let remembered = self.remembered(presented, now);
-        let answer = if let Some(answer) = remembered {
-            answer
-        } else {
-            // In a box, as everything that calls rarely do: every call carries what it holds in place.
-            let answer = Box::pin(self.ask(presented, now)).await.map_err(status::db)?;
-            self.remember(presented, answer.clone(), now);
-            answer
-        };
+        if let Some(answer) = self.remembered(presented, now) {
+            return answer.at(now).map_err(Closed::status);
+        }
+        // In a box, as everything that calls rarely do: every call carries what it holds in place.
+        let answer = Box::pin(self.ask(presented, now)).await.map_err(status::db)?;
+        self.remember(presented, answer.clone(), now);
         answer.at(now).map_err(Closed::status)
     }
 

@@ -96,12 +96,28 @@ async fn one(
         tracing::debug!(%peer, %error, "TCP_NODELAY cannot be set");
     }
     // In boxes: there are many connections, and each would keep room for what it is not.
-    let Some(tls) = tls else { return Box::pin(connections.serve(stream, ends)).await };
-    let accepted = Box::pin(tokio::time::timeout(tls.timeout, tls.acceptor.accept(stream)));
-    match hard.run_until_cancelled(accepted).await {
-        None => {}
-        Some(Ok(Ok(stream))) => Box::pin(connections.serve(stream, ends)).await,
-        Some(Ok(Err(error))) => tracing::debug!(%peer, %error, "a TLS handshake failed"),
-        Some(Err(_)) => tracing::debug!(%peer, "a TLS handshake took too long"),
+    match tls {
+        None => Box::pin(connections.serve(stream, ends)).await,
+        Some(tls) => Box::pin(over_tls(connections, tls, stream, ends, hard)).await,
     }
+}
+
+/// The same, encrypted.
+async fn over_tls(
+    connections: Arc<Connections>,
+    tls: Arc<Tls>,
+    stream: TcpStream,
+    ends: Ends,
+    hard: CancellationToken,
+) {
+    let Ends { peer, .. } = ends;
+    let accepted = Box::pin(tokio::time::timeout(tls.timeout, tls.acceptor.accept(stream)));
+    let stream = match hard.run_until_cancelled(accepted).await {
+        None => return,
+        // In a box as well: this would keep room for it beside what it is moved into.
+        Some(Ok(Ok(stream))) => Box::new(stream),
+        Some(Ok(Err(error))) => return tracing::debug!(%peer, %error, "a TLS handshake failed"),
+        Some(Err(_)) => return tracing::debug!(%peer, "a TLS handshake took too long"),
+    };
+    Box::pin(connections.serve(stream, ends)).await;
 }

@@ -2,7 +2,7 @@
 
 mod decode;
 
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 
 use futures_util::stream;
 use orchestrator_core::lease::{HEARTBEAT, LEASE};
@@ -53,7 +53,8 @@ impl WorkerService for Workers {
         let worker = identity(&request)?.worker()?.name.clone();
         let claim = decode::claim(worker, request.into_inner()).map_err(status::decode)?;
         // A claim that waits when the server stops is repeated elsewhere; what it was granted meanwhile, too.
-        let claimed = self.stop.run_until_cancelled(self.scheduler.claim_jobs(claim)).await;
+        let claiming = pin!(self.scheduler.claim_jobs(claim));
+        let claimed = self.stop.run_until_cancelled(claiming).await;
         let grants = claimed.ok_or_else(status::shutting_down)?.map_err(status::claim)?;
         let now = self.scheduler.now();
         let assignments = grants.iter().map(|grant| decode::assignment(grant, now)).collect();
