@@ -35,7 +35,8 @@ pub(super) fn app(
     let limits = MessageLimits { usual: options.max_message_bytes, bulk: options.max_bulk_message_bytes };
     let health = HealthService::new(services.scheduler.db().clone(), shutdown.soft.clone());
     let pages = services.pages.clone();
-    let (clock, zone, accounts) = (services.clock.clone(), services.scheduler.zone(), services.accounts.clone());
+    let clock = services.clock.clone();
+    let (zone, accounts) = (services.scheduler.zone(), services.accounts.clone());
     let busy = services.busy(limits, shutdown.soft.clone());
     let grpc = services
         .routes(limits, health.clone(), busy.clone(), options.certificate_ends_at)?
@@ -48,7 +49,14 @@ pub(super) fn app(
     let hosts = Arc::new(AllowedHosts::new(address, &options.allowed_hosts));
     let pages = pages.map(|pages| {
         let calls = InProcess::new(grpc.clone());
-        pages.make(Inside { calls, accounts, ticks: ticks.clone(), clock, zone, tls: options.tls.is_some() })
+        pages.make(Inside {
+            calls,
+            accounts,
+            ticks: ticks.clone(),
+            clock: clock.clone(),
+            zone,
+            tls: options.tls.is_some(),
+        })
     });
     let app = axum::Router::new()
         .route("/healthz", get(health::healthz))
@@ -60,7 +68,7 @@ pub(super) fn app(
         .fallback(move |request| elsewhere(pages.clone(), request))
         .layer(from_fn_with_state(gate.clone(), admit))
         .layer(from_fn_with_state(hosts, host::check));
-    Ok(Front::new(gate.clone(), busy, router, shutdown.soft.clone()))
+    Ok(Front::new(gate.clone(), busy, router, clock, shutdown.soft.clone()))
 }
 
 /// What is no call of a method is a page. gRPC callers are told in gRPC that there is nothing.

@@ -61,6 +61,8 @@ impl Connections {
         let mut http2 = http2::Builder::new(calls);
         http2
             .timer(TokioTimer::new())
+            // No gRPC caller reads it, and whoever is connected for long keeps the dates of one answer after the other.
+            .auto_date_header(false)
             .keep_alive_interval(PING_EVERY)
             .keep_alive_timeout(PING_TIMEOUT)
             .max_concurrent_streams(self.max_concurrent_streams)

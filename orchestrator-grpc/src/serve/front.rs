@@ -7,8 +7,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use axum::extract::ConnectInfo;
-use http::{Request, Response};
+use http::{HeaderValue, Request, Response};
 use hyper::body::Incoming;
+use orchestrator_core::clock::{Clock, Timestamp};
 use tokio_util::sync::CancellationToken;
 use tonic::body::Body;
 use tonic::{Code, Status};
@@ -29,6 +30,7 @@ pub(super) struct Front {
     gate: Arc<Gate>,
     busy: Busy,
     router: axum::Router,
+    clock: Arc<dyn Clock>,
     stop: Arc<CancellationToken>,
 }
 
@@ -40,8 +42,14 @@ pub(super) struct FrontOf {
 }
 
 impl Front {
-    pub(super) fn new(gate: Arc<Gate>, busy: Busy, router: axum::Router, stop: CancellationToken) -> Self {
-        Self { gate, busy, router, stop: Arc::new(stop) }
+    pub(super) fn new(
+        gate: Arc<Gate>,
+        busy: Busy,
+        router: axum::Router,
+        clock: Arc<dyn Clock>,
+        stop: CancellationToken,
+    ) -> Self {
+        Self { gate, busy, router, clock, stop: Arc::new(stop) }
     }
 }
 
@@ -58,38 +66,54 @@ impl hyper::service::Service<Request<Incoming>> for FrontOf {
         }
         request.extensions_mut().insert(ConnectInfo(self.ends.peer));
         request.extensions_mut().insert(ArrivedAt(self.ends.arrived_at));
-        let router = self.front.router.clone();
+        let (router, clock) = (self.front.router.clone(), self.front.clock.clone());
         Box::pin(async move {
-            let response = router.oneshot(request).await?;
+            let mut response = router.oneshot(request).await?;
+            // Of no use to gRPC callers; HTTP asks it of everything else, and connections do not say it by themselves.
+            if !is_grpc(response.headers())
+                && let Ok(date) = HeaderValue::try_from(http_date(clock.now()))
+            {
+                response.headers_mut().entry(http::header::DATE).or_insert(date);
+            }
             Ok(ending::with(stop, response.map(Body::new)))
         })
     }
 }
 
-/// One call of a service that is called often.
-async fn call(
+/// An instant as HTTP says it, to the second.
+fn http_date(at: Timestamp) -> String {
+    at.format("%a, %d %b %Y %H:%M:%S GMT").to_string()
+}
+
+/// One call of a service that is called often. No `async fn`, which would keep room for the request, which it hands on, beside
+/// the room in which it came.
+fn call(
     gate: Arc<Gate>,
     stop: Arc<CancellationToken>,
     mut service: BusyService,
     mut request: Request<Incoming>,
-) -> Result<Response<Body>, Infallible> {
-    let path = request.uri().path().to_owned();
-    if let Err(status) = gate.let_in(&path, &mut request).await {
-        return Ok(ending::with(stop, status.into_http()));
+) -> impl Future<Output = Result<Response<Body>, Infallible>> + Send {
+    async move {
+        let path = request.uri().path().to_owned();
+        if let Err(status) = gate.let_in(&path, &mut request).await {
+            return Ok(ending::with(stop, status.into_http()));
+        }
+        // Not at the level that is usually on: a span a call is a twentieth of what most calls cost. What fails says so below.
+        let span = tracing::debug_span!("call", rpc.path = path);
+        let call = match &mut service {
+            BusyService::Queues(service) => service.call(request),
+            BusyService::Robots(service) => service.call(request),
+            BusyService::Workers(service) => service.call(request),
+        };
+        let response = match call.instrument(span).await {
+            Ok(response) => undecodable::checked(response).unwrap_or_else(|status| status.into_http()),
+            Err(never) => match never {},
+        };
+        if let Some(status) =
+            Status::from_header_map(response.headers()).filter(|status| status.code() == Code::Internal)
+        {
+            tracing::error!(rpc.path = path, "a call was answered with an internal error: {}", status.message());
+        }
+        Ok(ending::with(stop, response))
     }
-    // Not at the level that is usually on: a span a call is a twentieth of what most calls cost. What fails says so below.
-    let span = tracing::debug_span!("call", rpc.path = path);
-    let call = match &mut service {
-        BusyService::Queues(service) => service.call(request),
-        BusyService::Robots(service) => service.call(request),
-        BusyService::Workers(service) => service.call(request),
-    };
-    let response = match call.instrument(span).await {
-        Ok(response) => undecodable::checked(response).unwrap_or_else(|status| status.into_http()),
-        Err(never) => match never {},
-    };
-    if let Some(status) = Status::from_header_map(response.headers()).filter(|status| status.code() == Code::Internal) {
-        tracing::error!(rpc.path = path, "a call was answered with an internal error: {}", status.message());
-    }
-    Ok(ending::with(stop, response))
 }

@@ -3,8 +3,12 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use orchestrator_core::clock::Clock as _;
+use orchestrator_proto::v1;
+use orchestrator_proto::v1::queue_service_client::QueueServiceClient;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tower::ServiceExt as _;
 
 use crate::world::{Presents, World, world, world_with};
 
@@ -133,4 +137,32 @@ async fn figures_are_shown_to_users_and_to_nobody_else() {
     assert_eq!(shown.status, 200);
     assert!(shown.body.contains("orchestrator_lane_batch_size_bucket{lane=\"create\",le=\"1\"}"), "{}", shown.body);
     assert!(shown.body.contains("orchestrator_lane_wait_seconds_count{lane=\"create\"}"), "{}", shown.body);
+}
+
+#[tokio::test]
+async fn answers_say_when_they_were_made_except_to_callers_of_grpc() {
+    let world = world().await;
+    let made = world.clock.now().format("%a, %d %b %Y %H:%M:%S GMT").to_string();
+    let channel = world.channel().await;
+    let page =
+        http::Request::get(format!("http://{}/healthz", world.address)).body(tonic::body::Body::empty()).unwrap();
+    let page = channel.clone().oneshot(page).await.unwrap();
+    assert_eq!(page.version(), http::Version::HTTP_2);
+    assert_eq!(page.headers().get("date").map(|date| date.to_str().unwrap().to_owned()), Some(made.clone()));
+    assert!(get(&world, "/healthz", "localhost").await.head.contains(&format!("date: {}", made.to_ascii_lowercase())));
+
+    // Each second's date would be one more entry in what both ends of a connection remember of headers.
+    let operator = world.user(orchestrator_core::identity::Role::Operator).await;
+    let mut queues = QueueServiceClient::new(channel);
+    let listed = queues.list_queues(operator.on(v1::ListQueuesRequest::default())).await.unwrap();
+    let claim = v1::ClaimElementsRequest {
+        queue_name: "q".to_owned(),
+        peek: true,
+        count: 1,
+        ..v1::ClaimElementsRequest::default()
+    };
+    let claimed = queues.claim(operator.on(claim)).await.unwrap();
+    for answered in [listed.metadata(), claimed.metadata()] {
+        assert!(answered.get("content-type").is_some() && answered.get("date").is_none(), "{answered:?}");
+    }
 }
