@@ -1,6 +1,7 @@
 //! Group commit: calls that arrive while a transaction is in flight share the next one.
 //!
 //! There is one lane a kind of call, with a connection of its own on PostgreSQL; on SQLite all lanes share the one writer.
+//! Claims of many elements at once have lanes apart from claims of few.
 //! No lane ever waits for company: an idle one runs a single call in a transaction of its own at once. Every caller is
 //! answered after the commit that made its answer true, and one call that fails never fails its neighbours: what failed
 //! together is run again one by one.
@@ -30,6 +31,8 @@ pub use outputs::{AppendError, OutputCall};
 pub use work::LaneError;
 
 use crate::connect::Db;
+use crate::dialect::Dialect;
+use crate::queue::ClaimRequest;
 use creates::Creates;
 use elements::Elements;
 use lane::Lane;
@@ -40,12 +43,17 @@ use outputs::Outputs;
 /// The lanes of a server.
 pub struct Lanes {
     claims: Lane<Elements>,
+    /// For claims of many elements at once, which fill a transaction by themselves. Two on PostgreSQL, which works on both.
+    claims_of_many: Vec<Lane<Elements>>,
     statuses: Lane<Elements>,
     creates: Lane<Creates>,
     logs: Lane<Logs>,
     outputs: Lane<Outputs>,
     tasks: TaskTracker,
 }
+
+/// So many elements of one claim are many.
+const MANY: u32 = 50;
 
 impl fmt::Debug for Lanes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -58,7 +66,14 @@ impl Lanes {
     pub fn new(db: &Db, clock: Arc<dyn Clock>, committed: Committed, options: LaneOptions) -> Self {
         let tasks = TaskTracker::new();
         let context = LaneContext { db: db.clone(), clock, committed, tasks: tasks.clone() };
+        let of_many = match db.dialect() {
+            // It has one writer, so what waits for it had better share a transaction.
+            Dialect::Sqlite => ["claim-many"].as_slice(),
+            Dialect::Postgres => ["claim-many", "claim-many-2"].as_slice(),
+        };
+        let of_many = of_many.iter().map(|name| Lane::new(name, Elements, context.clone(), options));
         Self {
+            claims_of_many: of_many.collect(),
             claims: Lane::new("claim", Elements, context.clone(), options),
             statuses: Lane::new("status", Elements, context.clone(), options),
             creates: Lane::new("create", Creates, context.clone(), options),
@@ -70,7 +85,19 @@ impl Lanes {
 
     /// Sets statuses and then claims elements, in one transaction.
     pub async fn elements(&self, call: ElementCall) -> Result<ElementAnswer, LaneError> {
-        if call.claim.is_some() { self.claims.call(call).await } else { self.statuses.call(call).await }
+        match &call.claim {
+            Some(claim) => self.lane_of(claim).call(call).await,
+            None => self.statuses.call(call).await,
+        }
+    }
+
+    /// The repetition of a claim takes the lane that the claim took, so it comes after it and finds what it was granted.
+    fn lane_of(&self, claim: &ClaimRequest) -> &Lane<Elements> {
+        if claim.count < MANY {
+            return &self.claims;
+        }
+        let [.., last] = claim.request.as_uuid().into_bytes();
+        &self.claims_of_many[usize::from(last) % self.claims_of_many.len()]
     }
 
     /// Creates elements, all of a call or none.
@@ -90,8 +117,9 @@ impl Lanes {
 
     /// How many calls wait for a transaction to begin.
     pub fn waiting(&self) -> usize {
+        let of_many: usize = self.claims_of_many.iter().map(Lane::waiting).sum();
         let elements = self.claims.waiting() + self.statuses.waiting() + self.creates.waiting();
-        elements + self.logs.waiting() + self.outputs.waiting()
+        of_many + elements + self.logs.waiting() + self.outputs.waiting()
     }
 
     /// Whether a transaction is in flight.
@@ -104,6 +132,9 @@ impl Lanes {
         self.tasks.close();
         self.tasks.wait().await;
         self.claims.close().await;
+        for lane in &self.claims_of_many {
+            lane.close().await;
+        }
         self.statuses.close().await;
         self.creates.close().await;
         self.logs.close().await;

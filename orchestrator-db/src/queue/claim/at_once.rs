@@ -123,9 +123,13 @@ pub(crate) async fn elements_claim_at_once(
         .await;
     let rows = match rows {
         Ok(rows) => rows,
-        // The database refused it, so it did not happen.
-        Err(sqlx::Error::Database(_)) => return Ok(Vec::new()),
-        Err(error) => return Err(DbError::in_op("elements_claim_at_once")(error)),
+        Err(error) => {
+            // Another claim may have passed over what this one had locked.
+            marks.pull_back(queue, from);
+            // What the database refused did not happen.
+            let is_refused = matches!(error, sqlx::Error::Database(_));
+            return if is_refused { Ok(Vec::new()) } else { Err(DbError::in_op("elements_claim_at_once")(error)) };
+        }
     };
     // It may be a job that is over, and not the queue that is empty.
     if rows.is_empty() && !distinct.is_empty() {

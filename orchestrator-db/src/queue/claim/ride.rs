@@ -118,9 +118,13 @@ pub(crate) async fn elements_ride_at_once(
     let began = Instant::now();
     let rows = match asked.run(connection, start.mark, ends).await {
         Ok(rows) => rows,
-        // The database refused it, so it did not happen.
-        Err(sqlx::Error::Database(_)) => return Ok(None),
-        Err(error) => return Err(DbError::in_op("elements_ride_at_once")(error)),
+        Err(error) => {
+            // Another claim may have passed over what this one had locked.
+            marks.pull_back(queue, start.mark.unwrap_or_else(Position::first));
+            // What the database refused did not happen.
+            let is_refused = matches!(error, sqlx::Error::Database(_));
+            return if is_refused { Ok(None) } else { Err(DbError::in_op("elements_ride_at_once")(error)) };
+        }
     };
     let (claimed, changed): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.is_claimed);
     if changed.len() < ends.len() {
