@@ -85,8 +85,11 @@ fn http_date(at: Timestamp) -> String {
     at.format("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }
 
-/// One call of a service that is called often. No `async fn`, which would keep room for the request, which it hands on, beside
-/// the room in which it came.
+/// One call of a service that is called often.
+#[expect(
+    clippy::manual_async_fn,
+    reason = "that would keep room for the request twice: as it came, and as it is handed on"
+)]
 fn call(
     gate: Arc<Gate>,
     stop: Arc<CancellationToken>,
