@@ -1,4 +1,4 @@
-//! Whoever claims many elements at once keeps nobody waiting who claims one.
+//! Claims of many elements at once, which have lanes apart, beside claims of one and beside their repetitions.
 
 use orchestrator_core::id::{ElementId, RequestId};
 use orchestrator_db::{ClaimRequest, ElementCall};
