@@ -52,10 +52,11 @@ impl NewElements {
     fn add(&mut self, elements: &[v1::NewElement], limits: Limits, most: usize) -> Result<(), DecodeError> {
         at_most("elements", self.elements.len() + elements.len(), most)?;
         for message in elements {
+            let index = self.elements.len();
             if self.repeat && message.id.is_empty() {
-                return Err(DecodeError::Missing { field: "id" });
+                return Err(DecodeError::Missing { field: "id" }.in_item("elements", index));
             }
-            let new = convert::new_element(message, limits)?;
+            let new = convert::new_element(message, limits).map_err(|error| error.in_item("elements", index))?;
             self.elements.push(NewElement {
                 id: new.id,
                 queue_name: self.queue.clone(),

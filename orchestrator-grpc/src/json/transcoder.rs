@@ -22,7 +22,7 @@ use crate::status::{self, Refusal, reason};
 const BODY_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Methods that carry many things at once.
-const BULK: &[&str] = &["BulkCreateQueueElements"];
+const BULK: &[&str] = &["BulkCreateQueueElements", "BulkCreate"];
 
 /// The most bytes of a body.
 #[derive(Debug, Clone, Copy)]
@@ -55,7 +55,8 @@ impl Transcoder {
             return Err(unknown_method(request.uri().path()).into());
         };
         let method = self.method(&path).ok_or_else(|| unknown_method(&path))?;
-        if method.is_client_streaming() || method.is_server_streaming() {
+        // What is streamed to the server is one message here: there is no room for more in one body.
+        if method.is_server_streaming() {
             return Err(streams(&path).into());
         }
         check_content_type(request.headers())?;
@@ -194,7 +195,7 @@ fn print(method: &MethodDescriptor, reply: Bytes) -> Result<Value, Status> {
 }
 
 fn streams(path: &str) -> Status {
-    let message = format!("{path} streams; it is offered as gRPC only");
+    let message = format!("{path} streams its answer; it is offered as gRPC only");
     Refusal::new(Code::Unimplemented, reason::METHOD_STREAMS, message).status()
 }
 

@@ -11,7 +11,11 @@ use super::{Refusal, reason};
 #[expect(clippy::needless_pass_by_value, reason = "used as map_err(status::decode)")]
 pub fn decode(error: DecodeError) -> Status {
     let refusal = Refusal::new(Code::InvalidArgument, reason_of(&error), error.to_string()).in_field(error.field());
-    match &error {
+    details(refusal, &error).status()
+}
+
+fn details(refusal: Refusal, error: &DecodeError) -> Refusal {
+    match error {
         DecodeError::Missing { .. }
         | DecodeError::Time { .. }
         | DecodeError::Form { .. }
@@ -21,16 +25,17 @@ pub fn decode(error: DecodeError) -> Status {
         DecodeError::Name { source, .. } => refusal.with("value", &source.value).with("expected", &source.expected),
         DecodeError::OutOfRange { value, least, most, .. } => range(refusal, value, least, most),
         DecodeError::Both { other, .. } => refusal.with("other", &other),
+        DecodeError::Item { index, source, .. } => details(refusal.with("index", index), source),
         DecodeError::Text(error) => text(refusal, error),
         DecodeError::Policy(error) => policy(refusal, error),
         DecodeError::Draft(error) => draft(refusal, error),
         DecodeError::Cron(error) => cron(refusal, error),
     }
-    .status()
 }
 
 fn reason_of(error: &DecodeError) -> &'static str {
     match error {
+        DecodeError::Item { source, .. } => reason_of(source),
         DecodeError::Cron(_) | DecodeError::Draft(DraftError::Never(_)) => reason::INVALID_CRON,
         DecodeError::Missing { .. }
         | DecodeError::Id { .. }

@@ -7,6 +7,7 @@ use crate::world::{Presents, world, world_with};
 
 const CREATE: &str = "/rpc/orchestrator.v1.TriggerService/Create";
 const GET: &str = "/rpc/orchestrator.v1.TriggerService/Get";
+const BULK_CREATE: &str = "/rpc/orchestrator.v1.QueueService/BulkCreate";
 
 #[tokio::test]
 async fn a_trigger_made_as_json_is_printed_with_every_field() {
@@ -110,6 +111,27 @@ async fn cookies_open_nothing() {
     let answer = exchange(&world, request.as_bytes()).await;
     assert_eq!(answer.status, 401);
     assert_eq!(answer.json()["details"][0]["reason"], "TOKEN_MISSING");
+}
+
+#[tokio::test]
+async fn an_upload_that_streams_over_grpc_is_one_message() {
+    let world = world().await;
+    let operator = world.user(Role::Operator).await;
+    let elements: Vec<_> = (0..3000).map(|number| serde_json::json!({"reference": number.to_string()})).collect();
+    let body = |elements: &[serde_json::Value]| {
+        serde_json::json!({"queueName": "Invoices", "elements": elements}).to_string()
+    };
+    let answer = post(&world, BULK_CREATE, &operator, &body(&elements)).await;
+    assert_eq!(answer.json()["createdCount"], "3000", "{}", answer.body);
+    let mut wrong = elements.clone();
+    wrong[2718]["data"] = "x".repeat(2001).into();
+    let answer = post(&world, BULK_CREATE, &operator, &body(&wrong)).await;
+    let refused = answer.json();
+    assert_eq!(refused["message"], "elements[2718]: data is 2001 characters long; the limit is 2000");
+    let metadata = serde_json::json!({"field": "data", "index": "2718", "limit": "2000", "length": "2001"});
+    assert_eq!(refused["details"][0]["metadata"], metadata);
+    let counts = post(&world, "/rpc/orchestrator.v1.QueueService/ListQueues", &operator, "{}").await;
+    assert_eq!(counts.json()["queues"][0]["newCount"], "3000", "all or none");
 }
 
 #[tokio::test]

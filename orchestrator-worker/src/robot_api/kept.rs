@@ -46,8 +46,8 @@ pub(super) fn check(line: &Line, method: Method, message: Bytes, now: Timestamp)
             let bulk: v1::RobotBulkCreateRequest = decode(message)?;
             at_most("elements", bulk.elements.len())?;
             QueueName::parse(&bulk.queue_name).map_err(|error| invalid(error.into()))?;
-            for new in &bulk.elements {
-                convert::new_element(new, LIMITS).map_err(invalid)?;
+            for (index, new) in bulk.elements.iter().enumerate() {
+                convert::new_element(new, LIMITS).map_err(|error| invalid(error.in_item("elements", index)))?;
             }
             let created_count = i64::try_from(bulk.elements.len()).unwrap_or(i64::MAX);
             v1::RobotBulkCreateResponse { created_count }.encode_to_vec()
@@ -120,7 +120,12 @@ fn at_most(field: &'static str, length: usize) -> Result<(), Refusal> {
 /// As the server says it.
 fn invalid(error: DecodeError) -> Refusal {
     let refusal = Refusal::new(Code::InvalidArgument, "INVALID_FIELD", error.to_string()).with("field", &error.field());
+    details(refusal, error)
+}
+
+fn details(refusal: Refusal, error: DecodeError) -> Refusal {
     match error {
+        DecodeError::Item { index, source, .. } => details(refusal.with("index", &index), *source),
         DecodeError::Text(TextError::TooLong { limit, length, .. }) => {
             refusal.with("limit", &limit).with("length", &length)
         }

@@ -67,6 +67,17 @@ pub enum DecodeError {
         /// The other one.
         other: &'static str,
     },
+    /// One of many things in a list.
+    #[error("{list}[{index}]: {source}")]
+    Item {
+        /// The list.
+        list: &'static str,
+        /// Its place in the list, from 0.
+        index: usize,
+        /// What is wrong with it.
+        #[source]
+        source: Box<DecodeError>,
+    },
     /// Empty, too long, or with a character that cannot be stored.
     #[error(transparent)]
     Text(#[from] TextError),
@@ -88,6 +99,12 @@ pub enum DecodeError {
 }
 
 impl DecodeError {
+    /// The same, of one of many things in a list.
+    #[must_use]
+    pub fn in_item(self, list: &'static str, index: usize) -> Self {
+        Self::Item { list, index, source: Box::new(self) }
+    }
+
     /// The field that was refused.
     pub fn field(&self) -> &'static str {
         match self {
@@ -98,6 +115,7 @@ impl DecodeError {
             | Self::Time { field, .. }
             | Self::Form { field, .. }
             | Self::Both { field, .. } => field,
+            Self::Item { source, .. } => source.field(),
             Self::Text(error) => error.field(),
             Self::Policy(error) => error.field(),
             Self::Source(error) => error.field(),
