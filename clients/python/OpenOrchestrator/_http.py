@@ -64,7 +64,10 @@ class Address:
         """Opens a connection."""
         import socket
 
-        opened = socket.create_connection((self.host, self.port), timeout)
+        try:
+            opened = socket.create_connection((self.host, self.port), timeout)
+        except UnicodeError as error:
+            raise NotConfiguredError(f"{self.url} has no valid name of a host ({error})") from error
         opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if not self.tls:
             return opened
@@ -122,6 +125,8 @@ class Connection:
             answer = self._exchange(path, headers, body)
         except OSError as error:
             self.close()
+            if not _is_of_connection(error):
+                raise
             # A reused connection that breaks at once was closed by its other end before the call, most likely.
             stale = reused and not isinstance(error, TimeoutError) and not _is_timeout(error)
             raise LostError(_words(error), refused=isinstance(error, ConnectionRefusedError), stale=stale) from error
@@ -178,8 +183,8 @@ class Connection:
             raise ServerError(f"what {self._address.url} answers is no HTTP: {first[:80]!r}")
         headers: dict[str, str] = {}
         for _ in range(_HEAD_LINES):
-            line = self._line().strip()
-            if not line:
+            line = self._line()
+            if line in (b"\r\n", b"\n"):
                 return int(words[1]), headers
             name, _, value = line.decode("latin-1").partition(":")
             headers[name.strip().lower()] = value.strip()
@@ -214,6 +219,15 @@ class Connection:
         if len(found) < length:
             raise LostError("the connection was closed in the middle of an answer")
         return found
+
+
+def _is_of_connection(error: OSError) -> bool:
+    """Whether it comes from the connection. What the robot's own code raises in the middle of a call, such as a handler of
+    signals that ends what takes too long, is the robot's own affair."""
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    return place is None or place.tb_frame.f_globals.get("__name__") in (__name__, "socket", "ssl")
 
 
 def _is_timeout(error: OSError) -> bool:

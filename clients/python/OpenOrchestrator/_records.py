@@ -14,6 +14,12 @@ class Record:
     #: What ``repr`` shows: never data, messages or passwords.
     _shown: ClassVar[tuple[str, ...]] = ()
 
+    def __init_subclass__(cls) -> None:
+        # There on the class, too, for what looks at it alone, such as `mock.create_autospec`.
+        for field in cls._fields:
+            if not hasattr(cls, field):
+                setattr(cls, field, None)
+
     def __init__(self, **given: Any) -> None:
         for field in self._fields:
             setattr(self, field, given.pop(field, None))

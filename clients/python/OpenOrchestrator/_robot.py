@@ -113,10 +113,16 @@ def check_bulk(references: Sequence[object], data: Sequence[object]) -> None:
 
 
 def bulk_create_queue_elements(
-    session: Session, queue_name: str, references: Sequence[object], data: Sequence[object], created_by: object
+    session: Session,
+    queue_name: str,
+    references: Sequence[object],
+    data: Sequence[object],
+    created_by: object,
+    *,
+    as_job: bool = True,
 ) -> None:
-    """Adds many elements, all or none. What is more than one call takes is checked first, sent in parts, and taken back when
-    a part is refused."""
+    """Adds many elements, all or none: as a job, or as a user. What is more than one call takes is checked first, sent in
+    parts, and taken back when a part is refused."""
     references, data = list(references), list(data)
     check_bulk(references, data)
     name = _values.name("queue_name", queue_name)
@@ -128,14 +134,19 @@ def bulk_create_queue_elements(
     for part in _parts(elements):
         request = {"queueName": name, "elements": part}
         try:
-            session.robot("BulkCreateQueueElements", request, mark_repeat)
+            if as_job:
+                session.robot("BulkCreateQueueElements", request, mark_repeat)
+            else:
+                session.call("QueueService", "BulkCreate", request, mark_repeat)
         except OrchestratorError as error:
             if not created:
                 raise
-            left = _take_back(session, created)
+            left = _take_back(session, created, as_job)
             kept = f"{left} of the first {len(created)} could not be removed again" if left else "nothing was stored"
             raise type(error)(
-                f"{error} (of {len(elements)} elements, {kept})", reason=error.reason, metadata=error.metadata
+                f"{error} (of {len(elements)} elements, in a part that begins with the one at {len(created)}; {kept})",
+                reason=error.reason,
+                metadata=error.metadata,
             ) from error
         created += [element["id"] for element in part]
 
@@ -153,12 +164,15 @@ def _parts(elements: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
     return parts
 
 
-def _take_back(session: Session, ids: list[str]) -> int:
+def _take_back(session: Session, ids: list[str], as_job: bool) -> int:
     """Removes elements that were just created. How many it could not: somebody works on them already."""
     left = 0
     for id_ in ids:
         try:
-            session.robot("DeleteQueueElement", {"element": id_})
+            if as_job:
+                session.robot("DeleteQueueElement", {"element": id_})
+            else:
+                session.call("QueueService", "Delete", {"element": id_})
         except NotFoundError:
             pass
         except OrchestratorError:

@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 
-from OpenOrchestrator import __version__
+from OpenOrchestrator import __version__, _values
 from OpenOrchestrator._http import Address, Connection, LostError
 from OpenOrchestrator.errors import (
     AlreadyExistsError,
@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 ENDPOINT_VARIABLE = "ORCHESTRATOR_ENDPOINT"
 TOKEN_VARIABLE = "ORCHESTRATOR_JOB_TOKEN"
 
+#: Tells the connections of a program, and the programs that it starts, that their development job has begun.
+_DEVELOPMENT_VARIABLE = "ORCHESTRATOR_DEVELOPMENT_JOB"
+
 #: How the tokens of users begin.
 _USER_TOKEN = "orc_user_"
 
@@ -52,6 +55,11 @@ CONNECT_TIMEOUT = 10.0
 _PAUSES = (0.05, 2.0)
 
 _ROBOT = "RobotService"
+_NO_DEVELOPMENT_JOB = "NO_DEVELOPMENT_JOB"
+
+#: Held while a development job begins.
+_beginning = threading.RLock()
+_encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 class Session:
@@ -62,9 +70,9 @@ class Session:
 
     def __init__(self, endpoint: object, key: object, process_name: object = "", process_arguments: object = "") -> None:
         self._arguments = (endpoint, key, process_name, process_arguments)
-        self._lock = threading.RLock()
         self._threads = threading.local()
         self._resolved: tuple[Address, str] | None = None
+        #: Whether there is a job that calls belong to.
         self._begun = False
         self.patience = PATIENCE
 
@@ -133,22 +141,50 @@ class Session:
 
     def robot(self, method: str, message: Message, repeat: Callable[[Message], None] | None = None) -> Message:
         """Calls what a running job may do. Off a worker, the first call makes a development job."""
-        if not self._begun and not self.is_job:
-            self._begin()
+        if not self._begun:
+            is_shared = not self.is_job and not self._begin()
+            self._begun = True
+            if is_shared:
+                try:
+                    return self.call(_ROBOT, method, message, repeat)
+                except JobEndedError as error:
+                    if error.reason != _NO_DEVELOPMENT_JOB:
+                        raise
+                # What another connection had begun was over before this one was made.
+                self._begin()
         return self.call(_ROBOT, method, message, repeat)
 
     def context(self) -> Message:
         """The job that a worker runs."""
         return self.call(_ROBOT, "GetContext", {})
 
-    def _begin(self) -> None:
-        """Begins a development job: once, since each call of this kind ends the one before."""
-        with self._lock:
-            if not self._begun:
-                name, arguments = (value if isinstance(value, str) else "" for value in self._arguments[2:4])
-                name = name or os.path.basename(sys.argv[0]) or "python"
-                self.call(_ROBOT, "GetContext", {"processName": name, "processArgs": arguments})
-                self._begun = True
+    def _begin(self) -> bool:
+        """Begins a development job: once for all connections of a program and for the programs that it starts, which are one
+        job under a worker, too. Each call of this kind ends the job before, and takes its work away from it. Whether it
+        was this one that began it."""
+        with _beginning:
+            mark = self._mark()
+            if os.environ.get(_DEVELOPMENT_VARIABLE) == mark:
+                return False
+            name, arguments = (value if isinstance(value, str) else "" for value in self._arguments[2:4])
+            name = name or os.path.basename(sys.argv[0] if sys.argv else "") or "python"
+            request = {"processName": _values.text("process_name", name)}
+            request["processArgs"] = _values.text("process_arguments", arguments)
+            self.call(_ROBOT, "GetContext", request)
+            os.environ[_DEVELOPMENT_VARIABLE] = mark
+            return True
+
+    def _mark(self) -> str:
+        """Whose development job: a token has one on each server."""
+        import hashlib
+
+        return hashlib.sha256(f"{self.endpoint()} {self.token()}".encode()).hexdigest()[:16]
+
+    def _ended(self) -> None:
+        """The development job is over; the next new connection begins another."""
+        with _beginning:
+            if os.environ.get(_DEVELOPMENT_VARIABLE) == self._mark():
+                del os.environ[_DEVELOPMENT_VARIABLE]
 
     def call(
         self, service: str, method: str, message: Message, repeat: Callable[[Message], None] | None = None
@@ -156,7 +192,7 @@ class Session:
         """Calls a method. While nobody answers, it is called again, marked by ``repeat``, for as long as patience lasts."""
         address, headers = self._resolve()
         path = f"/rpc/orchestrator.v1.{service}/{method}"
-        body = json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode()
+        body = _encoder.encode(message).encode()
         began = time.monotonic()
         pause, tries = 0.0, 0
         while True:
@@ -170,6 +206,8 @@ class Session:
                 if status == 200:
                     return _decoded(address, answer)
                 failure = _refusal(address, status, answer, self.is_job)
+                if failure.reason == _NO_DEVELOPMENT_JOB:
+                    self._ended()
                 if not isinstance(failure, UnavailableError):
                     raise failure
                 pause = max(_longer(pause), _retry_after(head))
@@ -178,7 +216,7 @@ class Session:
             time.sleep(pause)
             if repeat is not None:
                 repeat(message)
-                body = json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode()
+                body = _encoder.encode(message).encode()
                 repeat = None
 
     def _connection(self, address: Address) -> Connection:
@@ -208,7 +246,7 @@ def _retry_after(head: dict[str, str]) -> float:
 
 def _decoded(address: Address, answer: bytes) -> Message:
     try:
-        message = json.loads(answer)
+        message = json.loads(answer.decode())
     except ValueError:
         message = None
     if not isinstance(message, dict):
@@ -237,7 +275,7 @@ _REASONS: dict[str, type[OrchestratorError]] = {
     "ELEMENT_HELD": ElementHeldError,
     "JOB_ENDED": JobEndedError,
     "JOB_TOKEN_UNKNOWN": JobEndedError,
-    "NO_DEVELOPMENT_JOB": JobEndedError,
+    _NO_DEVELOPMENT_JOB: JobEndedError,
     "OVERLOADED": UnavailableError,
     "DATABASE_FULL": ServerError,
 }
@@ -269,7 +307,7 @@ def _refusal(address: Address, status: int, answer: bytes, is_job: bool) -> Orch
 _ADVICE = {
     "JOB_ENDED": "the job of this robot has ended, or was given to another worker; nothing more is taken from it, so end",
     "JOB_TOKEN_UNKNOWN": "the job of this robot has ended, or was given to another worker; nothing more is taken from it, so end",
-    "NO_DEVELOPMENT_JOB": "make a new OrchestratorConnection to begin another",
+    _NO_DEVELOPMENT_JOB: "make a new OrchestratorConnection to begin another",
     "ELEMENT_HELD": "take elements with get_next_queue_element, and set only statuses of those",
 }
 

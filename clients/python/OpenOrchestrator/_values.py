@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from datetime import date, datetime, timezone
+from datetime import date, datetime, timedelta, timezone
 
 from OpenOrchestrator.errors import InvalidValueError
 
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 #: The most characters of a log line and of an element's message: what is longer is cut, never refused.
 LOG_MESSAGE_LIMIT = 8000
 MESSAGE_LIMIT = 1000
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_SECOND = timedelta(seconds=1)
 
 #: Room for the mark, whatever number is in it.
 _MARK_ROOM = len(" [… 00000000000000000000 characters cut …] ")
@@ -160,6 +163,14 @@ def instant_to_wire(field: str, value: date | datetime | None) -> str | None:
     """A local time (or one with a zone, or a day, which is its midnight)."""
     if value is None:
         return None
+    if isinstance(value, str):
+        # As databases take it.
+        try:
+            value = datetime.fromisoformat(value)
+        except ValueError:
+            raise InvalidValueError(
+                f"{field} {value!r} is no time; give a datetime, or a text like 2026-01-31 23:59:00", metadata={"field": field}
+            ) from None
     if not isinstance(value, date):
         raise InvalidValueError(
             f"{field} is of type {type(value).__name__}; it must be a datetime", metadata={"field": field}
@@ -168,6 +179,9 @@ def instant_to_wire(field: str, value: date | datetime | None) -> str | None:
         value = datetime(value.year, value.month, value.day)
     try:
         utc = value.astimezone(timezone.utc)
+        if value.tzinfo is None and _local(utc) != value:
+            # Local clocks leave this time out in spring: it is the first that they show after it.
+            utc = _end_of_gap(value)
     except (OverflowError, ValueError, OSError):
         # Times that no zone database knows, such as `datetime.min`, are used as "no limit".
         utc = value.replace(tzinfo=timezone.utc)
@@ -179,11 +193,26 @@ def instant_from_wire(value: str | None) -> datetime | None:
     if not value:
         return None
     whole, _, fraction = value.rstrip("Zz").partition(".")
-    utc = datetime.fromisoformat(whole).replace(tzinfo=timezone.utc)
-    if fraction:
-        utc = utc.replace(microsecond=int(fraction[:6].ljust(6, "0")))
+    utc = datetime.fromisoformat(whole).replace(
+        microsecond=int(fraction[:6].ljust(6, "0")) if fraction else 0, tzinfo=timezone.utc
+    )
     try:
-        return utc.astimezone().replace(tzinfo=None)
+        return _local(utc)
     except (OverflowError, ValueError, OSError):
         # Far outside what the system's clock can convert.
         return utc.replace(tzinfo=None)
+
+
+def _local(utc: datetime) -> datetime:
+    """What local clocks show at an instant; ``fold`` tells the second pass of the hour that they show twice in autumn."""
+    # Whole seconds: those of a float have no room for microseconds.
+    return datetime.fromtimestamp((utc - _EPOCH) // _SECOND).replace(microsecond=utc.microsecond)
+
+
+def _end_of_gap(value: datetime) -> datetime:
+    """The first instant at which local clocks show this time or a later one."""
+    early, late = sorted(value.replace(fold=fold).astimezone(timezone.utc) for fold in (0, 1))
+    utc = early.replace(second=0, microsecond=0)
+    while utc < late and _local(utc) < value:
+        utc += timedelta(minutes=1)
+    return utc

@@ -19,8 +19,8 @@ class OrchestratorError(Exception):
         self.metadata: dict[str, str] = dict(metadata or {})
 
 
-class NotConfiguredError(OrchestratorError):
-    """An address or a token is missing, or is none."""
+class NotConfiguredError(OrchestratorError, RuntimeError):
+    """An address or a token is missing, or is none. OpenOrchestrator raises ``RuntimeError`` where nothing is connected."""
 
 
 class WrongArgumentsError(OrchestratorError, IndexError):

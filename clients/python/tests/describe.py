@@ -1,6 +1,6 @@
 """Describes the interface of the installed OpenOrchestrator package as JSON: names, parameters, defaults.
 
-Run by a Python with the real package: ``python describe.py > contract/3.0.0.json``.
+Run by a Python with the real package and what it depends on: ``python describe.py > contract/3.0.0.json``.
 """
 
 import enum, importlib, importlib.metadata, inspect, json, sys
@@ -25,7 +25,10 @@ def describe(cls):
 out = {}
 for m in MODULES:
     try: mod = importlib.import_module("OpenOrchestrator." + m)
-    except ModuleNotFoundError: continue
+    except ModuleNotFoundError as missing:
+        # A module that this version does not have. What the package depends on has to be installed.
+        if not str(missing.name).startswith("OpenOrchestrator"): raise
+        continue
     d = {"functions": {}, "classes": {}}
     for n, o in sorted(vars(mod).items()):
         if n.startswith("_") or getattr(o, "__module__", None) != mod.__name__ or n in ("Base", "create_tables"): continue

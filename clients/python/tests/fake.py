@@ -287,7 +287,7 @@ class RobotTest(unittest.TestCase):
     def setUp(self):
         self.fake = Fake()
         self.addCleanup(self.fake.close)
-        self.environment(ORCHESTRATOR_JOB_TOKEN=TOKEN, ORCHESTRATOR_ENDPOINT=None)
+        self.environment(ORCHESTRATOR_JOB_TOKEN=TOKEN, ORCHESTRATOR_ENDPOINT=None, ORCHESTRATOR_DEVELOPMENT_JOB=None)
         self.addCleanup(_session.use, None)
         self.robot = OrchestratorConnection("process", self.fake.url, "not-a-key", "arguments", "t", "j")
 

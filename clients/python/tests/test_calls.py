@@ -1,8 +1,10 @@
 """What happens on the way: lost answers, servers that are away, connections that are kept."""
 
+import copy
 import json
 import multiprocessing
 import os
+import signal
 import socket
 import sys
 import threading
@@ -203,6 +205,30 @@ class Connections(RobotTest):
         self.assertEqual([line["logMessage"] for line in self.fake.logs], ["parent", "child", "parent again"])
         self.assertEqual(self.fake.connections, 2)
 
+    @unittest.skipUnless(hasattr(signal, "SIGUSR1"), "this system has no signals that a program may send itself")
+    def test_what_a_handler_of_signals_raises_ends_the_call(self):
+        self.fake.constants["a"] = "1"
+        ended = threading.Event()
+
+        def watchdog(*_):
+            raise TimeoutError("the robot takes too long")
+
+        def interrupt(handler, _body):
+            os.kill(os.getpid(), signal.SIGUSR1)
+            ended.wait(30)
+            handler.drop()
+            return True
+
+        before = signal.signal(signal.SIGUSR1, watchdog)
+        self.addCleanup(signal.signal, signal.SIGUSR1, before)
+        self.addCleanup(ended.set)
+        self.fake.faults.append(interrupt)
+        with self.assertRaisesRegex(TimeoutError, "the robot takes too long"):
+            self.robot.get_constant("a")
+        ended.set()
+        self.assertEqual(self.fake.calls, [], "it is not tried again")
+        self.assertEqual(self.robot.get_constant("a").value, "1")
+
     def test_an_interrupted_call_leaves_no_answer_to_the_next(self):
         self.fake.constants.update(a="1", b="2")
 
@@ -282,6 +308,37 @@ class Callers(RobotTest):
         self.assertEqual(len(self.fake.logs), 4)
         self.assertEqual(self.called("GetContext"), [{"processName": "my robot.py", "processArgs": ""}], "it is begun once")
 
+    def test_all_connections_of_a_program_are_one_development_job(self):
+        self.environment(ORCHESTRATOR_JOB_TOKEN=None)
+        self.fake.tokens.add(USER_TOKEN)
+        for name in ("one", "another"):
+            OrchestratorConnection(name, self.fake.url, USER_TOKEN, "").log_info(name)
+        robot = OrchestratorConnection("name", self.fake.url, USER_TOKEN, "")
+        copy.deepcopy(robot).log_info("copied")
+        # A child that knows nothing of this process, as on Windows.
+        with multiprocessing.get_context("spawn").Pool(1) as pool:
+            pool.apply(robot.log_info, ("from a child",))
+        written = [line["logMessage"] for line in self.fake.logs]
+        self.assertEqual(written, ["one", "another", "copied", "from a child"])
+        self.assertEqual(self.called("GetContext"), [{"processName": "one", "processArgs": ""}])
+
+    def test_a_new_connection_begins_another_development_job_when_the_last_is_over(self):
+        self.environment(ORCHESTRATOR_JOB_TOKEN=None)
+        self.fake.tokens.add(USER_TOKEN)
+        over = Refusal(400, "failed_precondition", "NO_DEVELOPMENT_JOB", "this token has no such development job")
+        first = OrchestratorConnection("name", self.fake.url, USER_TOKEN, "")
+        first.log_info("one")
+        self.fake.faults.append(refuse(over))
+        OrchestratorConnection("name", self.fake.url, USER_TOKEN, "").log_info("two")
+        self.assertEqual([line["logMessage"] for line in self.fake.logs], ["one", "two"])
+        self.assertEqual(len(self.called("GetContext")), 2)
+        # One that has worked in the job that is over is told so.
+        self.fake.faults.append(refuse(over))
+        with self.assertRaises(JobEndedError):
+            first.log_info("three")
+        OrchestratorConnection("name", self.fake.url, USER_TOKEN, "").log_info("four")
+        self.assertEqual(len(self.called("GetContext")), 3)
+
     def test_a_development_job_that_has_ended_says_how_to_begin_another(self):
         self.fake.tokens.add(USER_TOKEN)
         robot = OrchestratorConnection("name", self.fake.url, USER_TOKEN, "")
@@ -323,6 +380,7 @@ class Callers(RobotTest):
             ("Driver={SQL Server};PWD=hunter2", USER_TOKEN, "never to a database"),
             ("http://host:port", USER_TOKEN, "is no address; it looks like"),
             ("http://", USER_TOKEN, "is no address"),
+            ("http://a..b:80", USER_TOKEN, "a..b:80 has no valid name of a host"),
         ):
             robot = OrchestratorConnection("p", connection_string, key, "")
             with self.assertRaisesRegex(NotConfiguredError, words) as caught:
@@ -360,6 +418,16 @@ class Arguments(RobotTest):
             robot.log_info("x")
         self.assertEqual(len(self.fake.logs), 4)
 
+    def test_a_class_of_the_robots_own_may_be_made_otherwise(self):
+        class Old(OrchestratorConnection):
+            def __init__(self, name, connection_string, key, arguments):
+                super().__init__(name, connection_string, key, arguments)
+
+        before = sys.argv
+        self.addCleanup(setattr, sys, "argv", before)
+        sys.argv = ["robot.py", "name", self.fake.url, "not-a-key", "", "trigger", "job"]
+        self.assertEqual(Old.create_connection_from_args().trigger_id, "trigger")
+
     def test_fewer_say_what_a_robot_is_started_with(self):
         for given in ((), ("name", "url", "key")):
             with self.assertRaisesRegex(IndexError, f"4 to 6 arguments .*got {len(given)}.*sys.argv") as caught:
@@ -372,6 +440,7 @@ class Development(unittest.TestCase):
         first, second = Fake([USER_TOKEN]), Fake([USER_TOKEN])
         self.addCleanup(first.close)
         self.addCleanup(second.close)
+        self.addCleanup(os.environ.pop, "ORCHESTRATOR_DEVELOPMENT_JOB", None)
         one = OrchestratorConnection("a", first.url, USER_TOKEN, "")
         two = OrchestratorConnection("b", second.url, USER_TOKEN, "")
         one.log_info("one")

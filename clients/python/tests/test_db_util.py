@@ -14,7 +14,7 @@ from OpenOrchestrator.database.triggers import TriggerStatus, TriggerType
 from OpenOrchestrator.database.truncated_string import truncate_message
 from OpenOrchestrator.errors import NotConfiguredError, NotFoundError, NotSupportedError
 
-from tests.fake import USER_TOKEN, RobotTest
+from tests.fake import USER_TOKEN, Refusal, RobotTest, refuse
 
 TRIGGER = str(uuid.UUID(int=8))
 ELEMENT = {
@@ -57,10 +57,18 @@ class Script(RobotTest):
         db_util.disconnect()
         with self.assertRaisesRegex(NotConfiguredError, "not connected.*set_key"):
             db_util.get_constants()
+        with self.assertRaises(RuntimeError):
+            db_util.get_constants()
+        db_util.initialize_database()
         self.assertFalse(db_util.connect("sqlite:///x.db"))
         self.assertFalse(db_util.connect("http://127.0.0.1:9"))
         crypto_util.set_key("orc_user_wrong")
         self.assertFalse(db_util.connect(self.fake.url))
+
+    def test_after_a_server_that_does_not_answer_none_is_used(self):
+        self.assertFalse(db_util.connect("http://127.0.0.1:9"))
+        with self.assertRaisesRegex(NotConfiguredError, "not connected"):
+            db_util.get_constants()
 
     def test_triggers_are_shown_under_the_old_names(self):
         self.answers(TriggerService_List={"triggers": [
@@ -108,6 +116,23 @@ class Script(RobotTest):
         self.assertEqual(sent["scheduled"], {"cronExpr": "0 5 * * *", "timeZone": "Europe/Copenhagen", "nextRun": None})
         db_util.delete_trigger(uuid.UUID(TRIGGER))
         self.assertEqual(self.last(), ("TriggerService/Delete", {"trigger": TRIGGER}))
+
+    def test_a_changed_status_is_stored_with_the_trigger_and_an_unchanged_one_is_not(self):
+        self.answers(TriggerService_Get={"trigger": trigger(status="IDLE")}, TriggerService_Update={}, TriggerService_Disable={})
+        found = db_util.get_trigger(TRIGGER)
+        # It begins to run after it was read: that is no wish of the script's.
+        self.answers(TriggerService_Get={"trigger": trigger(status="RUNNING")})
+        db_util.update_trigger(found)
+        self.assertEqual(self.last()[0], "TriggerService/Update")
+        found.process_status = TriggerStatus.PAUSED
+        for _ in range(2):
+            db_util.update_trigger(found)
+        paths = [path.partition("/")[2] for path, _ in self.fake.calls[-5:]]
+        self.assertEqual(paths, ["Get", "Update", "Disable", "Get", "Update"], "it is set once")
+        found.process_status = TriggerStatus.DONE
+        with self.assertRaisesRegex(ValueError, "cannot be set"):
+            db_util.update_trigger(found)
+        self.assertEqual(self.last()[0], "TriggerService/Get", "nothing else is stored then")
 
     def test_a_status_is_set_by_what_an_administrator_would_do(self):
         for status, verb in ((TriggerStatus.IDLE, "Enable"), (TriggerStatus.PAUSED, "Disable"), (TriggerStatus.KILLED, "Kill")):
@@ -187,6 +212,9 @@ class Script(RobotTest):
         self.assertEqual(db_util.get_queue_element(ELEMENT["id"]).reference, "r")
         db_util.get_queue_elements("q", search_term="50%", order_by="Created Date", order_desc=True)
         self.assertEqual((self.last()[1]["search"], self.last()[1]["newestFirst"]), ("50%", True))
+        db_util.get_queue_elements("q", order_desc=True)
+        self.assertTrue(self.last()[1]["newestFirst"])
+        self.assertEqual(len(db_util.get_queue_elements("q", order_by="to_row_dict")), 3, "what is no field is passed over")
         found, count = db_util.get_queue_elements("q", order_by="Reference", order_desc=True, limit=2, include_count=True)
         self.assertEqual(([element.reference for element in found], count), (["b", "a"], 3))
         db_util.update_queue_element(ELEMENT["id"], reference="", message="m", status=QueueStatus.NEW)
@@ -196,12 +224,22 @@ class Script(RobotTest):
             db_util.update_queue_element(ELEMENT["id"], created_date=datetime.now())
         db_util.delete_queue_element(ELEMENT["id"])
         self.assertEqual(db_util.get_queue_count(), {"q": {QueueStatus.NEW: 2, QueueStatus.DONE: 1}})
+
+    def test_many_elements_are_added_without_a_job(self):
+        self.answers(QueueService_BulkCreate={"createdCount": "1"}, QueueService_Delete={})
         db_util.bulk_create_queue_elements("q", ["x"], [None])
-        self.assertEqual([path for path, _ in self.fake.calls[-2:]], ["RobotService/GetContext", "RobotService/BulkCreateQueueElements"])
+        path, message = self.last()
+        self.assertEqual((path, message["queueName"], message["elements"][0]["reference"]), ("QueueService/BulkCreate", "q", "x"))
+        full = Refusal(400, "invalid_argument", "INVALID_FIELD", "elements[0]: data is 9 characters long")
+        self.fake.faults += [None, refuse(full)]
+        with self.assertRaisesRegex(ValueError, "of 10001 elements, in a part that begins with the one at 10000; nothing was stored"):
+            db_util.bulk_create_queue_elements("q", [None] * 10_001, [None] * 10_001)
+        self.assertEqual(len(self.called("Delete")), 10_000)
+        self.assertEqual(self.called("GetContext"), [])
 
     def test_lines_go_to_one_development_job(self):
-        for message in ("one", "two"):
-            db_util.create_log("p", LogLevel.INFO, None, message)
+        db_util.create_log("p", LogLevel.INFO, None, "one")
+        db_util.create_log("p", LogLevel.INFO, "two")
         self.assertEqual([line["logMessage"] for line in self.fake.logs], ["[p] one", "[p] two"])
         self.assertEqual(len(self.called("GetContext")), 1)
 
@@ -230,6 +268,7 @@ class Robot(RobotTest):
         db_util.update_constant("c", "2")
         db_util.update_credential("c", "v", "q")
         self.assertEqual((db_util.get_constant("c").value, db_util.get_credential("c").password), ("2", "q"))
+        self.assertEqual(db_util.get_credential("c", decrypt_password=False).password, "")
         element = db_util.create_queue_element("q", "r")
         self.assertEqual(db_util.get_next_queue_element("q").id, element.id)
         db_util.update_queue_element(element.id, status=QueueStatus.FAILED, message="m")

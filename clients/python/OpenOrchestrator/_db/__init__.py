@@ -52,7 +52,7 @@ def ordered(records: list[Any], order_by: str | None, default: str, descending: 
     field = (order_by or default).lower().replace(" ", "_")
     field = {"level": "log_level", "message": "log_message"}.get(field, field) if default == "log_time" else field
     field = "job_id" if field in ("short_job_id", "full_job_id") else field
-    if records and not hasattr(records[0], field):
+    if records and field not in records[0]._fields:
         field = default
 
     def key(record: Any) -> tuple[bool, Any]:

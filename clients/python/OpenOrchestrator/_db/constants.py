@@ -58,7 +58,10 @@ def get_credential(name: str, decrypt_password: bool = True) -> Credential:
     """A credential. Its password is empty unless ``decrypt_password``, which the server remembers."""
     session = _session.current()
     if session.is_job:
-        return _robot.get_credential(session, name)
+        credential = _robot.get_credential(session, name)
+        if not decrypt_password:
+            credential.password = ""
+        return credential
     method = "Reveal" if decrypt_password else "Get"
     answer = session.call("CredentialService", method, {"name": _values.name("name", name)})
     return _credential_from_wire(answer["credential"], answer.get("password", ""))

@@ -37,7 +37,7 @@ def get_logs(
     session = user("get_logs", _LOGS)
     request: dict[str, Any] = {}
     if process_name is not None:
-        request["processName"] = process_name
+        request["processName"] = _values.text("process_name", process_name)
     if log_level is not None:
         request["levels"] = [LogLevel(log_level).name]
     if job_id is not None:
@@ -54,8 +54,15 @@ def get_logs(
     return (chosen, len(every)) if include_count else chosen
 
 
-def create_log(process_name: str, level: LogLevel, job_id: str | uuid.UUID | None, message: str) -> None:
-    """Writes a line into the log of the job that calls, whichever job and process are named: nobody writes for others."""
+def create_log(
+    process_name: str, level: LogLevel, job_id: str | uuid.UUID | None = None, message: str | None = None
+) -> None:
+    """Writes a line into the log of the job that calls, whichever job and process are named: nobody writes for others.
+
+    Versions 1 and 2 of OpenOrchestrator have no ``job_id``: the third of three arguments is the message.
+    """
+    if message is None:
+        message = str(job_id)
     session = _session.current()
     own = session.context().get("processName") if session.is_job else None
     _robot.log(session, LogLevel(level), message if process_name in (None, "", own) else f"[{process_name}] {message}")
@@ -74,7 +81,7 @@ def get_jobs(status: JobStatus | None = None, process_name: str | None = None) -
     if status is not None:
         request["statuses"] = list(_STATES[JobStatus(status)])
     if process_name is not None:
-        request["processName"] = process_name
+        request["processName"] = _values.text("process_name", process_name)
     return tuple(_job_from_wire(job) for job in listed(session, "JobService", request, "jobs"))
 
 

@@ -39,7 +39,8 @@ def bulk_create_queue_elements(
     queue_name: str, references: Sequence[str | None], data: Sequence[str | None], created_by: str | None = None
 ) -> None:
     """Adds many elements, all or none."""
-    _robot.bulk_create_queue_elements(_session.current(), queue_name, references, data, created_by)
+    session = _session.current()
+    _robot.bulk_create_queue_elements(session, queue_name, references, data, created_by, as_job=session.is_job)
 
 
 def get_next_queue_element(
@@ -79,9 +80,9 @@ def get_queue_elements(
     session = _session.current()
     request = _robot.list_request(queue_name, reference, status, from_date, to_date)
     if search_term:
-        request["search"] = search_term
+        request["search"] = _values.text("search_term", search_term)
     by_creation = not order_by or order_by.lower().replace(" ", "_") == "created_date"
-    if by_creation and order_by and order_desc:
+    if by_creation and order_desc:
         request["newestFirst"] = True
 
     def fetch(offset: int, limit: int | None) -> list[QueueElement]:
@@ -129,7 +130,7 @@ def update_queue_element(
     if session.is_job:
         if reference is not None or data is not None or status is None:
             raise NotSupportedError(
-                "the robot of a job sets the status of an element and its message; to change reference or data " + _USER
+                "the robot of a job sets the status of an element, and a message with it; to change anything else " + _USER
             )
         _robot.set_queue_element_status(session, element_id, status, message)
         return

@@ -184,7 +184,7 @@ def create_queue_trigger(
 
 
 def update_trigger(trigger: Trigger) -> None:
-    """Stores what was changed of a trigger; its status is changed by ``set_trigger_status``."""
+    """Stores what was changed of a trigger. A changed status is set as ``set_trigger_status`` does."""
     session = user("update_trigger", _ADMIN)
     stored = session.call(_SERVICE, "Get", {"trigger": _values.identifier("trigger.id", trigger.id)})["trigger"]
     changed = _message(
@@ -195,6 +195,7 @@ def update_trigger(trigger: Trigger) -> None:
         stored.pop(key, None)
     stored.update(changed)
     before = _trigger_from_wire(stored)
+    verb = _verb_of_change(trigger, before)
     if isinstance(trigger, QueueTrigger):
         stored["queue"].update(queueName=trigger.queue_name, minBatchSize=trigger.min_batch_size)
     elif isinstance(trigger, ScheduledTrigger):
@@ -205,6 +206,16 @@ def update_trigger(trigger: Trigger) -> None:
         kind = "scheduled" if isinstance(trigger, ScheduledTrigger) else "single"
         stored[kind]["nextRun"] = _values.instant_to_wire("next_run", next_run)
     session.call(_SERVICE, "Update", {"trigger": stored})
+    if verb is not None:
+        session.call(_SERVICE, verb, {"trigger": stored["id"]})
+        trigger._read_status = trigger.process_status
+
+
+def _verb_of_change(trigger: Trigger, before: Trigger) -> str | None:
+    """What brings a trigger into the state that a script gave it; nothing, where it left the one that it had read."""
+    read = trigger._read_status or before.process_status
+    wanted = trigger.process_status
+    return None if wanted is None or wanted == read else _verb(wanted)
 
 
 def delete_trigger(trigger_id: uuid.UUID | str) -> None:
@@ -226,13 +237,33 @@ _VERBS = {
 def set_trigger_status(trigger_id: uuid.UUID | str, status: TriggerStatus) -> None:
     """Enables (Idle), disables (Paused, Pausing) or kills (Killing, Killed). The other states come from jobs."""
     session = user("set_trigger_status", "call connection.pause_my_trigger() for its own trigger; else " + _ADMIN)
+    verb = _verb(status)
+    session.call(_SERVICE, verb, {"trigger": _values.identifier("trigger_id", trigger_id)})
+
+
+def _verb(status: TriggerStatus) -> str:
     verb = _VERBS.get(status)
     if verb is None:
         raise InvalidValueError(
             f"{status!r} cannot be set: a trigger is Running, Done or Failed because of its jobs; use TriggerStatus.IDLE, "
             "PAUSED or KILLED"
         )
-    session.call(_SERVICE, verb, {"trigger": _values.identifier("trigger_id", trigger_id)})
+    return verb
+
+
+def get_next_single_trigger() -> SingleTrigger | None:
+    """Not here: the server hands out what is due."""
+    raise unsupported("get_next_single_trigger", _SERVER)
+
+
+def get_next_scheduled_trigger() -> ScheduledTrigger | None:
+    """Not here: the server hands out what is due."""
+    raise unsupported("get_next_scheduled_trigger", _SERVER)
+
+
+def get_next_queue_trigger() -> QueueTrigger | None:
+    """Not here: the server hands out what is due."""
+    raise unsupported("get_next_queue_trigger", _SERVER)
 
 
 def get_pending_single_triggers() -> list[SingleTrigger]:

@@ -1,1 +1,16 @@
 """What robots and scripts read and change: queues, constants, logs, triggers, jobs."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import ModuleType
+
+
+def __getattr__(name: str) -> ModuleType:
+    """``OpenOrchestrator.database.db_util`` is there once a connection was imported, as in OpenOrchestrator."""
+    if name == "db_util":
+        import importlib
+
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -49,6 +49,9 @@ from OpenOrchestrator._db.triggers import (
     create_single_trigger,
     delete_trigger,
     get_all_triggers,
+    get_next_queue_trigger,
+    get_next_scheduled_trigger,
+    get_next_single_trigger,
     get_pending_queue_triggers,
     get_pending_scheduled_triggers,
     get_pending_single_triggers,
@@ -63,9 +66,29 @@ from OpenOrchestrator._db.triggers import (
     update_trigger,
 )
 from OpenOrchestrator.common import crypto_util
+from OpenOrchestrator.database.constants import Constant, Credential
+from OpenOrchestrator.database.jobs import Job, JobStatus
+from OpenOrchestrator.database.logs import Log, LogLevel
+from OpenOrchestrator.database.queues import QueueElement, QueueStatus
+from OpenOrchestrator.database.schedulers import Scheduler
+from OpenOrchestrator.database.triggers import QueueTrigger, ScheduledTrigger, SingleTrigger, Trigger, TriggerStatus
 from OpenOrchestrator.errors import OrchestratorError
 
 __all__ = [
+    "Constant",
+    "Credential",
+    "Job",
+    "JobStatus",
+    "Log",
+    "LogLevel",
+    "QueueElement",
+    "QueueStatus",
+    "QueueTrigger",
+    "ScheduledTrigger",
+    "Scheduler",
+    "SingleTrigger",
+    "Trigger",
+    "TriggerStatus",
     "begin_queue_trigger",
     "begin_scheduled_trigger",
     "begin_single_trigger",
@@ -94,6 +117,9 @@ __all__ = [
     "get_jobs",
     "get_logs",
     "get_next_queue_element",
+    "get_next_queue_trigger",
+    "get_next_scheduled_trigger",
+    "get_next_single_trigger",
     "get_pending_queue_triggers",
     "get_pending_scheduled_triggers",
     "get_pending_single_triggers",
@@ -106,6 +132,7 @@ __all__ = [
     "get_single_triggers",
     "get_trigger",
     "get_unique_log_process_names",
+    "initialize_database",
     "send_ping_from_scheduler",
     "set_job_status",
     "set_queue_element_status",
@@ -120,7 +147,8 @@ __all__ = [
 
 
 def connect(conn_string: str) -> bool:
-    """Uses this server, with the token that ``crypto_util.set_key`` was given. Whether somebody answers there with it."""
+    """Uses this server, with the token that ``crypto_util.set_key`` was given. Whether somebody answers there with it: if
+    nobody does, none is used any more."""
     session = _session.Session(conn_string, crypto_util.get_key() or "")
     session.patience = 0
     try:
@@ -129,6 +157,7 @@ def connect(conn_string: str) -> bool:
         else:
             session.call("AdminService", "WhoAmI", {})
     except OrchestratorError:
+        disconnect()
         return False
     session.patience = _session.PATIENCE
     _session.use(session)
@@ -143,6 +172,10 @@ def disconnect() -> None:
 def get_conn_string() -> str:
     """The address in use. It holds no password."""
     return _session.current().endpoint()
+
+
+def initialize_database() -> None:
+    """Does nothing: the server takes care of its database."""
 
 
 def check_database_revision() -> bool:

@@ -56,6 +56,8 @@ class Trigger(Record):
     )
     _shown = ("id", "trigger_name", "type", "process_status")
     _type: ClassVar[TriggerType | None] = None
+    #: The state that it was read with.
+    _read_status: TriggerStatus | None = None
 
     id: uuid.UUID
     trigger_name: str
@@ -96,7 +98,7 @@ class SingleTrigger(Trigger):
     _fields = (*Trigger._fields, "next_run")
     _type = TriggerType.SINGLE
 
-    next_run: datetime
+    next_run: datetime | None
 
 
 class ScheduledTrigger(Trigger):
@@ -106,7 +108,7 @@ class ScheduledTrigger(Trigger):
     _type = TriggerType.SCHEDULED
 
     cron_expr: str
-    next_run: datetime
+    next_run: datetime | None
 
 
 class QueueTrigger(Trigger):
@@ -125,6 +127,12 @@ def _status_from_wire(name: str) -> TriggerStatus:
 
 
 def _trigger_from_wire(given: dict[str, Any]) -> Trigger:
+    trigger = _of_kind(given)
+    trigger._read_status = trigger.process_status
+    return trigger
+
+
+def _of_kind(given: dict[str, Any]) -> Trigger:
     common: dict[str, Any] = {
         "id": _values.to_uuid(given["id"]),
         "trigger_name": given.get("name", ""),

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import uuid
     from collections.abc import Sequence
     from datetime import datetime
+    from types import ModuleType
 
 __all__ = [
     "Constant",
@@ -27,6 +28,16 @@ __all__ = [
     "QueueStatus",
     "TriggerStatus",
 ]
+
+
+def __getattr__(name: str) -> ModuleType:
+    """Modules that are found here in OpenOrchestrator, too, for those who look for them here."""
+    if name in ("crypto_util", "db_util"):
+        from OpenOrchestrator.common import crypto_util
+        from OpenOrchestrator.database import db_util
+
+        return crypto_util if name == "crypto_util" else db_util
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 class OrchestratorConnection:
@@ -79,7 +90,8 @@ class OrchestratorConnection:
             # Robots of earlier versions pass fewer on.
             arguments += [None] * (5 - len(arguments))  # type: ignore[list-item]
             arguments += [os.environ.get("ORCHESTRATOR_JOB_ID")] * (6 - len(arguments))  # type: ignore[list-item]
-        return cls(*arguments)
+        # As there: a class derived from this one may be made of other arguments.
+        return OrchestratorConnection(*arguments)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(process_name={self.process_name!r}, job_id={self.job_id!r})"
