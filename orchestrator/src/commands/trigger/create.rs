@@ -44,7 +44,7 @@ pub(crate) enum CreateCommand {
         #[arg(long, value_name = "QUEUE")]
         queue: String,
         /// New elements per job.
-        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+        #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
         min_batch: u32,
         /// The most jobs at once.
         #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
