@@ -7,7 +7,7 @@ on_both_databases!(a_program_on_a_laptop_works_as_a_robot_does);
 on_sqlite!(
     passwords_and_changes_are_for_administrators_and_the_refusal_says_what_to_do,
     a_token_that_is_none_says_what_to_do,
-    the_next_connection_with_a_token_ends_the_job_before,
+    the_next_program_with_a_token_ends_the_job_before,
 );
 
 /// How every program on a laptop begins.
@@ -143,11 +143,15 @@ async fn a_token_that_is_none_says_what_to_do(world: &World) -> Result<()> {
     Ok(())
 }
 
-async fn the_next_connection_with_a_token_ends_the_job_before(world: &World) -> Result<()> {
+async fn the_next_program_with_a_token_ends_the_job_before(world: &World) -> Result<()> {
     world.fill("Work", 1).await;
     let operator = world.token_of("USER", "ada", "OPERATOR").await;
-    let body = program("connection.get_next_queue_element('Work')\nconnect().log_info('second')");
+    let body = program("connection.get_next_queue_element('Work')\nconnect().log_info('first')");
     world.on_a_laptop(&body, &operator).await.ok();
+    let first = &jobs(world).await?[0];
+    assert_eq!(world.elements("Work").await?[0].job_id, first.id, "a second connection takes nothing away");
+    assert_eq!(world.log_of(&first.id).await?, ["first"], "it is the same job");
+    world.on_a_laptop(&program("connection.log_info('second')"), &operator).await.ok();
     let jobs = jobs(world).await?;
     let statuses: Vec<_> = jobs.iter().map(|job| job.status.as_str()).collect();
     assert_eq!(statuses, ["RUNNING", "DONE"]);
