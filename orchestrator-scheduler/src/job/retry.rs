@@ -20,6 +20,10 @@ impl Scheduler {
             }
             let now = self.now();
             let (trigger, job) = lock_with_trigger(tx, id).await?;
+            // The same call may have been under way until now.
+            if let Some(job) = tx.job_by_origin(request).await? {
+                return Ok((job, Vec::new()));
+            }
             let status = job.job.state.status();
             if status.is_active() {
                 return Err(JobError::StillActive { job: id, status });

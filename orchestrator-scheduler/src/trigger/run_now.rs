@@ -29,6 +29,10 @@ impl Scheduler {
             }
             let now = self.now();
             let stored = lock_live(tx, id).await?;
+            // The same call may have been under way until now.
+            if let Some(job) = tx.job_by_origin(request).await? {
+                return Ok((job, Vec::new()));
+            }
             let mut snapshot = JobSnapshot::of(&stored.trigger);
             snapshot.origin = JobOrigin::Manual;
             snapshot.own_args = args.is_some();

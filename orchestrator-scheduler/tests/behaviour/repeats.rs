@@ -14,6 +14,7 @@ behaviours! {
     a_job_can_be_finished_twice,
     a_run_by_hand_is_made_once,
     a_retry_is_made_once,
+    calls_of_one_request_that_overlap_make_one_job,
     only_what_has_ended_is_retried,
 }
 
@@ -127,6 +128,26 @@ async fn a_retry_is_made_once(world: World) {
     assert_eq!(first, again);
     assert_eq!(world.jobs(trigger).await.len(), 2);
     assert_eq!(first.snapshot.process, world.job(failed).await.snapshot.process);
+    world.check().await;
+}
+
+async fn calls_of_one_request_that_overlap_make_one_job(world: World) {
+    let agent = world.worker("w").await;
+    let trigger = world.create(every_minute("t")).await;
+    let by = admin();
+    let request = RequestId::generate();
+    let run = |repeat| world.server.run_now(&by, trigger, None, request, repeat);
+    let (first, second, third) = tokio::join!(run(false), run(true), run(true));
+    let job = first.unwrap();
+    assert_eq!((second.unwrap().id, third.unwrap().id), (job.id, job.id));
+    world.tick().await;
+    let failed = world.run_to(&agent, Outcome::Failed).await;
+    let request = RequestId::generate();
+    let retry = |repeat| world.server.retry_job(&by, failed, request, repeat);
+    let (first, second, third) = tokio::join!(retry(false), retry(true), retry(true));
+    let job = first.unwrap();
+    assert_eq!((second.unwrap().id, third.unwrap().id), (job.id, job.id));
+    assert_eq!(world.jobs(trigger).await.len(), 2);
     world.check().await;
 }
 
