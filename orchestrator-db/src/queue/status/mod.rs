@@ -167,8 +167,8 @@ pub(super) fn decide(locked: &Locked, change: &StatusChange, now: Timestamp) -> 
         return Err(StatusError::HeldByOther { id: element.id, job });
     }
     let same = element.status == change.status;
-    // An element that is new again is in nobody's hands, whatever its counter says.
-    let given_back = element.status == ElementStatus::New && !same;
+    // An element that was taken back is in nobody's hands, whatever its counter says.
+    let given_back = matches!(element.status, ElementStatus::New | ElementStatus::Abandoned) && !same;
     if change.token.is_some_and(|token| token != element.lease_token || given_back) {
         return Err(StatusError::LeaseLost(element.id));
     }

@@ -87,11 +87,13 @@ fn a_stale_token_is_refused() {
 }
 
 #[test]
-fn the_token_of_a_grant_that_was_given_back_is_refused_even_when_nobody_took_it_since() {
-    let new = locked(ElementStatus::New, None, false);
-    let late =
-        StatusChange { token: Some(new.element.lease_token), ..change(&new, ElementStatus::Done, StatusBy::Operator) };
-    assert!(matches!(decide(&new, &late, later()), Err(StatusError::LeaseLost(_))));
+fn the_token_of_a_grant_that_was_taken_back_is_refused_even_when_nobody_took_it_since() {
+    for status in [ElementStatus::New, ElementStatus::Abandoned] {
+        let over = locked(status, None, false);
+        let with = |to| StatusChange { token: Some(over.element.lease_token), ..change(&over, to, StatusBy::Operator) };
+        assert!(matches!(decide(&over, &with(ElementStatus::Done), later()), Err(StatusError::LeaseLost(_))));
+        assert!(decide(&over, &with(status), later()).is_ok(), "what it is already is no error");
+    }
 }
 
 #[test]
