@@ -80,7 +80,7 @@ impl<DB: Database<Connection: Debug>> DerefMut for Open<DB> {
 
 impl Tx {
     pub(crate) fn new(inner: TxInner, origin: Uuid, marks: Option<Arc<Marks>>) -> Self {
-        Self { inner, origin, marks, mark_changes: MarkChanges::begin() }
+        Self { inner, origin, mark_changes: MarkChanges::begin(marks.clone()), marks }
     }
 
     /// Which database this is.
@@ -99,9 +99,7 @@ impl Tx {
             TxInner::Sqlite(transaction) => transaction.commit().await,
             TxInner::Postgres(transaction) => transaction.commit().await,
         };
-        if let Some(marks) = &self.marks {
-            self.mark_changes.apply(marks, committed.is_ok());
-        }
+        self.mark_changes.apply(committed.is_ok());
         committed.map_err(DbError::in_op("commit"))
     }
 

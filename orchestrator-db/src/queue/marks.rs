@@ -11,7 +11,7 @@
 //! So nothing is passed over for good.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta};
@@ -221,10 +221,13 @@ impl Tx {
     }
 }
 
-/// What a transaction does to the marks when it commits.
+/// What a transaction does to the marks when it ends.
 #[derive(Debug)]
 pub(crate) struct MarkChanges {
+    marks: Option<Arc<Marks>>,
     began: Instant,
+    /// Queues of which it claimed, with the oldest of what it did. Other claims have passed over that meanwhile.
+    claimed: BTreeMap<String, Position>,
     advances: Vec<Advance>,
     /// Queues that have elements anew, with the oldest of them.
     reopened: BTreeMap<String, Position>,
@@ -233,9 +236,11 @@ pub(crate) struct MarkChanges {
 }
 
 impl MarkChanges {
-    pub(crate) fn begin() -> Self {
+    pub(crate) fn begin(marks: Option<Arc<Marks>>) -> Self {
         Self {
+            marks,
             began: Instant::now(),
+            claimed: BTreeMap::new(),
             advances: Vec::new(),
             reopened: BTreeMap::new(),
             created: BTreeMap::new(),
@@ -245,6 +250,10 @@ impl MarkChanges {
 
     pub(super) fn advance(&mut self, advance: Advance) {
         self.advances.push(advance);
+    }
+
+    pub(super) fn claimed(&mut self, queue: &str, oldest: Position) {
+        keep_oldest(&mut self.claimed, queue, oldest);
     }
 
     pub(super) fn reopened(&mut self, queue: &str, element: Position) {
@@ -264,7 +273,11 @@ impl MarkChanges {
     }
 
     /// Applies them after the commit; only what pulls marks back when it is not known whether that was heard.
-    pub(crate) fn apply(&self, marks: &Marks, is_committed: bool) {
+    pub(crate) fn apply(mut self, is_committed: bool) {
+        let Some(marks) = self.marks.take() else { return };
+        if !is_committed {
+            self.give_back(&marks);
+        }
         for (queue, oldest) in &self.reopened {
             marks.pull_back(queue, *oldest);
         }
@@ -275,6 +288,21 @@ impl MarkChanges {
             for advance in &self.advances {
                 marks.advance(advance);
             }
+        }
+    }
+
+    fn give_back(&self, marks: &Marks) {
+        for (queue, oldest) in &self.claimed {
+            marks.pull_back(queue, *oldest);
+        }
+    }
+}
+
+impl Drop for MarkChanges {
+    fn drop(&mut self) {
+        // It was undone, or nobody cared how it ended.
+        if let Some(marks) = self.marks.take() {
+            self.give_back(&marks);
         }
     }
 }

@@ -210,12 +210,16 @@ impl Tx {
             None => Vec::new(),
         };
         let mut last = rows.last().map(ElementRow::position);
+        if let Some(oldest) = rows.first() {
+            self.mark_changes.claimed(queue, oldest.position());
+        }
         if rows.len() < places.len() && (start.mark.is_none() || marks.may_sweep(queue)) {
             let began = Instant::now();
             let everywhere = self.claim_rows(queue, None, None, &places[rows.len()..], now).await?;
             marks.swept(queue, began.elapsed());
             if let Some(oldest) = everywhere.first() {
                 marks.found(queue, oldest.position());
+                self.mark_changes.claimed(queue, oldest.position());
             }
             last = last.max(everywhere.last().map(ElementRow::position));
             rows.extend(everywhere);

@@ -72,14 +72,14 @@ pub(crate) fn creations_fit_at_once(elements: &[&NewElement]) -> bool {
 /// tells the other servers. An error of anything but the database means that it is not known what was done.
 pub(crate) async fn elements_create_at_once(
     connection: &mut PgConnection,
-    marks: &Marks,
+    marks: &Arc<Marks>,
     (elements, audited): (&[&NewElement], Option<&AuditRow>),
     origin: Uuid,
     now: Timestamp,
 ) -> Result<(), sqlx::Error> {
     let Some(first) = elements.first() else { return Ok(()) };
     let queue = first.queue_name.as_str();
-    let mut changes = MarkChanges::begin();
+    let mut changes = MarkChanges::begin(Some(marks.clone()));
     let columns = Columns::of(elements);
     let word = notification(origin, vec![Hint::Queue { name: queue.to_owned() }]);
     let elements_first = sqlx::query(ELEMENTS_CREATE_AT_ONCE.postgres).bind(columns.ids);
@@ -92,7 +92,7 @@ pub(crate) async fn elements_create_at_once(
         .execute(connection)
         .await;
     changes.created(queue, now);
-    changes.apply(marks, created.is_ok());
+    changes.apply(created.is_ok());
     created.map(drop)
 }
 

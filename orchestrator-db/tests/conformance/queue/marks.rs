@@ -17,6 +17,7 @@ conformance! {
     an_old_element_is_taken_though_the_backlog_never_ends,
     what_was_hidden_in_numbers_is_taken_before_the_backlog,
     a_pause_hides_nothing,
+    what_a_claim_that_was_undone_had_taken_comes_next,
     whatever_two_servers_do_every_element_is_taken_in_the_end,
 }
 
@@ -54,6 +55,19 @@ async fn elements_that_are_new_again_are_taken_before_younger_ones(db: TestDb) {
     set(&db, change(stored[1], ElementStatus::New, StatusBy::Operator), at(101)).await.unwrap();
     let taken = claim(&db, ClaimRequest { count: 3, ..request() }, at(102)).await;
     assert_eq!(ids(&taken), [stored[0], stored[1], stored[3]]);
+}
+
+async fn what_a_claim_that_was_undone_had_taken_comes_next(db: TestDb) {
+    let stored = some(&db, 4).await;
+    claim(&db, request(), at(100)).await;
+    let mut undone = db.begin_write().await.unwrap();
+    undone.element_claim(&[request()], at(100)).await.unwrap();
+    // On SQLite nobody else claims meanwhile.
+    if db.dialect() == Dialect::Postgres {
+        assert_eq!(ids(&claim(&db, request(), at(100)).await), stored[2..3]);
+    }
+    undone.rollback().await.unwrap();
+    assert_eq!(ids(&claim(&db, request(), at(100)).await), stored[1..2]);
 }
 
 async fn what_another_server_committed_late_is_found(db: TestDb) {
