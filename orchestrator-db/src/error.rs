@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use sqlx::sqlite::SqliteError;
+
 /// Why a storage call failed.
 #[derive(Debug, thiserror::Error)]
 pub enum DbError {
@@ -58,7 +60,7 @@ pub enum DbError {
 
 impl DbError {
     /// Whether the same call may succeed when it is made again: connection gone, deadlock, serialization failure, busy,
-    /// disk full.
+    /// disk full or failing, read-only.
     pub fn is_transient(&self) -> bool {
         let Self::Driver { source, .. } = self else { return false };
         if self.is_disk_full() {
@@ -70,27 +72,12 @@ impl DbError {
             | sqlx::Error::PoolTimedOut
             | sqlx::Error::PoolClosed
             | sqlx::Error::WorkerCrashed => true,
-            sqlx::Error::Database(error) => matches!(
-                error.code().as_deref(),
-                // PostgreSQL: deadlock, serialization, shutdown and start-up, connection trouble, too many connections;
-                // SQLite (short numbers): busy, locked, and the extended codes of busy.
-                Some(
-                    "40P01"
-                        | "40001"
-                        | "57P01"
-                        | "57P02"
-                        | "57P03"
-                        | "08000"
-                        | "08003"
-                        | "08006"
-                        | "53300"
-                        | "5"
-                        | "6"
-                        | "261"
-                        | "517"
-                        | "773"
-                )
-            ),
+            sqlx::Error::Database(error) => {
+                error.code().is_some_and(|code| match error.try_downcast_ref::<SqliteError>() {
+                    Some(_) => code.parse::<u32>().is_ok_and(is_transient_in_sqlite),
+                    None => is_transient_in_postgres(&code),
+                })
+            }
             _ => false,
         }
     }
@@ -141,6 +128,31 @@ impl DbError {
     pub fn not_updated(what: &'static str, key: impl fmt::Display) -> Self {
         Self::NotUpdated { what, key: key.to_string() }
     }
+}
+
+/// Deadlock, serialization; cancelled, shutting down, starting up; connection trouble; out of memory, connections or locks;
+/// what is asked to write is a standby, as after a failover; the machine's disk fails.
+fn is_transient_in_postgres(code: &str) -> bool {
+    matches!(
+        code,
+        "40P01"
+            | "40001"
+            | "57014"
+            | "57P01"
+            | "57P02"
+            | "57P03"
+            | "53200"
+            | "53300"
+            | "53400"
+            | "55P03"
+            | "25006"
+            | "58030"
+    ) || code.starts_with("08")
+}
+
+/// Busy and locked; read-only, failing, or not to be opened. The low byte of a code says which.
+fn is_transient_in_sqlite(code: u32) -> bool {
+    matches!(code & 0xFF, 5 | 6 | 8 | 10 | 14)
 }
 
 /// A stored value that the program cannot read, with its address.
@@ -203,5 +215,25 @@ impl<T> Readable<T> {
             }
         }
         readable
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_database_that_takes_no_writes_for_a_while_is_away_and_one_that_refuses_a_value_is_not() {
+        for code in ["25006", "57014", "53200", "58030", "08007", "40001"] {
+            assert!(is_transient_in_postgres(code), "{code}");
+        }
+        for code in ["23505", "22001", "42703", "XX000"] {
+            assert!(!is_transient_in_postgres(code), "{code}");
+        }
+        // Busy, read-only, read-only since its file was moved, a failed read, not to be opened; a constraint, a mistake.
+        for (code, expected) in [(5, true), (8, true), (1032, true), (266, true), (14, true), (2067, false), (1, false)]
+        {
+            assert_eq!(is_transient_in_sqlite(code), expected, "{code}");
+        }
     }
 }
