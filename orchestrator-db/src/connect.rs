@@ -46,6 +46,10 @@ const WRITER_CACHE: &str = "-16384";
 pub(crate) const STEADY_PLANS: [(&str, &str); 2] =
     [("plan_cache_mode", "force_generic_plan"), ("enable_seqscan", "off")];
 
+/// Has the database ask every now and then whether an idle connection is still there. What stands between two machines
+/// forgets connections on which nothing happens, and a listener waits for ever on one that is forgotten.
+const KEEP_ALIVE: [(&str, &str); 2] = [("tcp_keepalives_idle", "30"), ("tcp_keepalives_interval", "10")];
+
 /// Where the data is, and how careful to be with it.
 #[derive(Clone)]
 pub struct DbOptions {
@@ -289,7 +293,8 @@ impl Db {
         match &self.pools {
             Pools::Sqlite { write, .. } => LaneLine::Sqlite(write.clone()),
             Pools::Postgres { pool, .. } => {
-                LaneLine::Postgres(Line::new((*pool.connect_options()).clone().options(STEADY_PLANS)))
+                let options = (*pool.connect_options()).clone();
+                LaneLine::Postgres(Line::new(options.options(STEADY_PLANS).options(KEEP_ALIVE)))
             }
         }
     }
@@ -483,9 +488,15 @@ fn postgres_pool() -> PgPoolOptions {
         .after_connect(|connection, _| {
             Box::pin(async move {
                 // Not every database that speaks PostgreSQL's protocol has the setting, and none needs it.
-                let set = sqlx::query("SET plan_cache_mode = force_generic_plan").execute(connection).await;
+                let set = sqlx::query("SET plan_cache_mode = force_generic_plan").execute(&mut *connection).await;
                 if let Err(error) = set {
                     tracing::debug!(%error, "the database plans statements in its own way");
+                }
+                for (setting, seconds) in KEEP_ALIVE {
+                    let set = sqlx::query("SELECT set_config($1, $2, FALSE)").bind(setting).bind(seconds);
+                    if let Err(error) = set.execute(&mut *connection).await {
+                        tracing::debug!(%error, "the database does not ask whether connections are still there");
+                    }
                 }
                 Ok(())
             })

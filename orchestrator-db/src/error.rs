@@ -119,6 +119,11 @@ impl DbError {
         }
     }
 
+    /// For what the database was asked and did not answer in time.
+    pub fn no_answer(op: &'static str) -> Self {
+        Self::Driver { op, source: sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()) }
+    }
+
     /// For look-ups by id or name.
     pub fn not_found(what: &'static str, key: impl fmt::Display) -> Self {
         Self::NotFound { what, key: key.to_string() }

@@ -2,7 +2,7 @@
 //!
 //! A pool asks a connection whether it lives when it is taken and again when it is put back: two round trips a
 //! transaction, which whoever writes all the time need not pay. Here a connection that ended its last transaction well is
-//! simply used again, and one that did not is looked at first.
+//! simply used again, and one that did not, or that nobody used for a while, is looked at first.
 
 use std::fmt::Debug;
 use std::ops::{Deref, DerefMut};
@@ -11,12 +11,17 @@ use std::time::Duration;
 
 use sqlx::{Connection, Database, Executor};
 use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::time::Instant;
 
 /// How long to wait for the line to be free.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How long a connection that may be broken has to answer.
-const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
+const SIGN_OF_LIFE: Duration = Duration::from_secs(2);
+
+/// How long a connection must have been idle before it is asked whether it is still there: what stands between two machines
+/// forgets connections on which nothing happens, and does not say so.
+const TRUSTED: Duration = Duration::from_secs(10);
 
 type Options<DB> = <<DB as Database>::Connection as Connection>::Options;
 
@@ -33,6 +38,7 @@ struct Slot<DB: Database<Connection: Debug>> {
     connection: Option<DB::Connection>,
     /// The last transaction's end failed: it is undone and the connection looked at before the next.
     is_unsure: bool,
+    used_at: Instant,
 }
 
 impl<DB: Database<Connection: Debug>> Clone for Line<DB> {
@@ -48,7 +54,10 @@ where
 {
     /// A line that connects when it is first used.
     pub(crate) fn new(options: Options<DB>) -> Self {
-        Self { options: Arc::new(options), slot: Arc::new(Mutex::new(Slot { connection: None, is_unsure: false })) }
+        Self {
+            options: Arc::new(options),
+            slot: Arc::new(Mutex::new(Slot { connection: None, is_unsure: false, used_at: Instant::now() })),
+        }
     }
 
     /// Waits for the line and takes it, connected, for what is done outside transactions, such as migrating.
@@ -58,6 +67,8 @@ where
         // In boxes, which are seldom made: everything that takes the line would keep room for them in place, and much does.
         if slot.is_unsure {
             Box::pin(slot.make_sure()).await;
+        } else if slot.used_at.elapsed() >= TRUSTED {
+            Box::pin(slot.look()).await;
         }
         if slot.connection.is_none() {
             Box::pin(slot.connect(&self.options)).await?;
@@ -86,6 +97,14 @@ where
         let mut line = self.take().await?;
         line.is_open = true;
         line.slot.is_unsure = true;
+        Ok(line)
+    }
+
+    /// Waits for the line and takes it for one statement that is its own transaction, after which it is kept. What is dropped
+    /// in the middle of it leaves no connection of which nobody knows what it is doing.
+    pub(crate) async fn take_for_statement(&self) -> Result<OnLine<DB>, sqlx::Error> {
+        let mut line = self.take().await?;
+        line.is_open = true;
         Ok(line)
     }
 
@@ -121,6 +140,14 @@ where
         // An error may mean that nothing is left to undo: SQLite undoes a transaction by itself when the disk is full.
         let undone = tokio::time::timeout(SIGN_OF_LIFE, connection.execute("ROLLBACK")).await;
         if undone.is_ok() && matches!(tokio::time::timeout(SIGN_OF_LIFE, connection.ping()).await, Ok(Ok(()))) {
+            self.connection = Some(connection);
+        }
+    }
+
+    /// Gives the connection up if it does not answer.
+    async fn look(&mut self) {
+        let Some(mut connection) = self.connection.take() else { return };
+        if matches!(tokio::time::timeout(SIGN_OF_LIFE, connection.ping()).await, Ok(Ok(()))) {
             self.connection = Some(connection);
         }
     }
@@ -172,9 +199,9 @@ where
 }
 
 impl<DB: Database<Connection: Debug>> OnLine<DB> {
-    /// Leaves the line without the connection, of which nobody knows what it is doing.
-    pub(crate) fn give_up(mut self) {
-        self.is_open = true;
+    /// Gives the line back after a statement that was answered.
+    pub(crate) fn keep(mut self) {
+        self.is_open = false;
     }
 }
 
@@ -184,6 +211,7 @@ impl<DB: Database<Connection: Debug>> Drop for OnLine<DB> {
         if self.is_open {
             self.slot.connection = None;
         }
+        self.slot.used_at = Instant::now();
     }
 }
 

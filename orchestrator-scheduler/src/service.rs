@@ -18,6 +18,13 @@ use crate::sample::until_next_minute;
 use crate::scheduler::Scheduler;
 use crate::wake::Marks;
 
+/// How long the database may take for one round of a loop. A connection that was cut without a word would keep the loop waiting
+/// for ever: the round counts as failed then, and the next one has another connection.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The same for rounds that take on what has gathered, however much it is.
+const LONG_PATIENCE: Duration = Duration::from_mins(15);
+
 /// How often everything is looked at, whatever was or was not heard.
 const POLL: Duration = Duration::from_secs(1);
 
@@ -114,7 +121,7 @@ async fn engine(scheduler: Scheduler, stop: CancellationToken) {
         let now = scheduler.now();
         scheduler.duty().observe(now, std::time::Instant::now());
         let wait = if scheduler.is_fit_for_duty() {
-            match round(&scheduler, &marks).await {
+            match within(PATIENCE, round(&scheduler, &marks)).await {
                 Ok(summary) => {
                     next_due = summary.next_due;
                     pace.wait(&summary, scheduler.now())
@@ -145,6 +152,11 @@ async fn engine(scheduler: Scheduler, stop: CancellationToken) {
             next_poll = Instant::now() + POLL;
         }
     }
+}
+
+/// What the database answers in time; what it does not is undone with its connection.
+async fn within<T>(patience: Duration, work: impl Future<Output = Result<T, DbError>>) -> Result<T, DbError> {
+    tokio::time::timeout(patience, work).await.unwrap_or_else(|_| Err(DbError::no_answer("loop")))
 }
 
 /// Whether the database was not there, unlike a transaction that lost against another one.
@@ -213,7 +225,7 @@ async fn rescue(scheduler: Scheduler) {
         tokio::time::sleep(POLL).await;
         let now = scheduler.now();
         scheduler.duty().observe(now, std::time::Instant::now());
-        match scheduler.rescue(now).await {
+        match within(PATIENCE, scheduler.rescue(now)).await {
             Ok(summary) if summary != crate::RescueSummary::default() => tracing::warn!(?summary, "rescued"),
             Ok(_) => {}
             Err(error) => {
@@ -254,7 +266,7 @@ async fn discipline(scheduler: Scheduler) {
     let Some(clock) = scheduler.disciplined_clock() else { return };
     loop {
         tokio::time::sleep(DISCIPLINE).await;
-        if let Err(error) = clock.discipline(scheduler.db()).await {
+        if let Err(error) = within(PATIENCE, clock.discipline(scheduler.db())).await {
             tracing::debug!(error = %Chain(&error), "the database's clock could not be read");
         }
     }
@@ -274,7 +286,7 @@ async fn checkpoint(scheduler: Scheduler) {
 async fn upkeep(scheduler: Scheduler) {
     loop {
         tokio::time::sleep(UPKEEP).await;
-        if let Err(error) = scheduler.upkeep(scheduler.now()).await {
+        if let Err(error) = within(LONG_PATIENCE, scheduler.upkeep(scheduler.now())).await {
             tracing::debug!(error = %Chain(&error), "upkeep failed");
         }
     }
@@ -284,7 +296,7 @@ async fn upkeep(scheduler: Scheduler) {
 async fn look_behind(scheduler: Scheduler) {
     loop {
         tokio::time::sleep(POLL).await;
-        if let Err(error) = scheduler.db().queues_look_behind().await {
+        if let Err(error) = within(PATIENCE, scheduler.db().queues_look_behind()).await {
             tracing::debug!(error = %Chain(&error), "what lies behind the marks of claims could not be looked at");
         }
     }
@@ -295,7 +307,7 @@ async fn fold(scheduler: Scheduler) {
     let mut took = Duration::ZERO;
     loop {
         tokio::time::sleep(until_next_fold(took)).await;
-        took = scheduler.fold_counts().await.unwrap_or_else(|error| {
+        took = within(LONG_PATIENCE, scheduler.fold_counts()).await.unwrap_or_else(|error| {
             tracing::debug!(error = %Chain(&error), "folding counts failed");
             Duration::ZERO
         });
@@ -311,7 +323,7 @@ fn until_next_fold(took: Duration) -> Duration {
 async fn sample(scheduler: Scheduler) {
     loop {
         let now = scheduler.now();
-        if let Err(error) = scheduler.sample_queues(now).await {
+        if let Err(error) = within(PATIENCE, scheduler.sample_queues(now)).await {
             tracing::debug!(error = %Chain(&error), "how queues stand could not be kept");
         }
         tokio::time::sleep(until_next_minute(scheduler.now())).await;
@@ -325,7 +337,7 @@ async fn prune(scheduler: Scheduler) {
     }
     loop {
         tokio::time::sleep(PRUNE).await;
-        match scheduler.prune(scheduler.retention(), scheduler.now()).await {
+        match within(LONG_PATIENCE, scheduler.prune(scheduler.retention(), scheduler.now())).await {
             Ok(summary) if summary != PruneSummary::default() => tracing::info!(?summary, "deleted what is too old"),
             Ok(_) => {}
             Err(error) => tracing::warn!(error = %Chain(&error), "deleting what is too old failed"),

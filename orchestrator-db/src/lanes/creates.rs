@@ -103,10 +103,10 @@ impl Work for Creates {
         let new = (elements.as_slice(), audited.as_ref());
         let created = match (line, db.marks()) {
             (LaneLine::Postgres(line), Some(marks)) => {
-                let mut connection = line.take().await.map_err(DbError::in_op("lane"))?;
+                let mut connection = line.take_for_statement().await.map_err(DbError::in_op("lane"))?;
                 let created = elements_create_at_once(&mut connection, marks, new, db.origin(), now).await;
-                if matches!(&created, Err(error) if error.as_database_error().is_none()) {
-                    connection.give_up();
+                if matches!(&created, Ok(()) | Err(sqlx::Error::Database(_))) {
+                    connection.keep();
                 }
                 created
             }

@@ -99,7 +99,7 @@ impl Work for Elements {
         };
         let Some(marks) = db.marks() else { return Ok(DoneAtOnce::nothing()) };
         let Some(plan) = AtOnce::of(calls) else { return Ok(DoneAtOnce::nothing()) };
-        let mut connection = line.take().await.map_err(DbError::in_op("lane"))?;
+        let mut connection = line.take_for_statement().await.map_err(DbError::in_op("lane"))?;
         let answers: Result<Vec<Option<ElementAnswer>>, DbError> = match plan {
             AtOnce::Claims(claims) => {
                 let actor = calls.first().and_then(|call| call.actor.as_ref());
@@ -121,10 +121,8 @@ impl Work for Elements {
                 ends.iter().map(|end| ended.remove(&end.id).map(answer)).collect()
             }),
         };
-        if answers.is_err() {
-            connection.give_up();
-        }
         let answers = answers?;
+        connection.keep();
         let here = told_here(answers.iter().flatten());
         Ok(DoneAtOnce { answers, here })
     }

@@ -224,6 +224,11 @@ impl<W: Work> Inner<W> {
     }
 
     async fn once(&self, calls: &[W::Call]) -> Result<Vec<W::Answer>, Failure> {
+        let outcome = tokio::time::timeout(self.options.patience, self.in_one_transaction(calls)).await;
+        outcome.unwrap_or_else(|_| Err(Failure::All(DbError::no_answer("lane"))))
+    }
+
+    async fn in_one_transaction(&self, calls: &[W::Call]) -> Result<Vec<W::Answer>, Failure> {
         let mut tx = self.begin().await.map_err(Failure::All)?;
         let now = self.context.clock.now();
         let done = async {
@@ -249,7 +254,9 @@ impl<W: Work> Inner<W> {
     /// Answers those calls that one statement serves. Those that are left, if any are.
     async fn at_once(&self, calls: Vec<W::Call>, doors: Vec<Door<W>>) -> Option<(Vec<W::Call>, Vec<Door<W>>)> {
         let context = &self.context;
-        let done = match self.work.run_at_once(&context.db, &self.line, &calls, context.clock.now()).await {
+        let work = self.work.run_at_once(&context.db, &self.line, &calls, context.clock.now());
+        let done = tokio::time::timeout(self.options.patience, work).await;
+        let done = match done.unwrap_or_else(|_| Err(DbError::no_answer("lane"))) {
             Ok(done) => done,
             Err(error) => {
                 tell_all(doors, error);

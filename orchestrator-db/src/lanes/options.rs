@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use orchestrator_core::clock::Clock;
 use tokio_util::task::TaskTracker;
@@ -17,11 +18,20 @@ pub struct LaneOptions {
     pub most_bytes: usize,
     /// The most rows of one transaction.
     pub most_rows: usize,
+    /// How long the database may take for a transaction. After that it is not known what was done, as when a connection
+    /// breaks: one that was cut without a word would keep every caller of the lane waiting.
+    pub patience: Duration,
 }
 
 impl Default for LaneOptions {
     fn default() -> Self {
-        Self { is_on: true, most_calls: 10_000, most_bytes: 64 << 20, most_rows: 2_000 }
+        Self {
+            is_on: true,
+            most_calls: 10_000,
+            most_bytes: 64 << 20,
+            most_rows: 2_000,
+            patience: Duration::from_secs(30),
+        }
     }
 }
 
