@@ -95,6 +95,13 @@ impl DbError {
         matches!(error.code().as_deref(), Some("40P01" | "40001" | "5" | "6" | "261" | "517"))
     }
 
+    /// Whether a claim was refused because another call with its id was granted something: it was repeated while it was still
+    /// under way, or the id belongs to somebody else's call.
+    pub fn is_of_a_known_call(&self) -> bool {
+        // PostgreSQL names the index, SQLite its columns.
+        matches!(self, Self::Conflict { constraint } if constraint == "queues_request" || constraint.contains("queues.request_id"))
+    }
+
     /// The same failure for another caller of a shared transaction, where it was none of theirs: the database is away.
     pub fn for_another(&self) -> Option<Self> {
         let Self::Driver { op, source } = self else { return None };

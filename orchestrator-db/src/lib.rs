@@ -58,7 +58,7 @@ pub use log::{LogFilter, LogPosition};
 pub use orchestrator_core::job::OutputChunk;
 pub use page::{PageRequest, SEARCHED_ROWS};
 pub use queue::{
-    ClaimRequest, ElementClaimError, ElementEdit, ElementFilter, Look, NewElement, QueueCounts, QueueSample,
+    ClaimRequest, ElementClaimError, ElementEdit, ElementFilter, Granted, Look, NewElement, QueueCounts, QueueSample,
     QueueSettings, QueueSummary, SampleStep, StatusBy, StatusChange, StatusError, StatusSet,
 };
 pub use retention::Prunable;

@@ -5,12 +5,11 @@ use std::collections::BTreeMap;
 
 use orchestrator_core::actor::Actor;
 use orchestrator_core::id::ElementId;
-use orchestrator_core::queue::QueueElement;
 use orchestrator_core::text::QueueName;
 use serde_json::{Value, json};
 
 use crate::audit::AuditRow;
-use crate::queue::{ClaimRequest, StatusSet};
+use crate::queue::{Granted, StatusSet};
 
 /// What was done, by who did it and to which queue.
 #[derive(Debug, Default)]
@@ -32,11 +31,11 @@ impl<'a> Trail<'a> {
         self.created.entry(key(actor, queue)).or_insert_with(|| (actor, Vec::new())).1.push(id);
     }
 
-    /// A repeated claim is written down already.
-    pub(super) fn claimed(&mut self, actor: &'a Actor, claim: &'a ClaimRequest, elements: &[QueueElement]) {
-        if !claim.repeat && !elements.is_empty() {
-            let claimed = self.claimed.entry(key(actor, &claim.queue)).or_insert_with(|| (actor, Vec::new()));
-            claimed.1.extend(elements.iter().map(|element| element.id));
+    /// What an earlier call was granted is written down already.
+    pub(super) fn claimed(&mut self, actor: &'a Actor, queue: &'a QueueName, granted: &Granted) {
+        if !granted.is_known && !granted.elements.is_empty() {
+            let claimed = self.claimed.entry(key(actor, queue)).or_insert_with(|| (actor, Vec::new()));
+            claimed.1.extend(granted.elements.iter().map(|element| element.id));
         }
     }
 

@@ -2,7 +2,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use orchestrator_core::actor::Actor;
 use orchestrator_core::clock::Timestamp;
-use orchestrator_core::queue::{ElementStatus, QueueElement};
+use orchestrator_core::queue::ElementStatus;
 use sqlx::Sqlite;
 
 use super::audited::Trail;
@@ -14,9 +14,9 @@ use crate::error::DbError;
 use crate::hint::Hint;
 use crate::line::Line;
 use crate::queue::{
-    ClaimRequest, ElementClaimError, Ridden, StatusBy, StatusChange, StatusError, StatusSet, elements_claim_at_once,
-    elements_end_at_once, elements_ride_at_once, elements_ride_on_sqlite, end_ride_on_sqlite, fit_at_once, rides_fit,
-    rides_fit_at_once,
+    ClaimRequest, ElementClaimError, Granted, Ridden, StatusBy, StatusChange, StatusError, StatusSet,
+    elements_claim_at_once, elements_end_at_once, elements_ride_at_once, elements_ride_on_sqlite, end_ride_on_sqlite,
+    fit_at_once, rides_fit, rides_fit_at_once,
 };
 use crate::tx::Tx;
 
@@ -39,7 +39,7 @@ pub struct ElementAnswer {
     /// One a change, in order.
     pub changed: Vec<Result<StatusSet, StatusError>>,
     /// The elements that were claimed.
-    pub claimed: Result<Vec<QueueElement>, ElementClaimError>,
+    pub claimed: Result<Granted, ElementClaimError>,
 }
 
 /// Sets statuses and claims for many calls with a few statements.
@@ -65,6 +65,21 @@ impl Work for Elements {
         }
     }
 
+    fn mark_as_repeat(call: &mut ElementCall) {
+        if let Some(claim) = &mut call.claim {
+            claim.repeat = true;
+        }
+    }
+
+    /// A call that was overtaken by its repetition gets what that got. What was granted to an earlier call, and is over, is no
+    /// answer to one that is made for the first time: its id was used before.
+    fn answered_as_repeat(call: &ElementCall, answer: &mut ElementAnswer) {
+        let Some(claim) = call.claim.as_ref().filter(|claim| !claim.repeat) else { return };
+        if answer.claimed.as_ref().is_ok_and(|granted| granted.is_known && granted.elements.is_empty()) {
+            answer.claimed = Err(ElementClaimError::KnownCall(claim.request));
+        }
+    }
+
     async fn run(&self, tx: &mut Tx, calls: &[ElementCall], now: Timestamp) -> Result<Done<ElementAnswer>, DbError> {
         let changes: Vec<&StatusChange> = calls.iter().flat_map(|call| &call.changes).collect();
         let claims: Vec<&ClaimRequest> = calls.iter().filter_map(|call| call.claim.as_ref()).collect();
@@ -77,7 +92,7 @@ impl Work for Elements {
         let mut answers = Vec::with_capacity(calls.len());
         for call in calls {
             let results = set.by_ref().take(call.changes.len()).collect();
-            let claimed = call.claim.as_ref().and_then(|_| claimed.next()).unwrap_or_else(|| Ok(Vec::new()));
+            let claimed = call.claim.as_ref().and_then(|_| claimed.next()).unwrap_or_else(|| Ok(Granted::default()));
             answers.push(ElementAnswer { changed: results, claimed });
         }
         tx.audit_insert(&audited(calls.iter().zip(&answers)), now).await?;
@@ -104,7 +119,10 @@ impl Work for Elements {
             AtOnce::Claims(claims) => {
                 let actor = calls.first().and_then(|call| call.actor.as_ref());
                 let claimed = elements_claim_at_once(&mut connection, marks, &claims, actor, now).await;
-                let answer = |elements| ElementAnswer { changed: Vec::new(), claimed: Ok(elements) };
+                let answer = |elements| ElementAnswer {
+                    changed: Vec::new(),
+                    claimed: Ok(Granted { elements, is_known: false }),
+                };
                 claimed.map(|claimed| claimed.into_iter().map(|elements| elements.map(answer)).collect())
             }
             AtOnce::Rides(ends, claims) => {
@@ -117,7 +135,7 @@ impl Work for Elements {
                 })
             }
             AtOnce::Ends(ends) => elements_end_at_once(&mut connection, &ends, now).await.map(|mut ended| {
-                let answer = |set| ElementAnswer { changed: vec![Ok(set)], claimed: Ok(Vec::new()) };
+                let answer = |set| ElementAnswer { changed: vec![Ok(set)], claimed: Ok(Granted::default()) };
                 ends.iter().map(|end| ended.remove(&end.id).map(answer)).collect()
             }),
         };
@@ -176,8 +194,8 @@ fn audited<'a>(answered: impl Iterator<Item = (&'a ElementCall, &'a ElementAnswe
     for (call, answer) in answered {
         let Some(actor) = &call.actor else { continue };
         trail.changed(actor, answer.changed.iter().flatten());
-        if let (Some(claim), Ok(elements)) = (&call.claim, &answer.claimed) {
-            trail.claimed(actor, claim, elements);
+        if let (Some(claim), Ok(granted)) = (&call.claim, &answer.claimed) {
+            trail.claimed(actor, &claim.queue, granted);
         }
     }
     trail.into_rows()
@@ -223,7 +241,8 @@ fn shared_out(calls: &[ElementCall], ridden: Ridden) -> Vec<ElementAnswer> {
     let mut claimed = ridden.claimed.into_iter();
     let answer = |call: &ElementCall| {
         let changed = call.changes.iter().filter_map(|change| ended.remove(&change.id)).map(Ok).collect();
-        ElementAnswer { changed, claimed: Ok(claimed.next().unwrap_or_default()) }
+        let elements = claimed.next().unwrap_or_default();
+        ElementAnswer { changed, claimed: Ok(Granted { elements, is_known: false }) }
     };
     calls.iter().map(answer).collect()
 }
@@ -232,7 +251,8 @@ fn shared_out(calls: &[ElementCall], ridden: Ridden) -> Vec<ElementAnswer> {
 /// slow every commit.
 fn told_here<'a>(mut answers: impl Iterator<Item = &'a ElementAnswer>) -> Vec<Hint> {
     let is_changed = answers.any(|answer| {
-        answer.changed.iter().any(Result::is_ok) || answer.claimed.as_ref().is_ok_and(|claimed| !claimed.is_empty())
+        answer.changed.iter().any(Result::is_ok)
+            || answer.claimed.as_ref().is_ok_and(|granted| !granted.elements.is_empty())
     });
     if is_changed { vec![Hint::Elements] } else { Vec::new() }
 }

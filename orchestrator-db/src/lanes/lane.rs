@@ -212,8 +212,22 @@ impl<W: Work> Inner<W> {
         answers.pop().ok_or_else(|| Failure::All(DbError::not_found("answer", self.name)))
     }
 
-    /// Runs the calls in one transaction; again when it lost against another one.
+    /// Runs the calls in one transaction; again, as calls that were made before, when one of them was.
     async fn together(&self, calls: &[W::Call]) -> Result<Vec<W::Answer>, Failure> {
+        match self.until_won(calls).await {
+            Err(Failure::Together(error)) if error.is_of_a_known_call() => {
+                let mut repeats = calls.to_vec();
+                repeats.iter_mut().for_each(W::mark_as_repeat);
+                let mut answers = self.until_won(&repeats).await?;
+                calls.iter().zip(&mut answers).for_each(|(call, answer)| W::answered_as_repeat(call, answer));
+                Ok(answers)
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// Runs the calls in one transaction; again when it lost against another one.
+    async fn until_won(&self, calls: &[W::Call]) -> Result<Vec<W::Answer>, Failure> {
         let mut reruns = 0;
         loop {
             match self.once(calls).await {

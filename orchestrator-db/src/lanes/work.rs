@@ -11,7 +11,7 @@ use crate::tx::Tx;
 /// Something that one kind of call does, for many calls at once.
 pub(super) trait Work: Send + Sync + 'static {
     /// What a caller asks for.
-    type Call: Send + Sync + 'static;
+    type Call: Clone + Send + Sync + 'static;
     /// What it is told, refusals that concern it alone among it.
     type Answer: Send + 'static;
 
@@ -20,6 +20,12 @@ pub(super) trait Work: Send + Sync + 'static {
 
     /// What it weighs.
     fn weight(call: &Self::Call) -> Weight;
+
+    /// Makes it a call that was made before, where such calls are looked up.
+    fn mark_as_repeat(_call: &mut Self::Call) {}
+
+    /// Looks at what a call was answered that turned out to be made before.
+    fn answered_as_repeat(_call: &Self::Call, _answer: &mut Self::Answer) {}
 
     /// Does what all of the calls ask for, in one transaction; one answer a call, in their order. An error undoes all of it,
     /// and the calls are then made one by one: whatever fails for a call's own sake alone had better be its answer.

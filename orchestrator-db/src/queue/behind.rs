@@ -74,7 +74,7 @@ mod tests {
         let mut tx = db.begin_write().await.unwrap();
         let answers = tx.element_claim(&[request], now).await.unwrap();
         tx.commit().await.unwrap();
-        answers.into_iter().next().unwrap().unwrap().into_iter().next().map(|element| element.id)
+        answers.into_iter().next().unwrap().unwrap().elements.into_iter().next().map(|element| element.id)
     }
 
     #[tokio::test]

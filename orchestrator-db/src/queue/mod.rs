@@ -20,7 +20,7 @@ mod sample;
 mod settings;
 mod status;
 
-pub use claim::{ClaimRequest, ElementClaimError};
+pub use claim::{ClaimRequest, ElementClaimError, Granted};
 pub(crate) use claim::{
     Ridden, elements_claim_at_once, elements_ride_at_once, elements_ride_on_sqlite, end_ride_on_sqlite, fit_at_once,
     rides_fit, rides_fit_at_once,

@@ -82,7 +82,7 @@ impl Elements<'_> {
             lease: claim.lease,
         };
         let answer = self.call(changes, Some(request)).await?;
-        let elements = answer.claimed.map_err(status::element_claim)?;
+        let elements = answer.claimed.map_err(status::element_claim)?.elements;
         Ok(Claimed { elements, completed: results(&ids, answer.changed) })
     }
 

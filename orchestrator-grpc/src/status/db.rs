@@ -6,6 +6,7 @@ use orchestrator_core::id::RequestId;
 use orchestrator_db::DbError;
 use tonic::{Code, Status};
 
+use super::elements::known_call;
 use super::{Refusal, reason};
 
 /// What a failed storage call tells its caller.
@@ -45,6 +46,7 @@ pub(super) fn failed(error: &DbError) -> Status {
             Refusal::new(Code::InvalidArgument, reason::INVALID_FIELD, message).in_field("page.cursor").status()
         }
         // The constraint's name is for developers; callers that can tell more map the conflict before it gets here.
+        DbError::Conflict { .. } if error.is_of_a_known_call() => known_call(),
         DbError::Conflict { constraint } => conflict(constraint),
         DbError::NotUpdated { what, key } => {
             Refusal::new(Code::FailedPrecondition, reason::ILLEGAL_TRANSITION, message)

@@ -28,7 +28,15 @@ pub(crate) fn element_claim(error: ElementClaimError) -> Status {
     let message = error.to_string();
     match error {
         ElementClaimError::JobEnded(job) => job_ended(message, job),
+        ElementClaimError::KnownCall(_) => known_call(),
     }
+}
+
+/// The id of a claim belongs to another one.
+pub(crate) fn known_call() -> Status {
+    let message = "an earlier claim was made under this request_id; give every claim an id of its own, and set repeat only to \
+                   hear again what the same claim was answered";
+    Refusal::new(Code::AlreadyExists, reason::CONFLICT, message).in_field("call.request_id").status()
 }
 
 fn job_ended(message: String, job: orchestrator_core::id::JobId) -> Status {

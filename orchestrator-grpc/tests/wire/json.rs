@@ -118,9 +118,8 @@ async fn an_upload_that_streams_over_grpc_is_one_message() {
     let world = world().await;
     let operator = world.user(Role::Operator).await;
     let elements: Vec<_> = (0..3000).map(|number| serde_json::json!({"reference": number.to_string()})).collect();
-    let body = |elements: &[serde_json::Value]| {
-        serde_json::json!({"queueName": "Invoices", "elements": elements}).to_string()
-    };
+    let body =
+        |elements: &[serde_json::Value]| serde_json::json!({"queueName": "Invoices", "elements": elements}).to_string();
     let answer = post(&world, BULK_CREATE, &operator, &body(&elements)).await;
     assert_eq!(answer.json()["createdCount"], "3000", "{}", answer.body);
     let mut wrong = elements.clone();

@@ -1,7 +1,7 @@
 //! Claims of one element each, for several callers, in one statement that is its own transaction: several statements cost a
 //! round trip each to PostgreSQL.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::time::{Duration, Instant};
 
 use orchestrator_core::actor::Actor;
@@ -46,7 +46,8 @@ macro_rules! claim_claiming {
      claimed AS (
          UPDATE queues SET status = 'IN_PROGRESS', ready = FALSE, attention = FALSE, start_date = $3, end_date = NULL,
              attempt = attempt + 1, lease_token = lease_token + 1, job_id = ($10::uuid[])[picked.place],
-             request_id = ($4::uuid[])[picked.place], lease_expires_at = ($5::timestamptz[])[picked.place]
+             request_id = ($4::uuid[])[picked.place], request_place = ($12::int[])[picked.place],
+             lease_expires_at = ($5::timestamptz[])[picked.place]
          FROM picked
          WHERE queues.id = ANY(ARRAY[picked.element_id]) AND ready IS NOT FALSE
          RETURNING "
@@ -86,9 +87,16 @@ impl ClaimRequest {
     }
 }
 
-/// Whether these claims, of a single actor, can be made by one statement: all of one queue.
+/// Whether these claims, of a single actor, can be made by one statement: all of one queue, and none of them twice.
 pub(crate) fn fit_at_once(requests: &[&ClaimRequest]) -> bool {
     requests.iter().all(|request| request.fits_at_once() && request.queue == requests[0].queue)
+        && are_different(requests)
+}
+
+/// Whether no call is among them twice, as one that is repeated while it waits.
+pub(super) fn are_different(requests: &[&ClaimRequest]) -> bool {
+    let ids: HashSet<_> = requests.iter().map(|request| request.request).collect();
+    ids.len() == requests.len()
 }
 
 /// Claims for those requests that fit; answers in their order. Nothing was done for a request without one, which has to be
@@ -119,6 +127,7 @@ pub(crate) async fn elements_claim_at_once(
         .bind(&distinct)
         .bind(jobs)
         .bind(from.id)
+        .bind(vec![1; requests.len()])
         .fetch_all(connection)
         .await;
     let rows = match rows {

@@ -2,7 +2,7 @@ mod at_once;
 mod on_sqlite;
 mod ride;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use orchestrator_core::clock::Timestamp;
@@ -49,6 +49,11 @@ impl ClaimRequest {
         Self { queue, reference: None, count: 1, job: None, request, repeat: false, lease: None }
     }
 
+    /// The places that its elements take.
+    fn places(&self) -> impl Iterator<Item = i32> {
+        1..=i32::try_from(self.count).unwrap_or(i32::MAX)
+    }
+
     /// Until when a claim that is made now holds by itself.
     fn expires_at(&self, now: Timestamp) -> Option<Timestamp> {
         self.lease.filter(|_| self.job.is_none()).map(|lease| now + lease)
@@ -61,19 +66,33 @@ pub enum ElementClaimError {
     /// The job has ended (or never began), so it can hold nothing.
     #[error("job {0} does not run any more")]
     JobEnded(JobId),
+    /// An earlier claim had this id, and what it was granted is over.
+    #[error("request {0} was made before")]
+    KnownCall(RequestId),
 }
 
 /// One element that is wanted, with whose it will be.
 #[derive(Debug, Clone, Copy)]
 struct Place {
     request: usize,
+    /// Its place among those of the request.
+    number: i32,
     job: Option<JobId>,
     id: RequestId,
     expires_at: Option<Timestamp>,
 }
 
+/// What a claim was granted.
+#[derive(Debug, Clone, Default)]
+pub struct Granted {
+    /// The elements, oldest first.
+    pub elements: Vec<QueueElement>,
+    /// It was granted to an earlier call with the same id, and nothing was done.
+    pub is_known: bool,
+}
+
 /// The answers so far, one a request.
-type Answers = Vec<Result<Vec<QueueElement>, ElementClaimError>>;
+type Answers = Vec<Result<Granted, ElementClaimError>>;
 
 #[derive(Debug, sqlx::FromRow)]
 struct GrantedRow {
@@ -98,7 +117,8 @@ macro_rules! claim_text {
          [only postgres ") AS oldest)
          UPDATE queues SET status = 'IN_PROGRESS', ready = FALSE, attention = FALSE, start_date = $4, end_date = NULL,
              attempt = attempt + 1, lease_token = lease_token + 1, job_id = ($5::uuid[])[picked.place],
-             request_id = ($6::uuid[])[picked.place], lease_expires_at = ($7::timestamptz[])[picked.place]
+             request_id = ($6::uuid[])[picked.place], request_place = ($9::int[])[picked.place],
+             lease_expires_at = ($7::timestamptz[])[picked.place]
          FROM picked
          WHERE queues.id = ANY(ARRAY[picked.element_id]) AND ready IS NOT FALSE
          RETURNING id, queue_name, status, created_date, start_date, end_date, lease_token, lease_expires_at, attempt,
@@ -106,18 +126,19 @@ macro_rules! claim_text {
     };
 }
 const ELEMENT_CLAIM: Sql = claim_text!("queues_ready", "");
-const ELEMENT_CLAIM_BY_REFERENCE: Sql = claim_text!("queues_ready_reference", " AND reference = $9");
+const ELEMENT_CLAIM_BY_REFERENCE: Sql = claim_text!("queues_ready_reference", " AND reference = $10");
 
 // For PostgreSQL, which marks as it picks, there is only a text to prepare.
 const ELEMENT_MARK: Sql = sql!["UPDATE queues SET status = 'IN_PROGRESS', ready = FALSE, attention = FALSE, start_date = $2,
          end_date = NULL, attempt = attempt + 1, lease_token = lease_token + 1, job_id = share.new_job,
-         request_id = share.new_request, lease_expires_at = share.new_expiry
+         request_id = share.new_request, request_place = share.new_place, lease_expires_at = share.new_expiry
      FROM "
      [only sqlite "(SELECT unhex(substr(value, 1, 32)) AS element_id, unhex(substr(value, 33, 32)) AS new_request,
          unhex(nullif(substr(value, 65, 32), '--------------------------------')) AS new_job,
-         nullif(substr(value, 97), '') AS new_expiry FROM json_each($1)) AS share"]
+         CAST(substr(value, 97, 4) AS INTEGER) AS new_place, nullif(substr(value, 101), '') AS new_expiry
+         FROM json_each($1)) AS share"]
      [only postgres "(SELECT (value->>0)::uuid AS element_id, (value->>1)::uuid AS new_job, (value->>2)::uuid AS new_request,
-         (value->>3)::timestamptz AS new_expiry FROM json_array_elements($1::json) AS share (value)) AS share"]
+         (value->>3)::timestamptz AS new_expiry, (value->>4)::int AS new_place FROM json_array_elements($1::json) AS share (value)) AS share"]
      " WHERE queues.id = share.element_id AND ready RETURNING " [columns element_columns]];
 
 const ELEMENT_GRANTED: Sql = sql!["SELECT " [columns element_columns] ", request_id
@@ -132,6 +153,8 @@ impl Tx {
     /// Takes the oldest new elements, by creation and then id; none of a paused queue. One statement a queue and reference
     /// selects and marks; requests that want of the same share out what there is in their order. An empty answer: there is
     /// none.
+    ///
+    /// [`DbError::is_of_a_known_call`] when another call with the same id was granted something, and this one is no repeat.
     pub async fn element_claim(&mut self, requests: &[ClaimRequest], now: Timestamp) -> Result<Answers, DbError> {
         let live = self.live_jobs(requests.iter().filter_map(|request| request.job)).await?;
         let requests: Vec<&ClaimRequest> = requests.iter().collect();
@@ -148,17 +171,22 @@ impl Tx {
         let known = self.known_grants(requests).await?;
         let mut answers: Answers = Vec::with_capacity(requests.len());
         let mut wanted: BTreeMap<(&str, Option<&str>), Vec<Place>> = BTreeMap::new();
+        let mut first_of: HashMap<(RequestId, Option<JobId>), usize> = HashMap::with_capacity(requests.len());
         for (index, request) in requests.iter().enumerate() {
             if let Some(job) = request.job.filter(|job| !live.contains(job)) {
                 answers.push(Err(ElementClaimError::JobEnded(job)));
-            } else if let Some(granted) = known.get(&(request.request, request.job)).filter(|_| request.repeat) {
-                answers.push(Ok(granted.clone()));
-            } else {
-                answers.push(Ok(Vec::new()));
-                let expires_at = request.expires_at(now);
-                let place = Place { request: index, job: request.job, id: request.request, expires_at };
+                continue;
+            }
+            let call = (request.request, request.job);
+            let granted = known.get(&call).filter(|_| request.repeat).cloned();
+            answers.push(Ok(Granted { is_known: granted.is_some(), elements: granted.unwrap_or_default() }));
+            // A call that is repeated while it waits may be here twice.
+            let is_first = *first_of.entry(call).or_insert(index) == index;
+            if is_first && !answers[index].as_ref().is_ok_and(|answer| answer.is_known) {
+                let (job, id, expires_at) = (request.job, request.request, request.expires_at(now));
+                let place = |number| Place { request: index, number, job, id, expires_at };
                 let key = (request.queue.as_str(), request.reference.as_ref().map(Reference::as_str));
-                wanted.entry(key).or_default().extend(std::iter::repeat_n(place, request.count as usize));
+                wanted.entry(key).or_default().extend(request.places().map(place));
             }
         }
         let mut deltas = Deltas::default();
@@ -168,6 +196,13 @@ impl Tx {
             deltas.add_text(queue, ElementStatus::InProgress, taken);
         }
         self.counts_append(deltas).await?;
+        for (index, request) in requests.iter().enumerate() {
+            if let Some(first) = first_of.get(&(request.request, request.job)).filter(|first| **first < index)
+                && let Ok(answer) = &answers[*first]
+            {
+                answers[index] = Ok(Granted { is_known: true, elements: answer.elements.clone() });
+            }
+        }
         Ok(answers)
     }
 
@@ -190,7 +225,7 @@ impl Tx {
             // One that cannot be read stays claimed: nobody would get past it otherwise.
             let readable = Readable::collect(std::iter::once(QueueElement::try_from(row)));
             if let Ok(answer) = &mut answers[place.request] {
-                answer.extend(readable.rows);
+                answer.elements.extend(readable.rows);
             }
         }
         Ok(i64::try_from(taken).unwrap_or(i64::MAX))
@@ -249,7 +284,7 @@ impl Tx {
                 let query = sqlx::query_scalar(text.sqlite).bind(queue).bind(from.created).bind(most);
                 // Numbered parameters may be bound beyond those that a text has between.
                 let query = match reference {
-                    Some(reference) => query.bind(0).bind(0).bind(0).bind(0).bind(0).bind(reference),
+                    Some(reference) => query.bind(0).bind(0).bind(0).bind(0).bind(0).bind(0).bind(reference),
                     None => query,
                 };
                 let picked: Result<Vec<Uuid>, _> = query.fetch_all(&mut **transaction).await;
@@ -272,7 +307,8 @@ impl Tx {
                 let requests: Vec<Uuid> = places.iter().map(|place| place.id.as_uuid()).collect();
                 let expiries: Vec<Option<Timestamp>> = places.iter().map(|place| place.expires_at).collect();
                 let query = sqlx::query_as(text.postgres).bind(queue).bind(from.created).bind(most).bind(now);
-                let query = query.bind(jobs).bind(requests).bind(expiries).bind(from.id);
+                let numbers: Vec<i32> = places.iter().map(|place| place.number).collect();
+                let query = query.bind(jobs).bind(requests).bind(expiries).bind(from.id).bind(numbers);
                 match reference {
                     Some(reference) => query.bind(reference),
                     None => query,
@@ -339,7 +375,7 @@ impl Place {
     fn share(&self, element: Uuid) -> String {
         let job = self.job.map_or_else(|| "-".repeat(32), |job| job.as_uuid().simple().to_string());
         let expiry = self.expires_at.map(time_text).unwrap_or_default();
-        format!("{}{}{job}{expiry}", element.simple(), self.id.as_uuid().simple())
+        format!("{}{}{job}{:4}{expiry}", element.simple(), self.id.as_uuid().simple(), self.number)
     }
 }
 

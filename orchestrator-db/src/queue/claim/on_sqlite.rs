@@ -13,7 +13,7 @@ use sqlx::{AssertSqlSafe, SqliteConnection};
 use uuid::Uuid;
 
 use super::ClaimRequest;
-use super::ride::{Ridden, RiddenRow, ended, places_of, share_out};
+use super::ride::{Ridden, RiddenRow, ended, share_out, shares_of};
 use crate::audit::{AUDIT_INSERT, AuditRow, as_lists};
 use crate::dialect::{Sql, sql};
 use crate::lists::{Ids, time_text};
@@ -21,7 +21,8 @@ use crate::queue::count::Deltas;
 use crate::queue::row::element_columns;
 use crate::queue::status::{ELEMENTS_END, StatusChange, flat_end};
 
-/// As long as an instant is as a text, at most; the statement cuts by it.
+/// As long as a place in a claim and an instant are as texts, at most; the statement cuts by it.
+const PLACE: usize = 4;
 const INSTANT: usize = 40;
 
 // What a row gets stands at its place in two blobs, which costs no look at what stands before it. Where a job is over, nothing is
@@ -30,7 +31,8 @@ const CLAIM_IN_PLACES: Sql = sql![
     [only sqlite "UPDATE queues SET status = 'IN_PROGRESS', ready = FALSE, attention = FALSE, start_date = $2, end_date = NULL,
          attempt = attempt + 1, lease_token = lease_token + 1, request_id = substr($6, 1 + 32 * share.place, 16),
          job_id = nullif(substr($6, 17 + 32 * share.place, 16), zeroblob(16)),
-         lease_expires_at = nullif(rtrim(CAST(substr($7, 1 + 40 * share.place, 40) AS TEXT)), '')
+         request_place = CAST(substr($7, 1 + 44 * share.place, 4) AS INTEGER),
+         lease_expires_at = nullif(rtrim(CAST(substr($7, 5 + 44 * share.place, 40) AS TEXT)), '')
      FROM (SELECT id AS element_id, row_number() OVER (ORDER BY created_date, id) - 1 AS place FROM (
          SELECT id, created_date FROM queues INDEXED BY queues_ready WHERE queue_name = $4 AND ready
              AND NOT EXISTS (SELECT 1 FROM queue_settings WHERE queue_name = $4 AND paused)
@@ -66,19 +68,20 @@ pub(crate) async fn elements_ride_on_sqlite(
     with_data: bool,
     now: Timestamp,
 ) -> Result<Option<Ridden>, sqlx::Error> {
-    let mut places = places_of(claims);
-    let asks = || places.iter().map(|place| claims[*place]);
+    let mut shares = shares_of(claims);
+    let asks = || shares.iter().map(|share| claims[share.claim]);
     let jobs: BTreeSet<Uuid> = claims.iter().filter_map(|claim| claim.job.map(JobId::as_uuid)).collect();
     let expects_jobs = !jobs.is_empty();
     let holders: Vec<u8> = asks()
         .flat_map(|claim| [claim.request.as_uuid(), claim.job.map_or(Uuid::nil(), JobId::as_uuid)])
         .flat_map(Uuid::into_bytes)
         .collect();
-    let mut expiries: Vec<u8> = Vec::with_capacity(INSTANT * places.len());
-    for claim in asks() {
-        let filled = expiries.len() + INSTANT;
-        expiries.extend(claim.expires_at(now).map(time_text).unwrap_or_default().into_bytes());
-        expiries.resize(filled, b' ');
+    let mut grants: Vec<u8> = Vec::with_capacity((PLACE + INSTANT) * shares.len());
+    for share in &shares {
+        let filled = grants.len() + PLACE + INSTANT;
+        let expiry = claims[share.claim].expires_at(now).map(time_text).unwrap_or_default();
+        grants.extend(format!("{:4}{expiry}", share.place).into_bytes());
+        grants.resize(filled, b' ');
     }
     let text = match (ends, claims) {
         ([], _) => &CLAIMS,
@@ -90,9 +93,9 @@ pub(crate) async fn elements_ride_on_sqlite(
         .bind(now)
         .bind(with_data)
         .bind(claims.first().map(|claim| claim.queue.as_str()))
-        .bind(i64::try_from(places.len()).unwrap_or(i64::MAX))
+        .bind(i64::try_from(shares.len()).unwrap_or(i64::MAX))
         .bind(holders)
-        .bind(expiries)
+        .bind(grants)
         .bind(Ids(jobs.iter().copied().collect()))
         .bind(i64::try_from(jobs.len()).unwrap_or(i64::MAX))
         .fetch_all(connection)
@@ -106,7 +109,7 @@ pub(crate) async fn elements_ride_on_sqlite(
         return Ok(None);
     };
     let mut answers = vec![Vec::new(); claims.len()];
-    let taken = share_out(claimed, &mut places, &mut answers).len();
+    let taken = share_out(claimed, &mut shares, &mut answers).len();
     Ok(Some(Ridden { ended, claimed: answers, taken }))
 }
 

@@ -13,7 +13,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::ClaimRequest;
-use super::at_once::{claim_claiming, claim_noting, claim_picking, settle};
+use super::at_once::{are_different, claim_claiming, claim_noting, claim_picking, settle};
 use crate::dialect::{Sql, sql};
 use crate::error::{DbError, Readable};
 use crate::queue::marks::{Marks, Position};
@@ -25,7 +25,7 @@ use crate::queue::status::{StatusBy, StatusChange, StatusSet};
 const ELEMENTS_RIDE_AT_ONCE: Sql = sql![
     [only postgres "WITH held AS MATERIALIZED (
          SELECT queues.id AS held_id, change.new_status, change.new_attention
-         FROM unnest($12::uuid[], $13::bigint[], $14::text[], $15::boolean[])
+         FROM unnest($13::uuid[], $14::bigint[], $15::text[], $16::boolean[])
                  AS change (element_id, held_token, new_status, new_attention)
              JOIN queues ON queues.id = change.element_id
          WHERE queues.status = 'IN_PROGRESS' AND queues.attempt BETWEEN 0 AND 4294967295
@@ -34,9 +34,9 @@ const ELEMENTS_RIDE_AT_ONCE: Sql = sql![
      changed AS (
          UPDATE queues SET status = new_status, ready = FALSE, attention = new_attention, end_date = $3,
              lease_expires_at = NULL
-         FROM held WHERE id = held_id AND (SELECT COUNT(*) FROM held) = cardinality($12::uuid[])
+         FROM held WHERE id = held_id AND (SELECT COUNT(*) FROM held) = cardinality($13::uuid[])
          RETURNING id, queue_name, status, created_date, start_date, end_date, lease_token, lease_expires_at, attempt,
-             job_id, reference, created_by, message, CASE WHEN $17 THEN data END AS data),
+             job_id, reference, created_by, message, CASE WHEN $18 THEN data END AS data),
      kinds AS (
          SELECT queue_name, status, COUNT(*) AS elements, jsonb_agg(id ORDER BY id) AS ids,
              (array_agg(id))[1] AS one, (array_agg(message))[1] AS message
@@ -47,7 +47,7 @@ const ELEMENTS_RIDE_AT_ONCE: Sql = sql![
          UNION ALL SELECT queue_name, status, elements FROM kinds),
      audited_ends AS (
          INSERT INTO audit (id, at, actor_kind, actor, action, subject_kind, subject, before, after)
-         SELECT ($16::uuid[])[row_number() OVER ()], $3, $7, $8, 'element.set_status',
+         SELECT ($17::uuid[])[row_number() OVER ()], $3, $7, $8, 'element.set_status',
              CASE WHEN elements = 1 THEN 'element' ELSE 'queue' END,
              CASE WHEN elements = 1 THEN one::text ELSE queue_name END,
              CASE WHEN elements = 1 THEN jsonb_build_object('status', 'IN_PROGRESS', 'message', message) END,
@@ -58,7 +58,7 @@ const ELEMENTS_RIDE_AT_ONCE: Sql = sql![
              FROM kinds GROUP BY queue_name) AS done
          WHERE $7 <> ''),
      "] [text claim_picking]
-    [only postgres " AND (SELECT COUNT(*) FROM held) = cardinality($12::uuid[])"]
+    [only postgres " AND (SELECT COUNT(*) FROM held) = cardinality($13::uuid[])"]
     [text claim_claiming]
     [only sqlite "WITH claimed AS (SELECT "] [columns element_columns] [only sqlite " FROM queues WHERE id IS NULL) "]
     [text claim_noting]
@@ -85,12 +85,12 @@ pub(crate) struct Ridden {
 }
 
 /// Whether these ends and claims are as they mostly are: ends of different elements without a message, and claims of one
-/// queue that ask for no reference, made for the first time.
+/// queue that ask for no reference, made for the first time, and none of them twice.
 pub(crate) fn rides_fit(ends: &[&StatusChange], claims: &[&ClaimRequest]) -> bool {
     let different: BTreeSet<_> = ends.iter().map(|end| end.id).collect();
     let mostly = |end: &&StatusChange| end.status.is_terminal() && end.message.is_none();
     let plain = |claim: &&ClaimRequest| claim.reference.is_none() && !claim.repeat && claim.queue == claims[0].queue;
-    different.len() == ends.len() && ends.iter().all(mostly) && claims.iter().all(plain)
+    different.len() == ends.len() && ends.iter().all(mostly) && claims.iter().all(plain) && are_different(claims)
 }
 
 /// Whether these, of a single actor, can be made by one statement: what people or integrations tell and claim.
@@ -113,7 +113,7 @@ pub(crate) async fn elements_ride_at_once(
 ) -> Result<Option<Ridden>, DbError> {
     let Some(first) = claims.first() else { return Ok(None) };
     let queue = first.queue.as_str();
-    let mut asked = Asked { queue, claims, places: places_of(claims), actor, with_data, now };
+    let mut asked = Asked { queue, claims, shares: shares_of(claims), actor, with_data, now };
     let start = marks.start(queue);
     let began = Instant::now();
     let rows = match asked.run(connection, start.mark, ends).await {
@@ -132,15 +132,15 @@ pub(crate) async fn elements_ride_at_once(
     }
     let ended: Result<Vec<StatusSet>, DbError> = changed.into_iter().map(|row| ended(row.element)).collect();
     let mut answers = vec![Vec::new(); claims.len()];
-    let rows = share_out(claimed, &mut asked.places, &mut answers);
+    let rows = share_out(claimed, &mut asked.shares, &mut answers);
     let mut taken = rows.len();
     settle(marks, start, queue, &rows, now, began.elapsed());
     // Who finds too little behind a mark looks everywhere; what ended has, and stays so.
-    if !asked.places.is_empty() && start.mark.is_some() && marks.may_sweep(queue) {
+    if !asked.shares.is_empty() && start.mark.is_some() && marks.may_sweep(queue) {
         let (start, began) = (start.everywhere(), Instant::now());
         match asked.run(connection, None, &[]).await {
             Ok(more) => {
-                let rows = share_out(more, &mut asked.places, &mut answers);
+                let rows = share_out(more, &mut asked.shares, &mut answers);
                 taken += rows.len();
                 settle(marks, start, queue, &rows, now, began.elapsed());
             }
@@ -156,24 +156,33 @@ pub(super) fn ended(row: ElementRow) -> Result<StatusSet, DbError> {
     Ok(StatusSet { before: ElementStatus::InProgress, message_before: element.message.clone(), element })
 }
 
-/// Which claim gets the next element, and the one after it.
-pub(super) fn places_of(claims: &[&ClaimRequest]) -> Vec<usize> {
-    let wanted = claims.iter().enumerate();
-    wanted.flat_map(|(place, claim)| std::iter::repeat_n(place, claim.count as usize)).collect()
+/// Whose the next element is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Share {
+    /// Which claim's.
+    pub(super) claim: usize,
+    /// Its place among those of the claim.
+    pub(super) place: i32,
 }
 
-/// Gives the oldest to who comes first, and takes their places off the list. The rows, in order.
+/// Whose the next element is, and the one after it.
+pub(super) fn shares_of(claims: &[&ClaimRequest]) -> Vec<Share> {
+    let wanted = claims.iter().enumerate();
+    wanted.flat_map(|(claim, request)| request.places().map(move |place| Share { claim, place })).collect()
+}
+
+/// Gives the oldest to who comes first, and takes their shares off the list. The rows, in order.
 pub(super) fn share_out(
     rows: Vec<RiddenRow>,
-    places: &mut Vec<usize>,
+    shares: &mut Vec<Share>,
     answers: &mut [Vec<QueueElement>],
 ) -> Vec<ElementRow> {
     let mut rows: Vec<ElementRow> = rows.into_iter().map(|row| row.element).collect();
     rows.sort_unstable_by_key(ElementRow::position);
-    let served = rows.len().min(places.len());
-    for (row, place) in rows.iter().zip(places.drain(..served)) {
+    let served = rows.len().min(shares.len());
+    for (row, share) in rows.iter().zip(shares.drain(..served)) {
         // One that cannot be read stays claimed: nobody would get past it otherwise.
-        answers[place].extend(Readable::collect(std::iter::once(QueueElement::try_from(row.clone()))).rows);
+        answers[share.claim].extend(Readable::collect(std::iter::once(QueueElement::try_from(row.clone()))).rows);
     }
     rows
 }
@@ -182,7 +191,7 @@ pub(super) fn share_out(
 struct Asked<'a> {
     queue: &'a str,
     claims: &'a [&'a ClaimRequest],
-    places: Vec<usize>,
+    shares: Vec<Share>,
     actor: Option<&'a Actor>,
     with_data: bool,
     now: Timestamp,
@@ -196,7 +205,7 @@ impl Asked<'_> {
         ends: &[&StatusChange],
     ) -> Result<Vec<RiddenRow>, sqlx::Error> {
         let from = mark.unwrap_or_else(Position::first);
-        let asks = || self.places.iter().map(|place| self.claims[*place]);
+        let asks = || self.shares.iter().map(|share| self.claims[share.claim]);
         sqlx::query_as(ELEMENTS_RIDE_AT_ONCE.postgres)
             .bind(self.queue)
             .bind(from.created)
@@ -207,8 +216,9 @@ impl Asked<'_> {
             .bind(self.actor.map_or("", |actor| actor.kind.as_str()))
             .bind(self.actor.map_or("", |actor| actor.name.as_str()))
             .bind(Vec::<Uuid>::new())
-            .bind(vec![None::<Uuid>; self.places.len()])
+            .bind(vec![None::<Uuid>; self.shares.len()])
             .bind(from.id)
+            .bind(self.shares.iter().map(|share| share.place).collect::<Vec<_>>())
             .bind(ends.iter().map(|end| end.id.as_uuid()).collect::<Vec<_>>())
             .bind(ends.iter().map(|end| end.token.map(LeaseToken::value)).collect::<Vec<_>>())
             .bind(ends.iter().map(|end| end.status.as_str()).collect::<Vec<_>>())

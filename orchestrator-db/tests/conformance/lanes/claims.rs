@@ -80,7 +80,7 @@ async fn many_callers_claim_and_complete_every_element_exactly_once(db: TestDb) 
                 let call = ElementCall { changes: std::mem::take(&mut held), ..claim() };
                 let answer = lanes.elements(call).await.unwrap();
                 assert!(answer.changed.iter().all(Result::is_ok), "{:?}", answer.changed);
-                let elements = answer.claimed.unwrap();
+                let elements = answer.claimed.unwrap().elements;
                 if elements.is_empty() {
                     return mine;
                 }
@@ -105,7 +105,7 @@ async fn what_is_finished_rides_on_the_next_claim_in_one_transaction(db: TestDb)
     taken(world.lanes.elements(claim()).await);
     let answer = world.lanes.elements(ElementCall { changes: vec![done(stored[0])], ..claim() }).await.unwrap();
     assert_eq!(answer.changed[0].as_ref().unwrap().element.status, ElementStatus::Done);
-    assert_eq!(answer.claimed.unwrap()[0].id, stored[1]);
+    assert_eq!(answer.claimed.unwrap().elements[0].id, stored[1]);
     assert_eq!(world.commits(), 2);
 }
 
@@ -119,7 +119,7 @@ async fn a_completion_that_is_refused_keeps_nothing_else_from_being_done(db: Tes
     assert!(matches!(answer.changed[0], Err(StatusError::LeaseLost(id)) if id == stored[0]));
     assert!(matches!(answer.changed[1], Err(StatusError::NotFound(_))));
     assert!(answer.changed[2].is_ok());
-    assert_eq!(answer.claimed.unwrap()[0].id, stored[2]);
+    assert_eq!(answer.claimed.unwrap().elements[0].id, stored[2]);
     assert_eq!(get(&world.db, stored[0]).await.status, ElementStatus::InProgress);
 }
 

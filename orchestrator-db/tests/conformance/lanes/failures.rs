@@ -33,7 +33,7 @@ async fn a_claim_that_the_database_refuses_fails_none_of_its_ninety_nine_neighbo
     for (number, call) in calls.into_iter().enumerate() {
         match call.await.unwrap() {
             Err(error) => assert!(number == 41 && matches!(error, LaneError::Db(_)), "{number}: {error}"),
-            Ok(answer) => assert!(number != 41 && answer.claimed.unwrap().len() == 1, "{number}"),
+            Ok(answer) => assert!(number != 41 && answer.claimed.unwrap().elements.len() == 1, "{number}"),
         }
     }
     assert_eq!((counts(&world.db).await.in_progress, counts(&world.db).await.new), (100, 1));

@@ -4,5 +4,7 @@ mod failures;
 mod jobs;
 mod many;
 mod outputs;
+mod repeated;
+mod silent;
 mod together;
 mod world;

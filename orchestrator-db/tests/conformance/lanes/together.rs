@@ -50,7 +50,7 @@ async fn together(world: &World, first: ElementCall, calls: Vec<ElementCall>) ->
 }
 
 fn ids(answer: &ElementAnswer) -> Vec<ElementId> {
-    answer.claimed.as_ref().unwrap().iter().map(|element| element.id).collect()
+    answer.claimed.as_ref().unwrap().elements.iter().map(|element| element.id).collect()
 }
 
 fn end(id: ElementId, status: ElementStatus, job: JobId) -> StatusChange {

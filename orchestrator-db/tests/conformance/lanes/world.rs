@@ -9,8 +9,8 @@ use orchestrator_core::log::{LogLevel, LogLine};
 use orchestrator_core::queue::{ElementStatus, QueueElement};
 use orchestrator_core::text::{ActorName, LogMessage, ProcessName};
 use orchestrator_db::{
-    AuditFilter, ClaimRequest, CreateCall, ElementAnswer, ElementCall, Hint, LaneError, LaneOptions, Lanes, NewElement,
-    PageRequest, StatusBy, StatusChange,
+    AuditFilter, ClaimRequest, CreateCall, Db, ElementAnswer, ElementCall, Hint, LaneError, LaneOptions, Lanes,
+    NewElement, PageRequest, StatusBy, StatusChange,
 };
 use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
@@ -58,11 +58,17 @@ pub(super) fn world(db: TestDb) -> World {
 }
 
 pub(super) fn world_with(db: TestDb, options: LaneOptions) -> World {
+    let over = db.clone();
+    world_over(db, &over, options)
+}
+
+/// The same, with lanes that go to the database another way.
+pub(super) fn world_over(db: TestDb, over: &Db, options: LaneOptions) -> World {
     let told: Arc<Mutex<Vec<Vec<Hint>>>> = Arc::default();
     let teller = told.clone();
     let committed = Arc::new(move |hints: &[Hint]| teller.lock().unwrap().push(hints.to_vec()));
     let gate = Arc::new(Gate::default());
-    let lanes = Lanes::new(&db, gate.clone(), committed, options);
+    let lanes = Lanes::new(over, gate.clone(), committed, options);
     World { db, lanes: Arc::new(lanes), gate, callers: TaskTracker::new(), told }
 }
 
@@ -150,7 +156,7 @@ pub(super) fn user(name: &str) -> Actor {
 }
 
 pub(super) fn taken(answer: Result<ElementAnswer, LaneError>) -> Vec<QueueElement> {
-    answer.unwrap().claimed.unwrap()
+    answer.unwrap().claimed.unwrap().elements
 }
 
 pub(super) fn line(text: &str, at: Timestamp) -> LogLine {

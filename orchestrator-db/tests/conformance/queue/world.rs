@@ -68,7 +68,7 @@ pub(crate) async fn claim(db: &Db, request: ClaimRequest, now: Timestamp) -> Vec
     let mut tx = db.begin_write().await.unwrap();
     let mut answers = tx.element_claim(&[request], now).await.unwrap();
     tx.commit().await.unwrap();
-    answers.pop().unwrap().unwrap()
+    answers.pop().unwrap().unwrap().elements
 }
 
 pub(crate) fn ids(elements: &[QueueElement]) -> Vec<ElementId> {

@@ -91,7 +91,7 @@ impl World {
     pub(crate) async fn take_element(&self, queue: &str, job: JobId) -> Option<QueueElement> {
         let mut tx = self.db.begin_write().await.unwrap();
         let request = ClaimRequest { job: Some(job), ..ClaimRequest::new(queue_name(queue), RequestId::generate()) };
-        let taken = tx.element_claim(&[request], self.server.now()).await.unwrap().remove(0).unwrap().pop();
+        let taken = tx.element_claim(&[request], self.server.now()).await.unwrap().remove(0).unwrap().elements.pop();
         tx.commit().await.unwrap();
         taken
     }
