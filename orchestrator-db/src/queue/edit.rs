@@ -23,6 +23,11 @@ pub struct ElementEdit {
 
 const ELEMENT_UPDATE: Sql = sql!["UPDATE queues SET reference = $2, data = $3, message = $4 WHERE id = $1"];
 const ELEMENT_DELETE: Sql = sql!["DELETE FROM queues WHERE id = $1"];
+const JOB_WORK_DELETED: Sql = sql![
+    "UPDATE jobs SET work_deleted = TRUE
+     WHERE id = (SELECT job_id FROM queues WHERE id = $1) AND NOT work_deleted
+         AND (status IN ('ASSIGNED', 'RUNNING', 'LOST')) IS TRUE"
+];
 const ELEMENTS_DELETE_OF_QUEUE: Sql = sql!["DELETE FROM queues WHERE id" [in_open] "SELECT id FROM queues
          WHERE queue_name = $1 AND status <> 'IN_PROGRESS' ORDER BY created_date, id LIMIT $2" [skip_locked] [in_close] "
      AND status <> 'IN_PROGRESS' RETURNING status"];
@@ -60,6 +65,8 @@ impl Tx {
         id: ElementId,
         by: StatusBy,
     ) -> Result<Result<QueueElement, StatusError>, DbError> {
+        // Jobs are locked before elements are, as everywhere.
+        execute!(self, "job_work_deleted", JOB_WORK_DELETED, [id.as_uuid()])?;
         let locked = match self.elements_lock(std::iter::once(id)).await?.remove(&id) {
             None => return Ok(Err(StatusError::NotFound(id))),
             Some(Err(corrupt)) => return Ok(Err(StatusError::Corrupt(corrupt))),
@@ -113,4 +120,4 @@ impl Tx {
 }
 
 #[cfg(test)]
-crate::statements::statements![ELEMENT_UPDATE, ELEMENT_DELETE, ELEMENTS_DELETE_OF_QUEUE];
+crate::statements::statements![ELEMENT_UPDATE, ELEMENT_DELETE, JOB_WORK_DELETED, ELEMENTS_DELETE_OF_QUEUE];

@@ -15,7 +15,10 @@ const EXPIRED: Sql = sql![
     "SELECT id FROM queues WHERE lease_expires_at <= $1 AND status = 'IN_PROGRESS'
      ORDER BY lease_expires_at LIMIT $2"[skip_locked]
 ];
-const ANY_OF_JOB: Sql = sql!["SELECT EXISTS (SELECT 1 FROM queues WHERE job_id = $1)"];
+const ANY_OF_JOB: Sql = sql![
+    "SELECT EXISTS (SELECT 1 FROM queues WHERE job_id = $1)
+     OR EXISTS (SELECT 1 FROM jobs WHERE id = $1 AND work_deleted)"
+];
 
 impl Tx {
     /// Takes back what jobs hold, at their end: new again while the queue grants another attempt, abandoned otherwise.
@@ -37,7 +40,7 @@ impl Tx {
         self.take_back(expired, still, now).await
     }
 
-    /// Whether the job claimed anything that it did not give back.
+    /// Whether the job claimed anything that it did not give back, be it deleted since.
     pub async fn element_any_of_job(&mut self, job: JobId) -> Result<bool, DbError> {
         on_conn!(self, |conn, dialect| {
             sqlx::query_scalar(ANY_OF_JOB.text(dialect)).bind(job.as_uuid()).fetch_one(conn).await

@@ -2,6 +2,7 @@
 
 use orchestrator_core::job::{JobStatus as J, Outcome};
 use orchestrator_core::trigger::TriggerKind;
+use orchestrator_db::StatusBy;
 
 use crate::world::{World, at, draft, queue, queue_name};
 
@@ -11,6 +12,7 @@ behaviours! {
     it_waits_longer_after_each_failure,
     it_waits_after_a_run_that_took_nothing,
     it_fires_again_at_once_after_a_run_that_took_something,
+    it_fires_again_at_once_after_a_run_that_deleted_what_it_took,
     a_trigger_that_has_all_its_jobs_costs_no_write,
     elements_that_come_back_fire_it_again,
     it_does_not_fire_for_a_paused_queue,
@@ -90,6 +92,21 @@ async fn it_fires_again_at_once_after_a_run_that_took_something(world: World) {
     world.tick().await;
     let grant = world.run(&agent).await;
     world.take_element("q", grant.job.id).await.unwrap();
+    world.finish(&agent, &grant, Outcome::Done).await;
+    world.tick().await;
+    assert_eq!(world.jobs(trigger).await.len(), 2);
+}
+
+async fn it_fires_again_at_once_after_a_run_that_deleted_what_it_took(world: World) {
+    let agent = world.worker("w").await;
+    let trigger = world.create(queue("q")).await;
+    world.add_elements("q", 2).await;
+    world.tick().await;
+    let grant = world.run(&agent).await;
+    let element = world.take_element("q", grant.job.id).await.unwrap();
+    let mut tx = world.db.begin_write().await.unwrap();
+    tx.element_delete(element.id, StatusBy::Job(grant.job.id)).await.unwrap().unwrap();
+    tx.commit().await.unwrap();
     world.finish(&agent, &grant, Outcome::Done).await;
     world.tick().await;
     assert_eq!(world.jobs(trigger).await.len(), 2);
