@@ -16,6 +16,8 @@ struct State {
     /// The database failed, and nothing has succeeded since.
     away: bool,
     last: Option<(Timestamp, Instant)>,
+    /// The clock stepped, and was not compared with the database's since.
+    is_unsure: bool,
 }
 
 /// Shared by all loops: whichever notices first speaks for all.
@@ -24,7 +26,7 @@ pub(crate) struct Duty(Mutex<State>);
 
 impl Duty {
     pub(crate) fn begun_at(now: Timestamp) -> Self {
-        Self(Mutex::new(State { since: now, away: false, last: None }))
+        Self(Mutex::new(State { since: now, away: false, last: None, is_unsure: false }))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -55,7 +57,19 @@ impl Duty {
         if step.abs() > MOST_STEP {
             tracing::warn!(step.seconds = step.num_seconds(), "the clock stepped; nothing is rescued for one lease");
             state.since = now;
+            state.is_unsure = true;
         }
+    }
+
+    /// Whether the clock stepped, and nobody has set it right since.
+    pub(crate) fn is_unsure_of_time(&self) -> bool {
+        self.state().is_unsure
+    }
+
+    /// The clock was compared with the database's: it is now, whatever it was taken for before.
+    pub(crate) fn is_sure_of_time(&self, now: Timestamp, instant: Instant) {
+        let mut state = self.state();
+        (state.since, state.last, state.is_unsure) = (now, Some((now, instant)), false);
     }
 
     /// Whether the database failed when it was asked last.

@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::time::Instant;
 
 use chrono_tz::Tz;
 use orchestrator_core::clock::{Clock, Timestamp};
@@ -129,6 +130,18 @@ impl Scheduler {
             SchedulerClock::Disciplined(clock) => clock.offset(),
             SchedulerClock::Given(_) => chrono::Duration::zero(),
         }
+    }
+
+    /// Whether `now` can be gone by: a clock that has stepped is compared with the database's before anything is decided.
+    pub async fn knows_the_time(&self) -> Result<bool, DbError> {
+        self.duty().observe(self.now(), Instant::now());
+        if self.duty().is_unsure_of_time() {
+            if let Some(clock) = self.disciplined_clock() {
+                clock.discipline(self.db()).await?;
+            }
+            self.duty().is_sure_of_time(self.now(), Instant::now());
+        }
+        Ok(self.is_fit_for_duty())
     }
 
     /// Whether the clocks agree well enough to decide what is due.

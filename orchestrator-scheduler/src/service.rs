@@ -118,25 +118,20 @@ async fn engine(scheduler: Scheduler, stop: CancellationToken) {
     let mut pace = Pace::default();
     let mut next_due = None;
     while !stop.is_cancelled() {
-        let now = scheduler.now();
-        scheduler.duty().observe(now, std::time::Instant::now());
-        let wait = if scheduler.is_fit_for_duty() {
-            match within(PATIENCE, round(&scheduler, &marks)).await {
-                Ok(summary) => {
-                    next_due = summary.next_due;
-                    pace.wait(&summary, scheduler.now())
-                }
-                Err(error) => {
-                    if is_outage(&error) && scheduler.duty().failed() {
-                        tracing::error!(error = %Chain(&error), "the database does not answer; trying again every second");
-                    } else {
-                        tracing::debug!(error = %Chain(&error), "a tick failed");
-                    }
-                    POLL
-                }
+        let wait = match within(PATIENCE, round(&scheduler, &marks)).await {
+            Ok(Some(summary)) => {
+                next_due = summary.next_due;
+                pace.wait(&summary, scheduler.now())
             }
-        } else {
-            POLL
+            Ok(None) => POLL,
+            Err(error) => {
+                if is_outage(&error) && scheduler.duty().failed() {
+                    tracing::error!(error = %Chain(&error), "the database does not answer; trying again every second");
+                } else {
+                    tracing::debug!(error = %Chain(&error), "a tick failed");
+                }
+                POLL
+            }
         };
         tokio::select! {
             () = stop.cancelled() => return,
@@ -164,8 +159,11 @@ fn is_outage(error: &DbError) -> bool {
     error.is_transient() && !error.is_contention()
 }
 
-/// One tick. After an outage, duty begins anew before anything is decided.
-async fn round(scheduler: &Scheduler, marks: &Marks) -> Result<TickSummary, DbError> {
+/// One tick; none while the time is not known. After an outage, duty begins anew before anything is decided.
+async fn round(scheduler: &Scheduler, marks: &Marks) -> Result<Option<TickSummary>, DbError> {
+    if !scheduler.knows_the_time().await? {
+        return Ok(None);
+    }
     if scheduler.duty().is_away() {
         scheduler.db().begin_read().await?.job_any_queued().await?;
         scheduler.duty().answered(scheduler.now(), Duration::ZERO);
@@ -174,7 +172,7 @@ async fn round(scheduler: &Scheduler, marks: &Marks) -> Result<TickSummary, DbEr
     let now = scheduler.now();
     let summary = scheduler.tick_marked(now, now + LEAD, marks).await?;
     scheduler.duty().answered(scheduler.now(), began.elapsed());
-    Ok(summary)
+    Ok(Some(summary))
 }
 
 /// How long to wait for the next tick.
@@ -223,9 +221,11 @@ impl std::fmt::Display for Chain<'_> {
 async fn rescue(scheduler: Scheduler) {
     loop {
         tokio::time::sleep(POLL).await;
-        let now = scheduler.now();
-        scheduler.duty().observe(now, std::time::Instant::now());
-        match within(PATIENCE, scheduler.rescue(now)).await {
+        let look = async {
+            scheduler.knows_the_time().await?;
+            scheduler.rescue(scheduler.now()).await
+        };
+        match within(PATIENCE, look).await {
             Ok(summary) if summary != crate::RescueSummary::default() => tracing::warn!(?summary, "rescued"),
             Ok(_) => {}
             Err(error) => {

@@ -43,10 +43,14 @@ pub(crate) struct World {
     folder: Option<Arc<TempDir>>,
 }
 
-fn scheduler(db: &Db, clock: &ManualClock) -> Scheduler {
+fn given(clock: &ManualClock) -> SchedulerClock {
+    SchedulerClock::Given(Arc::new(clock.clone()))
+}
+
+pub(crate) fn scheduler(db: &Db, clock: SchedulerClock) -> Scheduler {
     Scheduler::new(SchedulerOptions {
         db: db.clone(),
-        clock: SchedulerClock::Given(Arc::new(clock.clone())),
+        clock,
         keys: KeyRing::generate().unwrap(),
         limits: Limits::default(),
         zone: chrono_tz::UTC,
@@ -85,7 +89,7 @@ impl World {
     async fn open(url: String, folder: Option<Arc<TempDir>>) -> Self {
         let db = Db::open(&DbOptions::new(&url)).await.unwrap();
         let clock = ManualClock::at(at(0));
-        let server = scheduler(&db, &clock);
+        let server = scheduler(&db, given(&clock));
         let (tokens, ends) = (Arc::default(), Arc::default());
         Self { db, clock, server, url, tokens, ends, folder }
     }
@@ -97,7 +101,7 @@ impl World {
             orchestrator_db::Dialect::Postgres => Db::open(&DbOptions::new(&self.url)).await.unwrap(),
         };
         Self {
-            server: scheduler(&db, &self.clock),
+            server: scheduler(&db, given(&self.clock)),
             db,
             clock: self.clock.clone(),
             url: self.url.clone(),
@@ -109,7 +113,7 @@ impl World {
 
     /// The server, started again.
     pub(crate) fn restarted(mut self) -> Self {
-        self.server = scheduler(&self.db, &self.clock);
+        self.server = scheduler(&self.db, given(&self.clock));
         self
     }
 
