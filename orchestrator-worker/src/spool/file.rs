@@ -91,17 +91,26 @@ impl SpoolFile {
         let mut reader = BufReader::new(&file);
         let Found::Whole(Record::Head(head), head_end) = next(&mut reader)? else { return Ok(None) };
         let mut state = State { end: head_end, head_end, next_seq: 1, waiting: VecDeque::new(), lost: None };
+        let (mut damaged, mut passed_over) = (0, 0);
         loop {
             match next(&mut reader)? {
-                Found::Whole(record, bytes) => state.take(record, bytes),
-                Found::End => break,
-                Found::Torn => {
+                Found::Whole(record, bytes) => {
+                    passed_over += damaged;
+                    state.end += std::mem::take(&mut damaged);
+                    state.take(record, bytes);
+                }
+                Found::Damaged(bytes) => damaged += bytes,
+                Found::End if damaged == 0 => break,
+                Found::End | Found::Torn => {
                     // Nobody was answered for what is torn off.
                     tracing::warn!(file = %path.display(), at_byte = state.end, "the end of a spool file was never written whole");
                     file.set_len(state.end)?;
                     break;
                 }
             }
+        }
+        if passed_over > 0 {
+            keep_damaged(&path, passed_over, &head);
         }
         budget.charge(state.end);
         let waiting = watch::channel(state.count()).0;
@@ -282,6 +291,16 @@ impl State {
         }
         self.end += bytes;
     }
+}
+
+/// What a robot was promised cannot be read, and stands before what can: the disk has lost it. The rest is delivered.
+fn keep_damaged(path: &Path, bytes: u64, head: &Head) {
+    let copy = path.with_extension("damaged");
+    let kept = std::fs::copy(path, &copy);
+    tracing::error!(
+        job.id = head.job_id, bytes, copy = %copy.display(), error = kept.err().map(tracing::field::display),
+        "the disk has damaged what the robot of a job had written; what follows is delivered, and the file kept as it is"
+    );
 }
 
 /// Makes a file that only its owner can read: it holds what robots wrote, and the token to deliver it with.

@@ -114,6 +114,8 @@ pub(super) enum Found {
     Whole(Record, u64),
     /// Nothing more.
     End,
+    /// A record of so many bytes that is not what was written.
+    Damaged(u64),
     /// The beginning of a record whose rest was never written, or bytes that are none.
     Torn,
 }
@@ -132,11 +134,15 @@ pub(super) fn next(file: &mut impl Read) -> io::Result<Found> {
         return Ok(Found::Torn);
     }
     let mut payload = vec![0; length];
-    if fill(file, &mut payload)? < length || check(&payload) != *expected {
+    if fill(file, &mut payload)? < length {
         return Ok(Found::Torn);
     }
+    let bytes = (FRAME + length) as u64;
+    if check(&payload) != *expected {
+        return Ok(Found::Damaged(bytes));
+    }
     let record = Container::decode(Bytes::from(payload)).ok().and_then(|container| container.record);
-    Ok(record.map_or(Found::Torn, |record| Found::Whole(record, (FRAME + length) as u64)))
+    Ok(record.map_or(Found::Damaged(bytes), |record| Found::Whole(record, bytes)))
 }
 
 /// Reads until the buffer is full or the file ends.
@@ -180,7 +186,8 @@ mod tests {
         for position in 0..whole.len() {
             let mut changed = whole.clone();
             changed[position] ^= 1;
-            assert!(matches!(next(&mut changed.as_slice()).unwrap(), Found::Torn), "byte {position}");
+            let found = next(&mut changed.as_slice()).unwrap();
+            assert!(matches!(found, Found::Torn | Found::Damaged(_)), "byte {position}");
         }
     }
 

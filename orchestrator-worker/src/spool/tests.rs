@@ -100,6 +100,28 @@ async fn what_a_crash_tore_off_is_dropped_and_what_was_promised_is_not() {
 }
 
 #[tokio::test]
+async fn what_the_disk_has_damaged_takes_nothing_with_it_that_follows() {
+    let world = World::new();
+    let file = world.file().await;
+    let mut starts = Vec::new();
+    let path = file.path().to_owned();
+    for text in ["first", "second", "third"] {
+        starts.push(length(&path));
+        append(&file, text).await.unwrap();
+    }
+    drop(file);
+    let mut bytes = std::fs::read(&path).unwrap();
+    let in_second = usize::try_from(starts[2]).unwrap() - 1;
+    bytes[in_second] ^= 1;
+    std::fs::write(&path, &bytes).unwrap();
+    let file = world.reopened();
+    assert_eq!(texts(&file).await, ["first", "third"]);
+    append(&file, "next").await.unwrap();
+    assert_eq!(texts(&world.reopened()).await, ["first", "third", "next"]);
+    assert_eq!(std::fs::read(path.with_extension("damaged")).unwrap()[..bytes.len()], bytes);
+}
+
+#[tokio::test]
 async fn a_file_without_a_beginning_is_set_aside_and_stops_nothing() {
     let world = World::new();
     let spools = world.spools(ROOM);
