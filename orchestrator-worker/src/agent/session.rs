@@ -92,11 +92,14 @@ impl Sessions {
         if self.current.borrow().as_ref().is_some_and(|session| session.id != over) {
             return;
         }
-        self.current.send_replace(None);
+        let mut vacancy = Vacancy { sessions: self, left: self.current.send_replace(None) };
         let mut pauses = pauses();
         loop {
             match self.register(held).await {
-                Ok(_) => return,
+                Ok(_) => {
+                    vacancy.left = None;
+                    return;
+                }
                 Err(status) => {
                     self.contact.is_bad(&status);
                     if reason(&status).as_deref() == Some("WORKER_NAME_TAKEN") {
@@ -138,6 +141,27 @@ impl Sessions {
         self.current.send_replace(Some(session.clone()));
         self.contact.is_well();
         Ok(session)
+    }
+}
+
+/// While no session stands. Who stops trying puts the old one back, so that whoever finds it to be over tries again; else all
+/// others would wait for one for ever.
+struct Vacancy<'a> {
+    sessions: &'a Sessions,
+    left: Option<Session>,
+}
+
+impl Drop for Vacancy<'_> {
+    fn drop(&mut self) {
+        if let Some(left) = self.left.take() {
+            self.sessions.current.send_if_modified(|current| {
+                let is_vacant = current.is_none();
+                if is_vacant {
+                    *current = Some(left);
+                }
+                is_vacant
+            });
+        }
     }
 }
 

@@ -16,6 +16,8 @@ RestartSec=5
 # A refused token does not mend itself.
 RestartPreventExitStatus=2 4
 LimitNOFILE=65536
+# A robot that takes more memory than there is ends alone, and not the agent with all other robots.
+OOMPolicy=continue
 ";
 
 /// The same, for services of the machine.
