@@ -6,6 +6,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use orchestrator_core::source::mask_credentials;
 use orchestrator_proto::v1 as pb;
 use serde_json::{Value, json};
 
@@ -46,7 +47,7 @@ pub(crate) async fn run(args: ExportArgs, app: &App) -> Result {
 }
 
 async fn document(client: &Client) -> Result<Value> {
-    let all = Paging::<0> { limit: 0, cursor: String::new() };
+    let all = Paging::<0> { limit: Some(0), cursor: String::new() };
     let (triggers, _) = pages(&all, async |page| {
         let request = pb::ListTriggersRequest { page: Some(page), ..Default::default() };
         let reply = client.triggers().list(request).await?.into_inner();
@@ -82,6 +83,10 @@ fn kept<M: Reply>(message: &M, list: &str, left_out: &[&str]) -> Result<Value> {
         for field in left_out {
             item.remove(*field);
         }
+        // The address of a repository may hold one.
+        if let Some(Value::String(path)) = item.get_mut("processPath") {
+            *path = mask_credentials(path);
+        }
     }
     Ok(items)
 }
@@ -89,6 +94,14 @@ fn kept<M: Reply>(message: &M, list: &str, left_out: &[&str]) -> Result<Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_password_of_a_repository_is_left_out() {
+        let trigger = pb::Trigger { process_path: "https://bob:hunter2@h/x.git".to_owned(), ..Default::default() };
+        let triggers = pb::ListTriggersResponse { triggers: vec![trigger], ..Default::default() };
+        let kept = kept(&triggers, "triggers", OF_TRIGGERS).unwrap();
+        assert_eq!(kept[0]["processPath"], "https://***@h/x.git");
+    }
 
     #[test]
     fn what_changes_by_itself_is_left_out_and_nothing_is_secret() {
