@@ -11,9 +11,10 @@ const PAGE: u32 = 1000;
 /// Which part of a list is wanted: unless told otherwise, of what people make all, of what robots make the first 100.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Paging<const DEFAULT: u32 = 100> {
-    /// The most items; 0 for all of them.
-    #[arg(long, value_name = "N", default_value_t = DEFAULT)]
-    pub(crate) limit: u32,
+    /// The most items; 0 for all of them. Unless given, 100 of what robots make, and all of what people make.
+    // No default of the argument's own: that would be one for all kinds of lists, whatever their `DEFAULT`.
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<u32>,
     /// Go on where an earlier list ended (its `nextCursor`).
     #[arg(long, value_name = "CURSOR", default_value_t, hide_default_value = true)]
     pub(crate) cursor: String,
@@ -24,7 +25,8 @@ pub(crate) async fn pages<T, F, const DEFAULT: u32>(paging: &Paging<DEFAULT>, mu
 where
     F: AsyncFnMut(pb::Page) -> Result<(Vec<T>, String)>,
 {
-    let wanted = if paging.limit == 0 { usize::MAX } else { usize::try_from(paging.limit).unwrap_or(usize::MAX) };
+    let limit = paging.limit.unwrap_or(DEFAULT);
+    let wanted = if limit == 0 { usize::MAX } else { usize::try_from(limit).unwrap_or(usize::MAX) };
     let mut items = Vec::new();
     let mut cursor = paging.cursor.clone();
     loop {
@@ -46,7 +48,7 @@ mod tests {
 
     /// A list of 2,500 numbers, whose cursor is the next number.
     async fn fetch(limit: u32, calls: &mut Vec<u32>) -> (Vec<u32>, String) {
-        let paging = Paging::<100> { limit, cursor: String::new() };
+        let paging = Paging::<100> { limit: Some(limit), cursor: String::new() };
         pages(&paging, async |page: pb::Page| {
             calls.push(page.limit);
             let from: u32 = page.cursor.parse().unwrap_or(0);
@@ -65,8 +67,30 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn without_a_limit_each_kind_of_list_has_its_own() {
+        #[derive(clap::Parser)]
+        struct OfPeople {
+            #[command(flatten)]
+            paging: Paging<0>,
+        }
+        #[derive(clap::Parser)]
+        struct OfRobots {
+            #[command(flatten)]
+            paging: Paging,
+        }
+
+        let many = async |page: pb::Page| Ok((vec![1; page.limit as usize], "next".to_owned()));
+        let people: OfPeople = clap::Parser::parse_from(["list", "--limit", "7"]);
+        assert_eq!(pages(&people.paging, many).await.unwrap().0.len(), 7);
+        let all: OfPeople = clap::Parser::parse_from(["list"]);
+        assert_eq!(all.paging.limit, None);
+        let robots: OfRobots = clap::Parser::parse_from(["list"]);
+        assert_eq!(pages(&robots.paging, many).await.unwrap().0.len(), 100);
+    }
+
+    #[tokio::test]
     async fn a_search_goes_on_behind_a_page_without_any() {
-        let paging = Paging::<100> { limit: 0, cursor: String::new() };
+        let paging = Paging::<100> { limit: Some(0), cursor: String::new() };
         let (items, next) = pages(&paging, async |page: pb::Page| match page.cursor.as_str() {
             "" => Ok((Vec::new(), "1".to_owned())),
             "1" => Ok((vec!["found"], "2".to_owned())),
@@ -79,7 +103,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_list_that_stands_still_ends() {
-        let paging = Paging::<100> { limit: 0, cursor: String::new() };
+        let paging = Paging::<100> { limit: Some(0), cursor: String::new() };
         let still = async |_: pb::Page| Ok((vec![1], "same".to_owned()));
         let (items, next) = pages(&paging, still).await.unwrap();
         assert_eq!((items, next.as_str()), (vec![1, 1], "same"));

@@ -69,7 +69,7 @@ async fn failed(client: &Client) -> Result<Vec<pb::Trigger>> {
 /// Those that should have fired and wait. The server's clock counts.
 async fn overdue(client: &Client, status: &pb::GetStatusResponse, here: Timestamp) -> Result<Vec<pb::Trigger>> {
     let limit = instant(status.now.as_ref()).unwrap_or(here) - TimeDelta::seconds(10);
-    let paging = Paging::<SEARCHED> { limit: SEARCHED, cursor: String::new() };
+    let paging = Paging::<SEARCHED> { limit: Some(SEARCHED), cursor: String::new() };
     let (all, _) = pages(&paging, async |page| {
         let request = pb::ListTriggersRequest { page: Some(page), ..pb::ListTriggersRequest::default() };
         let reply = client.triggers().list(request).await?.into_inner();

@@ -11,7 +11,7 @@ use crate::connection::Client;
 use crate::error::Result;
 use crate::output::instant;
 
-const ALL: Paging<0> = Paging { limit: 0, cursor: String::new() };
+const ALL: Paging<0> = Paging { limit: Some(0), cursor: String::new() };
 
 /// What an import may meet.
 #[derive(Debug, Default)]

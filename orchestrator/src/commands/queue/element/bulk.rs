@@ -90,7 +90,7 @@ pub(super) async fn bulk(app: &App, args: BulkArgs) -> Result {
 
 async fn all(client: &Client, app: &App, filter: Filter) -> Result<Vec<pb::QueueElement>> {
     let request = filter.into_request(app.now);
-    let (elements, _) = pages(&Paging::<0> { limit: 0, cursor: String::new() }, async |page| {
+    let (elements, _) = pages(&Paging::<0> { limit: Some(0), cursor: String::new() }, async |page| {
         let request = pb::ListElementsRequest { page: Some(page), ..request.clone() };
         let reply = client.queues().list(request).await?.into_inner();
         Ok((reply.elements, reply.next_cursor))
