@@ -13,7 +13,7 @@ pub(super) async fn of(scheduler: &Scheduler) -> Result<v1::GetStatusResponse, D
     let workers = tx.worker_list().await?;
     let jobs = tx.job_counts().await?;
     let triggers = tx.trigger_counts(now).await?;
-    let up = workers.iter().filter(|(worker, _)| matches!(worker.state, WorkerState::Up | WorkerState::Draining));
+    let up = workers.iter().filter(|(worker, _)| worker.state == WorkerState::Up);
     let count = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
     Ok(v1::GetStatusResponse {
         version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -25,6 +25,10 @@ pub(super) async fn set_paused(
 ) -> Result<QueueSummary, Status> {
     in_transaction!(scheduler, |tx| {
         let now = scheduler.now();
+        // A name with a typing error is no queue that could be held.
+        if tx.trigger_names_watching(&name, 1).await?.is_empty() {
+            tx.queue_get(&name).await?;
+        }
         if tx.queue_set_paused(&name, paused, actor, now).await? {
             let action = if paused { "queue.pause" } else { "queue.resume" };
             let document = |paused: bool| Some(json!({ "paused": paused }));

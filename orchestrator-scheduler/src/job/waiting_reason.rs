@@ -47,11 +47,12 @@ fn next_attempt(not_before: Timestamp) -> String {
 }
 
 fn explain(job: &Job, fleet: &[WorkerLoad]) -> String {
-    let live: Vec<&WorkerLoad> = fleet.iter().filter(|load| load.state == WorkerState::Up).collect();
+    let is_live = |load: &&WorkerLoad| matches!(load.state, WorkerState::Up | WorkerState::Draining);
+    let live: Vec<&WorkerLoad> = fleet.iter().filter(is_live).collect();
     if live.is_empty() {
         return "no worker is connected".to_owned();
     }
-    let matching: Vec<&&WorkerLoad> =
+    let mut matching: Vec<&&WorkerLoad> =
         live.iter().filter(|load| job.snapshot.may_run_on(&load.name, load.exclusive)).collect();
     if matching.is_empty() {
         return if job.snapshot.worker_whitelist.is_empty() {
@@ -61,7 +62,8 @@ fn explain(job: &Job, fleet: &[WorkerLoad]) -> String {
             format!("none of its workers is connected: {}", names.join(", "))
         };
     }
-    if matching.iter().all(|load| load.drain_requested) {
+    matching.retain(|load| !load.drain_requested && load.state == WorkerState::Up);
+    if matching.is_empty() {
         return "its workers are draining".to_owned();
     }
     if let Some(blocked) = matching.iter().find(|load| load.active_blocking > 0) {

@@ -43,6 +43,9 @@ pub(super) async fn preview(app: &App, args: PreviewArgs) -> Result {
 }
 
 fn page(look: &Look, reply: &pb::PreviewScheduleResponse) -> String {
+    if reply.time_zone.is_empty() {
+        return format!("{}\nIts queue says when, not the time.", printable(&reply.description));
+    }
     let heading = format!("{} ({})", printable(&reply.description), printable(&reply.time_zone));
     if reply.instants.is_empty() {
         return format!("{heading}\nNever again.");
@@ -83,7 +86,18 @@ mod tests {
 
     #[test]
     fn a_schedule_that_is_over_says_so() {
-        let reply = pb::PreviewScheduleResponse { description: "at 06:00".to_owned(), ..Default::default() };
+        let reply = pb::PreviewScheduleResponse {
+            description: "at 06:00".to_owned(),
+            time_zone: "UTC".to_owned(),
+            ..Default::default()
+        };
         assert!(page(&Look::of_tests(), &reply).ends_with("Never again."));
+    }
+
+    #[test]
+    fn what_goes_by_a_queue_is_not_said_to_be_over() {
+        let description = "when queue Q has 25 or more new elements".to_owned();
+        let reply = pb::PreviewScheduleResponse { description: description.clone(), ..Default::default() };
+        assert_eq!(page(&Look::of_tests(), &reply), format!("{description}\nIts queue says when, not the time."));
     }
 }

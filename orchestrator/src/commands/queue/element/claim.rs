@@ -20,7 +20,8 @@ pub(crate) struct ClaimArgs {
     /// How many.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
     count: u32,
-    /// Give them back when they have not ended after this time; never unless given.
+    /// Take them back when they have not ended after this time; never unless given. They are new again while their queue grants
+    /// another attempt (queue set --max-attempts), and abandoned else.
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     lease: Option<Duration>,
     /// Look without taking.
