@@ -2,7 +2,7 @@
 
 use orchestrator_core::actor::Actor;
 use orchestrator_core::text::QueueName;
-use orchestrator_db::{Hint, QueueSummary};
+use orchestrator_db::{DbError, Hint, QueueSummary};
 use orchestrator_proto::v1;
 use orchestrator_scheduler::Scheduler;
 use serde_json::json;
@@ -26,8 +26,13 @@ pub(super) async fn set_paused(
     in_transaction!(scheduler, |tx| {
         let now = scheduler.now();
         // A name with a typing error is no queue that could be held.
-        if tx.trigger_names_watching(&name, 1).await?.is_empty() {
-            tx.queue_get(&name).await?;
+        let counts = tx.queue_get(&name).await?.counts;
+        let is_empty = counts.new + counts.in_progress + counts.done + counts.failed + counts.abandoned == 0;
+        if is_empty
+            && tx.queue_settings_get(&name).await?.is_none()
+            && tx.trigger_names_watching(&name, 1).await?.is_empty()
+        {
+            Err(DbError::not_found("queue", &name))?;
         }
         if tx.queue_set_paused(&name, paused, actor, now).await? {
             let action = if paused { "queue.pause" } else { "queue.resume" };

@@ -271,6 +271,8 @@ async fn a_queue_is_paused_resumed_and_deleted_with_a_trace() {
     let name = QUEUE.to_owned();
     let claim = || v1::ClaimElementsRequest { queue_name: QUEUE.to_owned(), ..Default::default() };
     let taken = queues.claim(operator.on(claim())).await.unwrap().into_inner().elements.remove(0);
+    let unknown = v1::PauseQueueRequest { queue_name: "Invoces".to_owned() };
+    assert_eq!(queues.pause(operator.on(unknown)).await.unwrap_err().code(), Code::NotFound);
     let pause = v1::PauseQueueRequest { queue_name: name.clone() };
     assert!(queues.pause(operator.on(pause.clone())).await.unwrap().into_inner().queue.unwrap().paused);
     queues.pause(operator.on(pause)).await.unwrap();

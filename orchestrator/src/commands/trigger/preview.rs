@@ -43,8 +43,8 @@ pub(super) async fn preview(app: &App, args: PreviewArgs) -> Result {
 }
 
 fn page(look: &Look, reply: &pb::PreviewScheduleResponse) -> String {
-    if reply.time_zone.is_empty() {
-        return format!("{}\nIts queue says when, not the time.", printable(&reply.description));
+    if reply.time_zone.is_empty() && reply.instants.is_empty() {
+        return format!("{}\nNo instant is known ahead.", printable(&reply.description));
     }
     let heading = format!("{} ({})", printable(&reply.description), printable(&reply.time_zone));
     if reply.instants.is_empty() {
@@ -98,6 +98,6 @@ mod tests {
     fn what_goes_by_a_queue_is_not_said_to_be_over() {
         let description = "when queue Q has 25 or more new elements".to_owned();
         let reply = pb::PreviewScheduleResponse { description: description.clone(), ..Default::default() };
-        assert_eq!(page(&Look::of_tests(), &reply), format!("{description}\nIts queue says when, not the time."));
+        assert_eq!(page(&Look::of_tests(), &reply), format!("{description}\nNo instant is known ahead."));
     }
 }
