@@ -189,7 +189,7 @@ async fn hand_back(
 }
 
 /// How a job ends that comes back without having been started, where it may not go back to the queue.
-pub(crate) fn end_of_hand_back(trigger: &StoredTrigger, job: &LockedJob) -> Option<Outcome> {
+fn end_of_hand_back(trigger: &StoredTrigger, job: &LockedJob) -> Option<Outcome> {
     if job.job.kill_requested {
         return Some(Outcome::Killed);
     }
@@ -197,4 +197,24 @@ pub(crate) fn end_of_hand_back(trigger: &StoredTrigger, job: &LockedJob) -> Opti
         return Some(Outcome::Cancelled);
     }
     (job.hand_back_count + 1 >= MOST_HAND_BACKS).then_some(Outcome::Failed)
+}
+
+/// Gives back what its worker never started and does not have any more, or ends it where it may not go back to the queue.
+/// How it ended, if it did.
+pub(crate) async fn back_or_end(
+    tx: &mut Tx,
+    trigger: &StoredTrigger,
+    job: &LockedJob,
+    reason: &Reason,
+    now: Timestamp,
+) -> Result<(Option<Outcome>, Vec<Hint>), DbError> {
+    let id = job.job.id;
+    let Some(outcome) = end_of_hand_back(trigger, job) else {
+        tx.job_hand_back(id, job.lease_token, reason, None).await?;
+        tx.trigger_refresh_status(&[trigger.trigger.id]).await?;
+        return Ok((None, vec![Hint::Job { id }, Hint::Jobs, Hint::Triggers]));
+    };
+    tx.job_finish(id, job.lease_token, outcome, None, Some(reason), now).await?;
+    let ended = Ended { trigger, job, outcome, reason: Some(reason.as_str()), now, robot_unknown: false };
+    Ok((Some(outcome), ended.settle(tx).await?))
 }

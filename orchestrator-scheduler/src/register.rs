@@ -12,7 +12,7 @@ use orchestrator_db::{DbError, Hint, LockedJob, NewSession, StoredTrigger, Tx};
 
 use crate::beats::Beat;
 use crate::end::Ended;
-use crate::finish::{end_of_hand_back, lock_all_with_triggers, lock_with_trigger};
+use crate::finish::{back_or_end, lock_all_with_triggers, lock_with_trigger};
 use crate::scheduler::Scheduler;
 use crate::transaction::{Contended, in_transaction};
 
@@ -148,30 +148,24 @@ impl Scheduler {
 
 /// Ends what an agent no longer has: what was not started goes back to the queue, what may have run is over.
 async fn give_up(tx: &mut Tx, trigger: &StoredTrigger, job: &LockedJob, now: Timestamp) -> Result<Vec<Hint>, DbError> {
-    let (outcome, reason) = match job.job.state.status() {
+    match job.job.state.status() {
         JobStatus::Assigned => {
             let reason = Reason::cut("the worker ended or started anew before it had started the job");
-            let Some(outcome) = end_of_hand_back(trigger, job) else {
-                tx.job_hand_back(job.job.id, job.lease_token, &reason, None).await?;
-                tx.trigger_refresh_status(&[trigger.trigger.id]).await?;
-                return Ok(vec![Hint::Job { id: job.job.id }, Hint::Jobs]);
-            };
-            (outcome, reason)
+            back_or_end(tx, trigger, job, &reason, now).await.map(|(_, hints)| hints)
         }
         JobStatus::Running | JobStatus::Lost => {
             let reason = "the worker was restarted while the robot ran; what was left of the robot was killed";
-            (if job.job.kill_requested { Outcome::Killed } else { Outcome::Failed }, Reason::cut(reason))
+            let outcome = if job.job.kill_requested { Outcome::Killed } else { Outcome::Failed };
+            tx.job_finish(job.job.id, job.lease_token, outcome, None, Some(&Reason::cut(reason)), now).await?;
+            Ended { trigger, job, outcome, reason: Some(reason), now, robot_unknown: false }.settle(tx).await
         }
         JobStatus::Queued
         | JobStatus::Done
         | JobStatus::Failed
         | JobStatus::Killed
         | JobStatus::TimedOut
-        | JobStatus::Cancelled => return Ok(Vec::new()),
-    };
-    tx.job_finish(job.job.id, job.lease_token, outcome, None, Some(&reason), now).await?;
-    let reason = Some(reason.as_str());
-    Ended { trigger, job, outcome, reason, now, robot_unknown: false }.settle(tx).await
+        | JobStatus::Cancelled => Ok(Vec::new()),
+    }
 }
 
 fn refuse_second_instance(

@@ -21,10 +21,6 @@ const JOB_LOCK_LOST: Sql = sql!["SELECT " [columns job_columns] " FROM jobs
      WHERE status IN ('ASSIGNED', 'RUNNING', 'LOST') AND status = 'LOST' AND superseded_by IS NULL
      ORDER BY lost_since, id LIMIT $1" [skip_locked]];
 
-const JOB_REQUEUE_EXPIRED: Sql = sql!["UPDATE jobs SET status = 'QUEUED', hand_back_count = hand_back_count + 1,
-        not_before = NULL, worker_name = NULL, session_id = NULL, request_id = NULL, lease_expires_at = NULL
-     WHERE id" [in_ids "$1"] " AND status = 'ASSIGNED' RETURNING id"];
-
 const JOB_MARK_LOST: Sql = sql!["UPDATE jobs SET status = 'LOST', lost_since = $2
      WHERE id" [in_ids "$1"] " AND status = 'RUNNING' RETURNING id"];
 
@@ -57,13 +53,6 @@ impl Tx {
         Ok(Readable::collect(rows.into_iter().map(|row| row?.try_into())).rows)
     }
 
-    /// Puts ASSIGNED jobs back into the queue after their worker was not heard of, each with one more hand-back counted and
-    /// the token kept. Returns those, in the order of their ids.
-    pub async fn job_requeue_expired(&mut self, ids: &[JobId]) -> Result<Vec<JobId>, DbError> {
-        let ids: Ids = ids.iter().map(|id| id.as_uuid()).collect();
-        Ok(sorted(fetch_scalars!(self, "job_requeue_expired", JOB_REQUEUE_EXPIRED, as uuid::Uuid, [&ids])?))
-    }
-
     /// Marks RUNNING jobs as LOST. Returns those, in the order of their ids.
     pub async fn job_mark_lost(&mut self, ids: &[JobId], now: Timestamp) -> Result<Vec<JobId>, DbError> {
         let ids: Ids = ids.iter().map(|id| id.as_uuid()).collect();
@@ -78,4 +67,4 @@ impl Tx {
 }
 
 #[cfg(test)]
-crate::statements::statements![JOB_LOCK_EXPIRED, JOB_LOCK_LOST, JOB_REQUEUE_EXPIRED, JOB_MARK_LOST, JOB_SUPERSEDE];
+crate::statements::statements![JOB_LOCK_EXPIRED, JOB_LOCK_LOST, JOB_MARK_LOST, JOB_SUPERSEDE];

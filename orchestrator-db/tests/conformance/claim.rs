@@ -10,7 +10,7 @@ use orchestrator_db::{Assign, Db, DbError, Grant, NewJob};
 
 use crate::harness::TestDb;
 use crate::world::{
-    assign, at, draft, new_job, queue_job, queued, read, run, scheduled, session, store, trigger, watching,
+    assign, at, draft, give_back, new_job, queue_job, queued, read, run, scheduled, session, store, trigger, watching,
     worker_name, write,
 };
 
@@ -97,7 +97,7 @@ async fn a_grant_raises_the_token_and_names_the_lease(db: TestDb) {
     assert_eq!((grant.lease.token, grant.lease.expires_at), (LeaseToken::new(1), at(15)));
     assert_eq!(grant.job.state, JobState::Assigned { lease: grant.lease });
     assert_eq!(grant.job.worker_name, Some(worker_name("r1")));
-    write!(db, |tx| tx.job_requeue_expired(&[job]));
+    give_back(&db, &grant).await;
     assert_eq!(assign(&db, job, "r2", 20).await.lease.token, LeaseToken::new(2));
 }
 
@@ -131,7 +131,7 @@ async fn a_repeated_claim_gets_what_is_still_its_own(db: TestDb) {
     assert_eq!(granted, rows.iter().map(|row| row.job).collect::<Vec<_>>(), "in the order given");
     assert_eq!(read!(db, |tx| tx.job_grants_of_request(&r1, request)).unwrap(), grants);
     assert!(read!(db, |tx| tx.job_grants_of_request(&worker_name("r2"), request)).unwrap().is_empty());
-    write!(db, |tx| tx.job_requeue_expired(&[granted[0]]));
+    give_back(&db, &grants[0]).await;
     run(&db, granted[0], "r1", 20).await;
     assert_eq!(read!(db, |tx| tx.job_grants_of_request(&r1, request)).unwrap(), grants[1..]);
 }

@@ -8,8 +8,8 @@ use orchestrator_db::{CancelBy, Db, DbOptions, Dialect, Heard, Hint, Holder, Job
 
 use crate::harness::TestDb;
 use crate::world::{
-    assign, at, locked, lose, queued, read, reason, run, session_of, start, start_all, start_call, token_hash, trigger,
-    worker, worker_name, write,
+    assign, at, give_back, locked, lose, queued, read, reason, run, session_of, start, start_all, start_call,
+    token_hash, trigger, worker, worker_name, write,
 };
 
 conformance! {
@@ -133,8 +133,9 @@ async fn many_workers_renew_at_once_each_its_own(db: TestDb) {
 async fn a_late_completion_is_refused(db: TestDb) {
     let id = trigger(&db, "t").await;
     let job = queued(&db, id, 1).await;
-    let old = assign(&db, job, "r1", 0).await.lease.token;
-    assert_eq!(write!(db, |tx| tx.job_requeue_expired(&[job])), [job]);
+    let grant = assign(&db, job, "r1", 0).await;
+    let old = grant.lease.token;
+    give_back(&db, &grant).await;
     let new = run(&db, job, "r2", 20).await.lease.token;
     assert_eq!(new, next(old));
     assert!(!write!(db, |tx| tx.job_finish(job, old, Outcome::Failed, None, None, at(21))));

@@ -15,7 +15,6 @@ use orchestrator_core::id::JobId;
 
 conformance! {
     a_lease_that_ran_out_is_noticed_and_not_before,
-    what_was_never_started_goes_back_to_the_queue,
     lost_jobs_come_the_longest_lost_first,
     a_lost_job_can_be_ended,
     a_superseded_attempt_is_over_whatever_its_worker_says,
@@ -41,17 +40,6 @@ async fn a_lease_that_ran_out_is_noticed_and_not_before(db: TestDb) {
     assert_eq!(write!(db, |tx| tx.job_lock_expired(at(15), 1)).len(), 1);
     write!(db, |tx| tx.job_mark_lost(&[running, assigned], at(17)));
     assert_eq!(ids(&write!(db, |tx| tx.job_lock_expired(at(17), 9))), [assigned], "only RUNNING is lost");
-}
-
-async fn what_was_never_started_goes_back_to_the_queue(db: TestDb) {
-    let id = trigger(&db, "t").await;
-    let (assigned, running) = (queued(&db, id, 1).await, queued(&db, id, 2).await);
-    let token = assign(&db, assigned, "r1", 0).await.lease.token;
-    run(&db, running, "r1", 0).await;
-    assert_eq!(write!(db, |tx| tx.job_requeue_expired(&[assigned, running])), [assigned]);
-    let back = locked(&db, assigned).await;
-    assert_eq!(back.job.state, JobState::Queued { not_before: None });
-    assert_eq!((back.hand_back_count, back.lease_token, back.job.worker_name), (1, token, None));
 }
 
 async fn lost_jobs_come_the_longest_lost_first(db: TestDb) {

@@ -184,6 +184,12 @@ pub(crate) async fn start_all(db: &Db, calls: &[JobStart], seconds: i64) -> Vec<
     db.jobs_start_at_once(calls, at(seconds), at(seconds + 15)).await.unwrap()
 }
 
+/// Gives back a job that was not started.
+pub(crate) async fn give_back(db: &Db, grant: &Grant) {
+    let (job, token) = (grant.job.id, grant.lease.token);
+    assert!(write!(db, |tx| tx.job_hand_back(job, token, &reason("its worker was silent"), None)));
+}
+
 /// Runs a job and loses it.
 pub(crate) async fn lose(db: &Db, job: JobId, worker: &str, seconds: i64) -> Grant {
     let grant = run(db, job, worker, seconds).await;

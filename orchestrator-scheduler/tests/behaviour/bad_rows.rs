@@ -68,13 +68,20 @@ async fn a_trigger_that_cannot_be_read_keeps_no_other_from_firing(world: World) 
 async fn a_job_that_cannot_be_read_keeps_no_other_from_being_rescued(world: World) {
     let agent = world.worker("w").await;
     let mut grants = Vec::new();
-    for name in ["a", "b"] {
+    for name in ["assigned", "running", "another"] {
         world.create(single(name, 0)).await;
-        grants.push(world.run(&agent).await);
+        grants.push(world.claim_one(&agent).await);
     }
-    let bad = grants[0].job.trigger_id;
-    execute(&world, &format!("UPDATE triggers SET hold = 'NONSENSE' WHERE id = {}", literal(&world, bad.as_uuid())));
+    world.start(&agent, &grants[1]).await;
+    for bad in &grants[..2] {
+        let id = literal(&world, bad.job.trigger_id.as_uuid());
+        execute(&world, &format!("UPDATE triggers SET hold = 'NONSENSE' WHERE id = {id}"));
+    }
     world.turn_to(20);
-    assert_eq!(world.server.rescue(world.server.now()).await.unwrap().lost, 1);
+    let summary = world.server.rescue(world.server.now()).await.unwrap();
+    // Whether it may run again depends on its trigger; that nothing is heard of its worker does not.
+    assert_eq!((summary.lost, summary.requeued), (1, 1));
+    assert_eq!(world.status(grants[0].job.id).await, J::Assigned);
     assert_eq!(world.status(grants[1].job.id).await, J::Lost);
+    assert_eq!(world.status(grants[2].job.id).await, J::Queued);
 }

@@ -13,6 +13,8 @@ use crate::world::{World, admin, at, every_minute, single, with};
 
 behaviours! {
     a_job_that_was_not_started_goes_back_to_the_queue,
+    a_job_whose_workers_fall_silent_before_they_start_it_fails_the_third_time,
+    however_many_jobs_a_dead_machine_had_are_lost_in_one_look,
     a_running_job_is_lost_and_its_log_says_so,
     a_heartbeat_renews_exactly_what_it_lists,
     a_lost_job_runs_again_when_its_worker_answers,
@@ -38,6 +40,45 @@ async fn a_job_that_was_not_started_goes_back_to_the_queue(world: World) {
     let job = world.job(grant.job.id).await;
     assert_eq!((job.state.status(), job.worker_name), (J::Queued, None));
     assert!(matches!(world.try_finish(&agent, &grant, Outcome::Done).await, Err(FinishError::LeaseLost(_))));
+}
+
+async fn a_job_whose_workers_fall_silent_before_they_start_it_fails_the_third_time(world: World) {
+    let agent = world.worker("w").await;
+    let trigger = world.create(every_minute("t")).await;
+    world.tick_at(60).await;
+    for (claimed, expired) in [(60, 75), (80, 95)] {
+        world.forget_at(claimed, &agent).await;
+        let grant = world.claim_one(&agent).await;
+        assert_eq!(world.rescue_at(expired).await.requeued, 1);
+        let reason = world.job(grant.job.id).await.reason.unwrap();
+        assert!(reason.as_str().contains("before it had started the job"), "{reason}");
+    }
+    world.turn_to(100);
+    let grant = world.claim_one(&agent).await;
+    let summary = world.rescue_at(115).await;
+    assert_eq!((summary.requeued, summary.ended), (0, 1));
+    assert_eq!(world.status(grant.job.id).await, J::Failed);
+    assert_eq!(world.stored(trigger).await.trigger.consecutive_failures, 1);
+}
+
+async fn however_many_jobs_a_dead_machine_had_are_lost_in_one_look(world: World) {
+    // More than one look of the database takes.
+    const JOBS: u32 = 205;
+    let agent = world.agent("w", JOBS, false).await;
+    for number in 0..JOBS {
+        world.create(single(&format!("t{number}"), 0)).await;
+    }
+    world.tick().await;
+    let grants = world.claim(&agent, JOBS).await;
+    assert_eq!(grants.len(), JOBS as usize);
+    for grant in &grants[1..] {
+        world.start(&agent, grant).await;
+    }
+    let summary = world.rescue_at(17).await;
+    assert_eq!((summary.requeued, summary.lost), (1, JOBS as usize - 1));
+    for grant in &grants[1..] {
+        assert_eq!(world.status(grant.job.id).await, J::Lost);
+    }
 }
 
 async fn a_running_job_is_lost_and_its_log_says_so(world: World) {
