@@ -22,12 +22,12 @@ pub struct Server {
     stage: Arc<Stage>,
     name: String,
     data: PathBuf,
-    database: String,
     state: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
 struct State {
+    database: String,
     process: Option<Arc<Process>>,
     port: u16,
     /// What its command is wrapped in, such as limits.
@@ -40,8 +40,7 @@ impl Server {
             stage: Arc::clone(stage),
             name: name.to_owned(),
             data: stage.path(name),
-            database: database.to_owned(),
-            state: Mutex::default(),
+            state: Mutex::new(State { database: database.to_owned(), ..State::default() }),
         }
     }
 
@@ -69,6 +68,11 @@ impl Server {
         self.state().wrapper = Some(lines.to_owned());
     }
 
+    /// From the next start on, has another database.
+    pub fn move_to(&self, database: &str) {
+        database.clone_into(&mut self.state().database);
+    }
+
     /// The command that starts it, at the port it had before.
     fn command(&self) -> Command {
         let mut start = orchestrator(&self.stage);
@@ -76,7 +80,7 @@ impl Server {
         start.arg("--listen").arg(format!("127.0.0.1:{}", self.state().port));
         start.arg("--key-file").arg(Self::key_file(&self.stage));
         // Not in the arguments: that is what the product advises.
-        start.env("ORCHESTRATOR__DATABASE__URL", &self.database);
+        start.env("ORCHESTRATOR__DATABASE__URL", &self.state().database);
         start.env("ORCHESTRATOR__SCHEDULING__TIME_ZONE", "UTC");
         if std::env::var_os("RUST_LOG").is_none() {
             start.env("RUST_LOG", "info,orchestrator=debug");

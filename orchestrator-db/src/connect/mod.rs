@@ -174,6 +174,14 @@ impl Db {
         self.origin
     }
 
+    /// Where SQLite is read; `None` on PostgreSQL.
+    pub(crate) fn sqlite(&self) -> Option<&SqlitePool> {
+        match &self.pools {
+            Pools::Sqlite { read, .. } => Some(read),
+            Pools::Postgres { .. } => None,
+        }
+    }
+
     /// The PostgreSQL pool, for listening; `None` on SQLite, where one server is all there is.
     pub(crate) fn postgres(&self) -> Option<&PgPool> {
         match &self.pools {

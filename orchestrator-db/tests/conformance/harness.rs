@@ -36,6 +36,12 @@ impl TestDb {
         Ok(Self { db: Db::open(&DbOptions::new(&url)).await?, url, folder })
     }
 
+    /// Leaves it to somebody else: what keeps its files, until that is dropped.
+    pub(crate) async fn closed(self) -> Option<TempDir> {
+        self.db.close().await;
+        self.folder
+    }
+
     /// Until a transaction waits for a lock of another one. On SQLite they wait for the one connection that writes.
     pub(crate) async fn until_someone_waits(&self) {
         if self.db.dialect() == Dialect::Sqlite {

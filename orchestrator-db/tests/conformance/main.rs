@@ -29,6 +29,7 @@ mod audit;
 mod claim;
 mod connect;
 mod constant;
+mod copy;
 mod credential;
 mod job;
 mod job_life;

@@ -71,7 +71,7 @@ impl DatabaseSection {
 }
 
 /// An address that may be shown: the password, and whatever stands in the query, is masked.
-pub(super) fn without_password(url: &str) -> String {
+pub(crate) fn without_password(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
     let (rest, query) = rest.split_once('?').map_or((rest, ""), |(rest, _)| (rest, "?***"));
     // A password may hold an @ of its own: the last one before the host counts.

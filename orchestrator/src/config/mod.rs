@@ -20,6 +20,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+pub(crate) use database::without_password;
 pub use database::{DatabaseSection, DatabaseUrl};
 pub use error::ConfigError;
 pub use flags::ConfigFlags;

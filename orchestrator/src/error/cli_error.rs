@@ -46,6 +46,8 @@ pub(crate) enum CliError {
     WouldChange { what: String },
     /// A database was not copied or put back.
     Backup(orchestrator_db::BackupError),
+    /// A database was not copied into another.
+    Copy(orchestrator_db::CopyError),
     /// The doctor found something that does not work.
     Unhealthy { bad: usize, checks: usize },
     /// A file cannot be read or written.

@@ -2,6 +2,7 @@
 
 mod cli_error;
 mod closest;
+mod copying;
 mod hint;
 mod refusal;
 mod show;

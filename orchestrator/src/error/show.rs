@@ -6,7 +6,7 @@ use orchestrator_db::{BackupError, ConnectError};
 use serde_json::{Value, json};
 
 use super::cli_error::CliError;
-use super::hint;
+use super::{copying, hint};
 use crate::context::ContextError;
 use crate::lifecycle::Ended;
 
@@ -32,6 +32,7 @@ impl CliError {
             Self::WouldChange { .. } => 8,
             Self::Interrupted { .. } => 130,
             Self::Serving(error) => error.exit_code(),
+            Self::Copy(error) => copying::exit_code(error),
             Self::Context(_)
             | Self::Incomplete { .. }
             | Self::File { .. }
@@ -72,6 +73,7 @@ impl CliError {
             Self::File { .. } => "FILE",
             Self::FileExists { .. } | Self::Backup(BackupError::Exists(_)) => "FILE_EXISTS",
             Self::Backup(_) => "BACKUP",
+            Self::Copy(error) => copying::code(error),
             Self::Certificate { .. } => "CERTIFICATE",
             Self::Rows { .. } => "BAD_ROWS",
             Self::Password(_) => "TOO_LONG",
@@ -104,6 +106,7 @@ impl CliError {
             Self::Resumed { worker } => format!("worker \"{worker}\" was let take jobs again meanwhile"),
             Self::WouldChange { what } => what.clone(),
             Self::Backup(error) => error.to_string(),
+            Self::Copy(error) => error.to_string(),
             Self::Unhealthy { bad, checks } => format!("{bad} of {checks} checks found something wrong"),
             Self::File { action, path, .. } => format!("could not {action} {}", path.display()),
             Self::FileExists { path } => format!("{} is there already and is not overwritten", path.display()),
@@ -139,6 +142,7 @@ impl CliError {
             Self::File { source, .. } => Some(source.to_string()),
             Self::Rows { errors, .. } => Some(rows(errors)),
             Self::Backup(error) => std::error::Error::source(error).map(ToString::to_string),
+            Self::Copy(error) => copying::why(error),
             Self::NobodyToAsk { .. } => Some("there is no terminal to ask on".to_owned()),
             Self::Serving(error) => error.why(),
             _ => None,
@@ -167,6 +171,7 @@ impl CliError {
             Self::JobFailed { job, .. } => return Some(format!("orchestrator job logs {job}")),
             Self::WouldChange { .. } => "nothing was changed; leave out --dry-run to do it",
             Self::Backup(BackupError::Lock(_)) => "stop the server first",
+            Self::Copy(error) => copying::next(error),
             Self::FileExists { .. } | Self::Backup(BackupError::Exists(_)) => {
                 "name another file, or move this one away"
             }

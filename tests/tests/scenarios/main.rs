@@ -17,6 +17,7 @@ mod kill;
 mod laptop;
 mod lost_answers;
 mod out_of_touch;
+mod outgrown;
 mod output;
 mod placement;
 mod policies;

@@ -1,6 +1,7 @@
 //! `db`: the database of a server, looked at, migrated, copied and put back without starting one.
 
 mod copies;
+mod copy;
 mod prune;
 
 use std::path::PathBuf;
@@ -9,6 +10,7 @@ use clap::Subcommand;
 use orchestrator_db::{Db, MigrationStatus};
 use serde_json::json;
 
+use self::copy::CopyArgs;
 use self::prune::PruneArgs;
 use crate::app::App;
 use crate::config::{Config, ConfigFlags};
@@ -36,6 +38,9 @@ pub(crate) enum DbCommand {
         #[command(flatten)]
         config: ConfigFlags,
     },
+    /// Copies an SQLite database into an empty PostgreSQL one, for a server that has outgrown its machine; the server must be
+    /// stopped. The SQLite database stays as it is.
+    Copy(CopyArgs),
     /// Deletes what is older than it has to be kept, once. A server does the same by itself where [retention] says so.
     Prune(PruneArgs),
 }
@@ -45,6 +50,7 @@ pub(crate) async fn run(command: DbCommand, app: &App) -> Result {
         DbCommand::Migrate(flags) => migrations(app, &flags, true).await,
         DbCommand::Status(flags) => migrations(app, &flags, false).await,
         DbCommand::Backup { file, config } => copies::backup(app, &file, &config).await,
+        DbCommand::Copy(args) => copy::copy(app, args).await,
         DbCommand::Prune(args) => prune::prune(app, args).await,
         DbCommand::Restore { file, config } => copies::restore(app, &file, &config).await,
     }

@@ -1,0 +1,57 @@
+//! What a refused copy into PostgreSQL means for who asked for it.
+
+use orchestrator_db::{ConnectError, CopyError};
+
+/// The program's exit code.
+pub(super) fn exit_code(error: &CopyError) -> u8 {
+    match error {
+        CopyError::Direction => 2,
+        CopyError::NotEmpty { .. }
+        | CopyError::Open { source: ConnectError::InUse { .. } | ConnectError::TooNew { .. }, .. } => 5,
+        CopyError::Open { source: ConnectError::Unreachable(_), .. } => 6,
+        CopyError::Open { .. } | CopyError::Incomplete { .. } | CopyError::Read { .. } | CopyError::Write { .. } => 1,
+    }
+}
+
+/// The stable code that is shown in brackets.
+pub(super) fn code(error: &CopyError) -> &'static str {
+    match error {
+        CopyError::Direction => "USAGE",
+        CopyError::NotEmpty { .. } => "NOT_EMPTY",
+        CopyError::Open { source: ConnectError::InUse { .. }, .. } => "DATABASE_IN_USE",
+        CopyError::Open { source: ConnectError::TooNew { .. }, .. } => "DATABASE_TOO_NEW",
+        CopyError::Open { source: ConnectError::NotMigrated, .. } => "NOT_MIGRATED",
+        CopyError::Open { source: ConnectError::WeakDurability { .. }, .. } => "WEAK_DURABILITY",
+        CopyError::Open { .. } | CopyError::Incomplete { .. } | CopyError::Read { .. } | CopyError::Write { .. } => {
+            "DATABASE"
+        }
+    }
+}
+
+/// What was below it.
+pub(super) fn why(error: &CopyError) -> Option<String> {
+    let mut below = std::error::Error::source(error);
+    let mut words = Vec::new();
+    while let Some(cause) = below {
+        words.push(cause.to_string());
+        below = cause.source();
+    }
+    (!words.is_empty()).then(|| words.join(": "))
+}
+
+/// What to do about it.
+pub(super) fn next(error: &CopyError) -> &'static str {
+    match error {
+        CopyError::Direction => "name the target as postgres://USER@HOST/NAME with --to, and the source with --data",
+        CopyError::NotEmpty { .. } => {
+            "make a database that no server has used (createdb NAME), and name that one; nothing was written"
+        }
+        CopyError::Open { source: ConnectError::InUse { .. }, .. } => "stop the server first",
+        CopyError::Open { source: ConnectError::NotMigrated, .. } => {
+            "bring it to this version first: orchestrator db migrate"
+        }
+        CopyError::Open { .. } | CopyError::Incomplete { .. } | CopyError::Read { .. } | CopyError::Write { .. } => {
+            "nothing was written: mend what is said above, and copy again"
+        }
+    }
+}
