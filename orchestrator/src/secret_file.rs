@@ -13,14 +13,35 @@ pub(crate) fn create(path: &Path, content: &str) -> io::Result<()> {
     write(options.open(path)?, content)
 }
 
-/// Replaces a file in one step, so that a reader sees the old content or the new one.
+/// Replaces a file in one step, so that a reader sees the old content or the new one. Its owner stays who it was: what root
+/// writes for a service must be the service's.
 pub(crate) fn replace(path: &Path, content: &str) -> io::Result<()> {
-    let folder = path.parent().unwrap_or_else(|| Path::new("."));
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
     // Such files are made for their owner only.
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
     file.write_all(content.as_bytes())?;
     file.as_file().sync_all()?;
+    if path.exists() {
+        keep_owner(path, file.path())?;
+    }
     file.persist(path).map_err(|error| error.error)?;
+    Ok(())
+}
+
+/// Gives a file to whoever has the other one, where that is somebody else. Only root can.
+#[cfg(unix)]
+pub(crate) fn keep_owner(of: &Path, file: &Path) -> io::Result<()> {
+    use std::os::unix::fs::MetadataExt as _;
+    let (wanted, is) = (fs::metadata(of)?, fs::metadata(file)?);
+    if (wanted.uid(), wanted.gid()) == (is.uid(), is.gid()) {
+        return Ok(());
+    }
+    std::os::unix::fs::chown(file, Some(wanted.uid()), Some(wanted.gid()))
+}
+
+/// Gives a file to whoever has the other one. Nothing on systems without such owners.
+#[cfg(not(unix))]
+pub(crate) fn keep_owner(_of: &Path, _file: &Path) -> io::Result<()> {
     Ok(())
 }
 

@@ -151,15 +151,40 @@ impl KeyRing {
     ///
     /// When this fails, the ring is as it was.
     pub fn rotate(&mut self) -> Result<(), RandomError> {
-        let id = loop {
-            let id = KeyId::generate()?;
-            if self.find(&id).is_none() {
-                break id;
-            }
-        };
-        let old = std::mem::replace(&mut self.writing, Key::generate(id)?);
+        let new = self.another()?;
+        let old = std::mem::replace(&mut self.writing, new);
         self.reading.insert(0, old);
         Ok(())
+    }
+
+    /// Adds a new random key for reading, as the first of them: where it is known to all who read, [`Self::promote`] makes it
+    /// the writing one.
+    ///
+    /// When this fails, the ring is as it was.
+    pub fn stage(&mut self) -> Result<&Key, RandomError> {
+        let new = self.another()?;
+        self.reading.insert(0, new);
+        Ok(&self.reading[0])
+    }
+
+    /// Makes a reading key the writing one, and the writing one the first of the reading keys. False changes nothing: there is
+    /// no reading key of that id.
+    pub fn promote(&mut self, id: &KeyId) -> bool {
+        let Some(at) = self.reading.iter().position(|key| key.id() == id) else { return false };
+        let new = self.reading.remove(at);
+        let old = std::mem::replace(&mut self.writing, new);
+        self.reading.insert(0, old);
+        true
+    }
+
+    /// A new random key whose id no key of the ring has.
+    fn another(&self) -> Result<Key, RandomError> {
+        loop {
+            let id = KeyId::generate()?;
+            if self.find(&id).is_none() {
+                return Key::generate(id);
+            }
+        }
     }
 
     /// The ring with its writing key alone.
@@ -205,6 +230,17 @@ mod tests {
         let id = KeyId::generate().unwrap();
         assert_eq!(KeyId::parse(id.as_str()).unwrap(), id);
         assert_ne!(KeyId::generate().unwrap(), id);
+    }
+
+    #[test]
+    fn a_staged_key_is_read_with_before_it_is_written_with() {
+        let mut ring = KeyRing::generate().unwrap();
+        let old = ring.writing().id().clone();
+        let new = ring.stage().unwrap().id().clone();
+        assert_eq!((ring.writing().id(), ring.reading()[0].id()), (&old, &new));
+        assert!(!ring.promote(&old), "it is no reading key");
+        assert!(ring.promote(&new));
+        assert_eq!((ring.writing().id(), ring.reading()[0].id(), ring.reading().len()), (&new, &old, 1));
     }
 
     #[test]

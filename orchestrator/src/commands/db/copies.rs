@@ -10,6 +10,7 @@ use crate::app::App;
 use crate::config::{Config, ConfigFlags, DatabaseUrl};
 use crate::error::{CliError, Result};
 use crate::output::printable;
+use crate::secret_file;
 
 pub(super) async fn backup(app: &App, file: &Path, flags: &ConfigFlags) -> Result {
     let config = Config::load(flags)?;
@@ -31,6 +32,8 @@ pub(super) async fn restore(app: &App, file: &Path, flags: &ConfigFlags) -> Resu
     }
     sqlite_restore(file, &database, &aside).await.map_err(CliError::Backup)?;
     let kept = aside.exists().then_some(&aside);
+    give_to_server(&database, kept.map(PathBuf::as_path))
+        .map_err(CliError::file("give to the server's user", &database))?;
     app.printer.note(
         "Jobs that ran when the copy was made will be LOST or FAILED, and triggers may be due again: \
          pause what must not run twice before workers are started.",
@@ -42,6 +45,18 @@ pub(super) async fn restore(app: &App, file: &Path, flags: &ConfigFlags) -> Resu
         || database.display().to_string(),
         || printable(&sentence),
     )
+}
+
+/// Root restores for a server that runs as another user: the files go to whoever had the last ones, else the folder.
+fn give_to_server(database: &Path, before: Option<&Path>) -> std::io::Result<()> {
+    let folder = database.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+    let owner = before.unwrap_or(folder);
+    let mut lock = OsString::from(database);
+    lock.push(".lock");
+    for file in [database, Path::new(&lock)] {
+        secret_file::keep_owner(owner, file)?;
+    }
+    Ok(())
 }
 
 /// The file of the database; PostgreSQL has tools of its own.

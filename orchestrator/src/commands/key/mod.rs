@@ -6,7 +6,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
-use orchestrator_core::secret::KeyRing;
+use orchestrator_core::secret::{KeyId, KeyRing};
 
 use crate::app::App;
 use crate::config::{Config, ConfigFlags};
@@ -28,9 +28,23 @@ pub(crate) enum KeyCommand {
     Rotate {
         /// The file; unless given, where the server's configuration has it.
         file: Option<PathBuf>,
+        /// Only read with the new key at first. For several servers: none may write what another cannot read yet.
+        #[arg(long)]
+        stage: bool,
         /// Only tell what would be done. Exit code 8 when that is anything.
         #[arg(long)]
         dry_run: bool,
+        #[command(flatten)]
+        config: ConfigFlags,
+    },
+    /// Has passwords encrypted with a key that `rotate --stage` added, from the next start of the server on. By then every
+    /// server must know the key.
+    Promote {
+        /// The key's id, as `rotate --stage` and `status` show it.
+        #[arg(value_parser = KeyId::parse)]
+        key: KeyId,
+        /// The file; unless given, where the server's configuration has it.
+        file: Option<PathBuf>,
         #[command(flatten)]
         config: ConfigFlags,
     },
@@ -57,7 +71,13 @@ pub(crate) async fn run(command: KeyCommand, app: &App) -> Result {
         KeyCommand::Generate { file: Some(file), .. } => generate(app, &file),
         KeyCommand::Generate { file: None, config } => generate(app, &Config::load(&config)?.key_file()),
         KeyCommand::Status => rotate::status(app).await,
-        KeyCommand::Rotate { file, dry_run, config } => rotate::rotate(app, &place(file, &config)?, dry_run),
+        KeyCommand::Rotate { file, stage: true, dry_run, config } => {
+            rotate::stage(app, &place(file, &config)?, dry_run)
+        }
+        KeyCommand::Rotate { file, stage: false, dry_run, config } => {
+            rotate::rotate(app, &place(file, &config)?, dry_run)
+        }
+        KeyCommand::Promote { key, file, config } => rotate::promote(app, &place(file, &config)?, &key).await,
         KeyCommand::Reencrypt { dry_run } => rotate::reencrypt(app, dry_run).await,
         KeyCommand::Prune { file, dry_run, config } => rotate::prune(app, &place(file, &config)?, dry_run).await,
     }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use orchestrator_core::secret::{Key, KeyRing, Plaintext};
+use orchestrator_core::secret::{Key, KeyId, KeyRing, Plaintext};
 use orchestrator_proto::v1 as pb;
 use serde_json::json;
 
@@ -48,12 +48,64 @@ pub(super) fn rotate(app: &App, path: &Path, dry_run: bool) -> Result {
     app.confirm(&format!("Add a new key to {}, beside {old} that stay for reading?", path.display()))?;
     write(path, &keys)?;
     app.printer.note(
-        "Next:  copy the file to every server of this database and to the safe place, readable by their user alone\n\
-         \x20      restart the servers, one after the other; robots do not notice\n\
+        "This is for one server; with several, take the old file back and use: orchestrator key rotate --stage\n\
+         Next:  copy the file to the safe place, readable by you alone\n\
+         \x20      restart the server; robots do not notice\n\
          \x20      orchestrator key reencrypt, then orchestrator key prune",
     );
     let sentence = format!("{} has the new key {new}; {old} old ones are kept for reading.", path.display());
     app.printer.own(&json!({ "file": path, "key": new, "reading": old }), || new.clone(), || printable(&sentence))
+}
+
+/// Adds a key that nothing is encrypted with yet.
+pub(super) fn stage(app: &App, path: &Path, dry_run: bool) -> Result {
+    let mut keys = read(path)?;
+    if dry_run {
+        return Err(CliError::WouldChange { what: format!("{} would get a new key for reading", path.display()) });
+    }
+    app.confirm(&format!("Add a new key for reading to {}?", path.display()))?;
+    let new = keys.stage().map_err(CliError::Random)?.id().as_str().to_owned();
+    write(path, &keys)?;
+    app.printer.note(&format!(
+        "Next:  copy the file to every server of this database and to the safe place, readable by their user alone\n\
+         \x20      restart the servers, one after the other; robots do not notice\n\
+         \x20      orchestrator key promote {new}, copy the file again, restart again\n\
+         \x20      orchestrator key reencrypt, then orchestrator key prune"
+    ));
+    let sentence = format!("{} has the new key {new}, for reading only.", path.display());
+    app.printer.own(&json!({ "file": path, "key": new }), || new.clone(), || printable(&sentence))
+}
+
+/// Makes a key the writing one that servers can read with already.
+pub(super) async fn promote(app: &App, path: &Path, key: &KeyId) -> Result {
+    let mut keys = read(path)?;
+    let name = key.as_str();
+    let known: Vec<&str> = keys.reading().iter().map(|key| key.id().as_str()).collect();
+    if !known.contains(&name) {
+        let why =
+            if keys.writing().id() == key { "it is the writing one already" } else { "the file does not have it" };
+        return Err(CliError::Usage {
+            message: format!("{name} is no key for reading of {}: {why}", path.display()),
+            next: (!known.is_empty()).then(|| format!("its keys for reading are: {}", known.join(", "))),
+        });
+    }
+    if !self::keys(app).await?.keys.iter().any(|key| key.key_id == name && key.known) {
+        return Err(CliError::Usage {
+            message: format!("the server does not know the key {name} yet"),
+            next: Some(
+                "restart every server with this file first; ask each: orchestrator key status --url URL".to_owned(),
+            ),
+        });
+    }
+    app.confirm(&format!("Encrypt with {name} from now on? Every server of this database must know it."))?;
+    keys.promote(key);
+    write(path, &keys)?;
+    app.printer.note(
+        "Next:  copy the file to every server of this database, and restart them, one after the other\n\
+         \x20      orchestrator key reencrypt, then orchestrator key prune",
+    );
+    let sentence = format!("{} writes with {name} from the next start of each server on.", path.display());
+    app.printer.own(&json!({ "file": path, "key": name }), || name.to_owned(), || printable(&sentence))
 }
 
 pub(super) async fn reencrypt(app: &App, dry_run: bool) -> Result {
@@ -125,8 +177,11 @@ pub(super) async fn prune(app: &App, path: &Path, dry_run: bool) -> Result {
     if dry_run {
         return Err(CliError::WouldChange { what: format!("{names} would be taken out of {}", path.display()) });
     }
-    app.confirm(&format!("Take {names} out of {}? Backups of the database from before need them.", path.display()))?;
+    app.confirm(&format!("Take {names} out of {}? Backups of the database from before need them, and so does every server that was not restarted with the new one.", path.display()))?;
     write(path, &keys.without_old())?;
-    let sentence = format!("{names} is out of {}. Keep a copy with the backups that need it.", path.display());
+    let sentence = format!(
+        "{names} is out of {}. Backups from before need the old file: keep it, too, but apart from them.",
+        path.display()
+    );
     app.printer.own(&json!({ "removed": old }), || names.clone(), || printable(&sentence))
 }
