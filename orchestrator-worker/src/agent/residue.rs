@@ -77,7 +77,8 @@ pub(super) async fn see_to_the_end(
             break;
         }
         let is_known = |found: &SweptProcess| survivors.iter().any(|known| known.identity == found.identity);
-        if !sweep.survivors.iter().all(is_known) {
+        // What survives may start others all the time.
+        if !sweep.survivors.iter().any(is_known) {
             tell(&left, &sweep.survivors);
         }
         survivors = sweep.survivors;

@@ -276,7 +276,7 @@ fn swept(seen: &Seen, found_by: FoundBy) -> SweptProcess {
 }
 
 fn remember(killed: &mut Vec<SweptProcess>, members: Vec<SweptProcess>) {
-    for member in members {
+    for member in members.into_iter().filter(|member| member.refused.is_none()) {
         if !killed.iter().any(|known| known.identity == member.identity) {
             killed.push(member);
         }

@@ -66,7 +66,12 @@ async fn a_stale_list_of_jobs_kills_no_robot_of_another_agent(world: &World) -> 
     ] {
         list(&stale.data(), &entry)?;
         stale.start();
-        stale.is_up(world).await;
+        eventually("it has dealt with its list", SOON, async || {
+            let left = std::fs::read_to_string(stale.data().join("jobs.json"))?;
+            ensure!(!left.contains(&job.id), "{left}");
+            Ok(())
+        })
+        .await;
         assert!(!world.processes_of(&job.id).is_empty(), "the other agent's robot was killed for {entry}");
         stale.kill_9();
     }
