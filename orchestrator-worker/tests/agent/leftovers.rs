@@ -48,7 +48,14 @@ impl Again {
 
     /// Starts them no more; the last ones still have to be ended.
     fn stop(self) {
-        for mut keeper in self.0 {
+        drop(self);
+    }
+}
+
+/// A scenario that fails leaves none behind.
+impl Drop for Again {
+    fn drop(&mut self) {
+        for keeper in &mut self.0 {
             keeper.kill().and_then(|()| keeper.wait()).expect("nobody else ends it");
         }
     }
