@@ -12,6 +12,8 @@ use crate::process::{JobCookie, LaunchSpec};
 pub(crate) struct StartUp<'a> {
     pub(crate) arguments: RobotArguments<'a>,
     pub(crate) job_token: &'a ApiToken,
+    /// The mark of its processes.
+    pub(crate) cookie: JobCookie,
     /// Where Python looks for its packages first.
     pub(crate) python_path: OsString,
 }
@@ -25,7 +27,7 @@ impl StartUp<'_> {
         folder: PathBuf,
     ) -> Result<LaunchSpec, InterpreterError> {
         let start = interpreters.command_for(file)?;
-        let mut spec = LaunchSpec::new(start.program, JobCookie::new(self.arguments.job_id));
+        let mut spec = LaunchSpec::new(start.program, self.cookie);
         spec.args = start.args;
         spec.args.extend(self.arguments.to_args());
         spec.cwd = Some(folder);

@@ -13,11 +13,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use orchestrator_core::id::JobId;
+use orchestrator_core::id::{InstanceId, JobId};
 use orchestrator_core::lease::LeaseToken;
 use serde::{Deserialize, Serialize};
 
-use crate::process::Identity;
+use crate::process::{Era, Grant, Identity, JobCookie, Leftover, RunningProcess, started_at_second};
 
 /// A job that this agent runs, or that an earlier one ran.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,8 +26,63 @@ pub struct RunningJob {
     pub job_id: JobId,
     /// The grant under which it runs.
     pub lease_token: LeaseToken,
-    /// Its main process, once it is started.
+    /// Its main process, once it is started. Where no era is given its start is in seconds since the epoch.
     pub process: Option<Identity>,
+    /// The agent's installation, which the processes bear as well. Up to version 0.1.0 they bore the job alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub installation: Option<InstanceId>,
+    /// The session of the main process.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<u32>,
+    /// Descendants of the main process that bear no cookie.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub strays: Vec<Identity>,
+    /// When the processes are identified by this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub era: Option<Era>,
+}
+
+impl RunningJob {
+    /// A job that has no process yet.
+    pub fn granted(cookie: JobCookie) -> Self {
+        let Grant { installation, lease_token } = cookie.grant();
+        Self {
+            job_id: cookie.job(),
+            lease_token,
+            process: None,
+            installation: Some(installation),
+            session: None,
+            strays: Vec::new(),
+            era: None,
+        }
+    }
+
+    /// A job whose robot runs.
+    pub fn started(cookie: JobCookie, process: &RunningProcess) -> Self {
+        Self {
+            process: Some(process.identity()),
+            session: process.session(),
+            era: Some(Era::current()),
+            ..Self::granted(cookie)
+        }
+    }
+
+    /// What can be said now of the processes that were noted. Those of another era have ended, and their ids may name others.
+    pub fn leftover(&self) -> Leftover {
+        let is_present = self.era.as_ref().is_some_and(|era| *era == Era::current());
+        let main = match (&self.era, self.process) {
+            (Some(_), process) => process.filter(|_| is_present),
+            (None, process) => process.and_then(|Identity { pid, started }| started_at_second(pid, started)),
+        };
+        Leftover {
+            job: self.job_id,
+            grant: self.installation.map(|installation| Grant { installation, lease_token: self.lease_token }),
+            is_started: self.process.is_some(),
+            main,
+            session: self.session,
+            strays: if is_present { self.strays.clone() } else { Vec::new() },
+        }
+    }
 }
 
 /// Why the state file cannot be used.
@@ -92,6 +147,21 @@ impl StateFile {
     /// Lists a job, and returns once that is in the file. To be called before the job's first process starts.
     pub async fn insert(&self, job: RunningJob) -> Result<(), StateFileError> {
         self.change(|jobs| jobs.insert(job.job_id, job)).await
+    }
+
+    /// Notes the descendants of a job's main process that bear no cookie, if the job is listed and they are others than before.
+    pub async fn note_strays(&self, cookie: JobCookie, strays: Vec<Identity>) -> Result<(), StateFileError> {
+        let is_meant = |job: &RunningJob| job.lease_token == cookie.grant().lease_token && job.process.is_some();
+        let is_news = |job: &RunningJob| is_meant(job) && job.strays != strays;
+        if !self.lock().by_id.get(&cookie.job()).is_some_and(is_news) {
+            return Ok(());
+        }
+        self.change(|jobs| {
+            if let Some(job) = jobs.get_mut(&cookie.job()).filter(|job| is_meant(job)) {
+                job.strays = strays;
+            }
+        })
+        .await
     }
 
     /// Takes a job off the list, after its last process has ended.

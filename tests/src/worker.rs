@@ -26,6 +26,7 @@ pub struct WorkerBuilder<'a> {
     state: String,
     configuration: String,
     variables: Vec<(String, String)>,
+    beside: Option<String>,
 }
 
 impl World {
@@ -41,6 +42,7 @@ impl World {
             // Repositories of scenarios are folders of this machine.
             configuration: "allowed_paths = [\"/\"]\n".to_owned(),
             variables: Vec::new(),
+            beside: None,
         }
     }
 }
@@ -88,6 +90,13 @@ impl WorkerBuilder<'_> {
         self
     }
 
+    /// Has a shell script for a child when it starts, as one that a container's entry point has started before it.
+    #[must_use]
+    pub fn beside(mut self, script: &str) -> Self {
+        self.beside = Some(script.to_owned());
+        self
+    }
+
     /// Makes its token, starts it and waits until the server knows it.
     pub async fn start(self) -> Worker {
         let world = self.world;
@@ -120,6 +129,7 @@ impl WorkerBuilder<'_> {
             token_file,
             configuration,
             variables: self.variables,
+            beside: self.beside,
             robots_url: self.world.server().url(),
             robots_token: self.world.token_of("USER", &format!("robots of {}", self.state), "OPERATOR").await,
             process: Mutex::default(),
@@ -139,6 +149,7 @@ pub struct Worker {
     token_file: PathBuf,
     configuration: PathBuf,
     variables: Vec<(String, String)>,
+    beside: Option<String>,
     robots_url: String,
     robots_token: String,
     process: Mutex<Option<Arc<Process>>>,
@@ -146,7 +157,15 @@ pub struct Worker {
 
 impl Worker {
     fn command(&self) -> Command {
-        let mut command = Command::new(program("orchestrator-worker"));
+        let worker = program("orchestrator-worker");
+        let mut command = match &self.beside {
+            None => Command::new(worker),
+            Some(script) => {
+                let mut shell = Command::new("bash");
+                shell.args(["-c", &format!("({script}) &\nexec \"$0\" \"$@\"")]).arg(worker);
+                shell
+            }
+        };
         for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("ORCHESTRATOR_")) {
             command.env_remove(name);
         }

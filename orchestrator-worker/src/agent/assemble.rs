@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use futures_util::future::join_all;
 use orchestrator_core::clock::SystemClock;
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio_util::task::TaskTracker;
@@ -10,25 +11,23 @@ use tokio_util::task::TaskTracker;
 use super::held::HeldJobs;
 use super::installation::Installation;
 use super::options::{AgentOptions, client, connection};
+use super::residue::{self, Residue};
 use super::run::{AgentError, Inner, Stopping};
 use super::session::Sessions;
 use crate::checkout::{CheckoutOptions, Checkouts, Mirroring};
-use crate::process::{JobCookie, Launcher, kill_leftovers};
+use crate::process::Launcher;
 use crate::python_package::PythonPackage;
 use crate::robot_api::{CallsAs, RobotApi};
 use crate::spool::Spools;
 use crate::state_file::StateFile;
 
-/// How often it is tried to kill what an earlier agent left.
-const KILL_ATTEMPTS: u32 = 5;
-
-/// An agent that has not registered yet. Nothing that an earlier one left is there any more.
+/// An agent that has not registered yet. Of what an earlier one left nothing is there any more, but for what this returns.
 pub(super) async fn assemble(
     options: AgentOptions,
     stopping: Stopping,
     installation: &Installation,
     endpoint_url: &str,
-) -> Result<Arc<Inner>, AgentError> {
+) -> Result<(Arc<Inner>, Vec<Residue>), AgentError> {
     let launcher = Launcher::new().map_err(AgentError::Launcher)?;
     let state = StateFile::open(installation.folder.join("jobs.json"))?;
     let tasks = TaskTracker::new();
@@ -44,7 +43,7 @@ pub(super) async fn assemble(
         }),
     };
     let checkouts = Checkouts::new(checkout_options, launcher.clone(), Arc::new(SystemClock), tasks.clone());
-    end_leftovers(&launcher, &state, &checkouts).await?;
+    let residues = end_leftovers(&launcher, &state, &checkouts).await?;
     let python = PythonPackage::below(&installation.folder.join("python"));
     unpack(&python);
     let client = client(&options)?;
@@ -53,7 +52,8 @@ pub(super) async fn assemble(
     let way = (connection(&options)?, CallsAs::Worker);
     let robots = RobotApi::new(way, spools, options.robot_api, tasks.clone(), stop)?;
     let robots = Arc::new(robots);
-    Ok(Arc::new_cyclic(|this| Inner {
+    let inner = Arc::new_cyclic(|this| Inner {
+        installation: installation.instance,
         sessions: Sessions::new(client.clone(), installation.instance, &options),
         slots: Arc::new(Semaphore::new(options.slots as usize)),
         options,
@@ -73,7 +73,8 @@ pub(super) async fn assemble(
         paused: watch::channel(false).0,
         complaint: std::sync::Mutex::default(),
         this: this.clone(),
-    }))
+    });
+    Ok((inner, residues))
 }
 
 /// Has the Python package in its place before the first robot needs it. If that fails now, it is tried again then.
@@ -84,27 +85,25 @@ fn unpack(python: &PythonPackage) {
 }
 
 /// Kills robots that an earlier agent left running, and removes its checkouts: the server takes what is not listed at
-/// registration for ended.
-async fn end_leftovers(launcher: &Launcher, state: &StateFile, checkouts: &Checkouts) -> Result<(), AgentError> {
-    let left = state.jobs();
-    if !left.is_empty() {
-        for attempt in 1..=KILL_ATTEMPTS {
-            let sweep = kill_leftovers(launcher, left.iter().map(|job| JobCookie::new(job.job_id))).await;
-            tracing::warn!(jobs = left.len(), ?sweep, "ended what an earlier agent had left running");
-            if sweep.survivors.is_empty() {
-                break;
-            }
-            tracing::error!(attempt, survivors = ?sweep.survivors, "processes of an earlier agent's jobs do not end");
-        }
-        for job in left {
-            state.remove(job.job_id).await?;
+/// registration for ended. Returns the jobs of which something lives on.
+async fn end_leftovers(
+    launcher: &Launcher,
+    state: &StateFile,
+    checkouts: &Checkouts,
+) -> Result<Vec<Residue>, AgentError> {
+    let mut residues = Vec::new();
+    for ended in join_all(state.jobs().into_iter().map(|job| residue::end(launcher, job))).await {
+        match ended {
+            Ok(job) => state.remove(job.job_id).await?,
+            Err(residue) => residues.push(residue),
         }
     }
-    match checkouts.remove_leftovers(&HashSet::new()).await {
+    let living: HashSet<_> = residues.iter().map(|residue| (residue.job.job_id, residue.job.lease_token)).collect();
+    match checkouts.remove_leftovers(&living).await {
         Ok(0) => {}
         Ok(count) => tracing::info!(count, "removed checkouts that an earlier agent had left"),
         Err(error) => tracing::warn!(error = %error, "checkouts of an earlier agent could not be removed"),
     }
     checkouts.prune_mirrors().await;
-    Ok(())
+    Ok(residues)
 }

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use orchestrator_core::id::RequestId;
+use orchestrator_core::id::{JobId, RequestId};
+use orchestrator_core::lease::LeaseToken;
 use orchestrator_proto::v1;
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -77,7 +78,7 @@ async fn ask(agent: &Arc<Inner>, slots: Vec<OwnedSemaphorePermit>) {
 }
 
 fn accept(agent: &Arc<Inner>, assignment: v1::Assignment, slot: OwnedSemaphorePermit) {
-    let granted = match Granted::try_from(assignment) {
+    let granted = match Granted::read(assignment, agent.installation) {
         Ok(granted) => granted,
         Err(error) => {
             agent.complain("an assignment cannot be read; its lease expires by itself", &error.to_string());
@@ -87,7 +88,7 @@ fn accept(agent: &Arc<Inner>, assignment: v1::Assignment, slot: OwnedSemaphorePe
     let agent = agent.clone();
     agent.jobs.clone().spawn(async move {
         if let Some(watch) = agent.held.take(granted.job, granted.token).await {
-            let _held = Holding { agent: agent.clone(), granted: granted.clone() };
+            let _held = Holding { agent: agent.clone(), held: (granted.job, granted.token) };
             job::run(&agent, &granted, watch).await;
         }
         drop(slot);
@@ -95,13 +96,14 @@ fn accept(agent: &Arc<Inner>, assignment: v1::Assignment, slot: OwnedSemaphorePe
 }
 
 /// Lets go of a job however its task ends: a lease that is renewed for nobody would never be noticed.
-struct Holding {
-    agent: Arc<Inner>,
-    granted: Granted,
+pub(super) struct Holding {
+    pub(super) agent: Arc<Inner>,
+    pub(super) held: (JobId, LeaseToken),
 }
 
 impl Drop for Holding {
     fn drop(&mut self) {
-        self.agent.held.remove(self.granted.job, self.granted.token);
+        let (job, token) = self.held;
+        self.agent.held.remove(job, token);
     }
 }

@@ -41,8 +41,7 @@ pub(super) async fn execute(
         Ok(process) => process,
         Err(outcome) => return (outcome, Shipped::nothing()),
     };
-    let listed = RunningJob { job_id: granted.job, lease_token: granted.token, process: Some(process.identity()) };
-    if let Err(error) = agent.state.insert(listed).await {
+    if let Err(error) = agent.state.insert(RunningJob::started(granted.cookie, &process)).await {
         tracing::error!(error = %error, "the state file could not be written");
     }
     let tail = StderrTail::default();

@@ -2,19 +2,22 @@
 
 use std::time::Duration;
 
-use orchestrator_core::id::{IdError, JobId, TriggerId};
+use orchestrator_core::id::{IdError, InstanceId, JobId, TriggerId};
 use orchestrator_core::lease::{LEASE, LeaseToken};
 use orchestrator_core::policy::Policies;
 use orchestrator_proto::v1;
 use tokio::time::Instant;
 
 use super::session::duration;
+use crate::process::{Grant, JobCookie};
 
 /// What is run, for whom, and under which grant.
 #[derive(Debug, Clone)]
 pub(super) struct Granted {
     pub(super) job: JobId,
     pub(super) token: LeaseToken,
+    /// What its processes bear.
+    pub(super) cookie: JobCookie,
     pub(super) trigger_id: TriggerId,
     pub(super) trigger_name: String,
     pub(super) process_name: String,
@@ -28,13 +31,14 @@ pub(super) struct Granted {
     pub(super) instant: Instant,
 }
 
-impl TryFrom<v1::Assignment> for Granted {
-    type Error = IdError;
-
-    fn try_from(given: v1::Assignment) -> Result<Self, IdError> {
+impl Granted {
+    /// Reads an assignment to the agent of this installation.
+    pub(super) fn read(given: v1::Assignment, installation: InstanceId) -> Result<Self, IdError> {
+        let (job, token) = (given.job_id.parse()?, LeaseToken::new(given.lease_token));
         Ok(Self {
-            job: given.job_id.parse()?,
-            token: LeaseToken::new(given.lease_token),
+            job,
+            token,
+            cookie: JobCookie::new(job, Grant { installation, lease_token: token }),
             trigger_id: given.trigger_id.parse()?,
             trigger_name: given.trigger_name,
             process_name: given.process_name,

@@ -58,7 +58,7 @@ async fn tell(
             if let Some(opened) = &opened {
                 opened.settled().await;
             }
-            report(agent, granted, &outcome, shipped).await;
+            report(agent, (granted.job, granted.token), &outcome, shipped).await;
         } => {}
         // Its end was taken and the answer lost, or the server has given it to another.
         _ = watch.until(|orders| orders.gone) => {}
@@ -111,8 +111,11 @@ pub(super) fn unstarted(orders: Orders) -> Option<Outcome> {
 /// Prepares the job and asks the server's leave to start it. `Err(None)`: the job is not ours any more.
 async fn begin(agent: &Inner, granted: &Granted, cancel: &CancellationToken) -> Begun {
     let listing = async {
-        let listed = RunningJob { job_id: granted.job, lease_token: granted.token, process: None };
-        agent.state.insert(listed).await.map_err(|error| Some(Outcome::never_started(error.to_string())))
+        agent
+            .state
+            .insert(RunningJob::granted(granted.cookie))
+            .await
+            .map_err(|error| Some(Outcome::never_started(error.to_string())))
     };
     // A job must be on disk before its first process: git's, or the robot's. Where there is no git, the disk and the
     // server can work at the same time.

@@ -3,7 +3,7 @@
 //! * A slot is held before a job is asked for; it is free again when the job's end has been acknowledged.
 //! * Leases are renewed by one heartbeat that lists exactly the jobs that are held.
 //! * A server that is away stops nothing: robots go on, and their true end is told when it is back.
-//! * What an earlier agent left running is killed before this one registers.
+//! * What an earlier agent left running is killed before this one registers; a job of which something survives that is held on.
 
 mod assemble;
 mod call;
@@ -23,6 +23,7 @@ mod options;
 mod outcome;
 mod prepare;
 mod report;
+mod residue;
 mod run;
 mod session;
 mod ship;

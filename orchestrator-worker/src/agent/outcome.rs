@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use orchestrator_core::clock::{Clock as _, SystemClock};
-use orchestrator_core::lease::HEARTBEAT;
+use orchestrator_core::id::JobId;
+use orchestrator_core::lease::{HEARTBEAT, LeaseToken};
 use orchestrator_proto::v1;
 use tokio::time::timeout;
 
 use super::call::{Failure, failure, pauses, said};
-use super::granted::Granted;
 use super::run::Inner;
 use super::ship::{Shipped, instant};
 
@@ -63,7 +63,7 @@ impl Outcome {
 
 /// Tells the end of a job until the server has taken it or refuses it, however long it is away. What the robot wrote goes
 /// first, if that takes no more than a moment: after an outage the server may take the output of ended jobs no more.
-pub(super) async fn report(agent: &Inner, granted: &Granted, outcome: &Outcome, shipped: &Shipped) {
+pub(super) async fn report(agent: &Inner, (job, token): (JobId, LeaseToken), outcome: &Outcome, shipped: &Shipped) {
     let ended_at = instant(SystemClock.now());
     let mut pauses = pauses();
     loop {
@@ -71,8 +71,8 @@ pub(super) async fn report(agent: &Inner, granted: &Granted, outcome: &Outcome, 
         let session = agent.sessions.current().await;
         let mut request = tonic::Request::new(v1::FinishJobRequest {
             session_id: session.id.to_string(),
-            job_id: granted.job.to_string(),
-            lease_token: granted.token.value(),
+            job_id: job.to_string(),
+            lease_token: token.value(),
             outcome: outcome.name.to_owned(),
             exit_code: outcome.exit_code,
             reason: outcome.reason.clone(),
@@ -86,7 +86,7 @@ pub(super) async fn report(agent: &Inner, granted: &Granted, outcome: &Outcome, 
             Failure::SessionOver => agent.sessions.renew(session.id, &agent.held).await,
             Failure::NotAllowed if !agent.stopping.soft.is_cancelled() => pause = NOT_ALLOWED,
             Failure::NotAllowed | Failure::LeaseLost | Failure::Refused => {
-                tracing::warn!(job.id = %granted.job, error = said(&status), "the server did not take the end of a job");
+                tracing::warn!(job.id = %job, error = said(&status), "the server did not take the end of a job");
                 return;
             }
         }

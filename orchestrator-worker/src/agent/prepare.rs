@@ -60,13 +60,7 @@ async fn check_out(agent: &Inner, granted: &Granted, cancel: &CancellationToken)
     let failed = |error: &dyn std::fmt::Display| Outcome::failed(None, error.to_string());
     let url = GitUrl::parse(&granted.process_path).map_err(|error| failed(&error))?;
     let git_ref = granted.git_branch.as_deref().map(GitRef::parse).transpose().map_err(|error| failed(&error))?;
-    let request = CheckoutRequest {
-        job_id: granted.job,
-        lease_token: granted.token,
-        url,
-        git_ref,
-        time_limit: agent.options.checkout_limit,
-    };
+    let request = CheckoutRequest { cookie: granted.cookie, url, git_ref, time_limit: agent.options.checkout_limit };
     agent.checkouts.check_out(&request, cancel).await.map_err(|error| match error {
         CheckoutError::NotAllowed { .. } => failed(&error),
         error => Outcome::never_started(error.to_string()),
@@ -100,7 +94,7 @@ fn command(
         trigger_id: granted.trigger_id,
         job_id: granted.job,
     };
-    let start = StartUp { arguments, job_token, python_path };
+    let start = StartUp { arguments, job_token, cookie: granted.cookie, python_path };
     let interpreters = agent.options.interpreters_of(&granted.process_name);
     start.command(interpreters, &file, folder).map_err(|error| failed(&error))
 }

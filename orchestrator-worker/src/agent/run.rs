@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use orchestrator_core::id::InstanceId;
 use orchestrator_proto::v1;
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::JoinHandle;
@@ -13,10 +14,11 @@ use tokio_util::task::TaskTracker;
 use super::assemble::assemble;
 use super::call::{reason, said};
 use super::granted::Granted;
-use super::held::{HeldJobs, Order};
+use super::held::{HeldJobs, Order, Watch};
 use super::installation::{Installation, InstallationError};
 use super::options::{AgentOptions, Client, ConnectError};
 use super::report::Reporting;
+use super::residue::{self, Residue};
 use super::session::Sessions;
 use super::ship::{Shipment, Shipped};
 use super::{claims, commands, heartbeat, ship};
@@ -27,8 +29,8 @@ use crate::robot_api::{Endpoint, RobotApi, UnusableDescriptors};
 use crate::spool::SpoolError;
 use crate::state_file::{StateFile, StateFileError};
 
-/// How often adopted orphans that have ended are collected.
-const REAP: Duration = Duration::from_secs(3);
+/// How often it is looked what became of processes.
+const LOOK: Duration = Duration::from_secs(3);
 
 /// How long the agent tries to say good-bye.
 const FAREWELL: Duration = Duration::from_secs(3);
@@ -101,6 +103,8 @@ pub struct Agent {
 
 #[derive(Debug)]
 pub(super) struct Inner {
+    /// Which agent this is, whatever its process.
+    pub(super) installation: InstanceId,
     pub(super) options: AgentOptions,
     pub(super) client: Client,
     pub(super) sessions: Sessions,
@@ -193,8 +197,9 @@ impl Agent {
         let address = options.robot_api.listen;
         let endpoint = Endpoint::bind(address).await.map_err(|source| AgentError::Endpoint { address, source })?;
         tracing::info!(robots.endpoint = endpoint.url(), "robots are served here");
-        let inner = assemble(options, stopping, &installation, endpoint.url()).await?;
+        let (inner, residues) = assemble(options, stopping, &installation, endpoint.url()).await?;
         let soft = inner.stopping.soft.clone();
+        let residues = hold(&inner, residues).await;
         // Before the server hears that the jobs of an earlier agent are over.
         soft.run_until_cancelled(inner.robots.deliver_left()).await.ok_or(AgentError::Stopped)??;
         let session = soft.run_until_cancelled(inner.sessions.begin(&inner.held)).await.ok_or(AgentError::Stopped)?;
@@ -204,10 +209,14 @@ impl Agent {
         let loops = vec![
             inner.spawn_loop("heartbeat", heartbeat::run(inner.clone())),
             inner.spawn_loop("commands", commands::run(inner.clone())),
-            inner.spawn_loop("reap", reap(inner.launcher.clone())),
+            inner.spawn_loop("look after processes", look_after_processes(inner.clone())),
             inner.spawn_loop("robots", endpoint.serve(inner.robots.clone())),
             inner.spawn_loop("report", reporting.run()),
         ];
+        for (residue, watch) in residues {
+            let slot = inner.slots.clone().try_acquire_owned().ok();
+            inner.jobs.spawn(residue::see_to_the_end(inner.clone(), residue, watch, slot));
+        }
         inner.jobs.spawn(claims::run(inner.clone()));
         Ok(Self { inner, loops, worker_name: session.worker_name, _installation: installation })
     }
@@ -271,10 +280,31 @@ impl Agent {
     }
 }
 
-async fn reap(launcher: Launcher) {
+/// Lists jobs of an earlier agent that are not over, so that registration does not end them.
+async fn hold(agent: &Inner, residues: Vec<Residue>) -> Vec<(Residue, Watch)> {
+    let mut held = Vec::new();
+    for residue in residues {
+        // One grant of each job is in the state file, and nothing else is held yet.
+        if let Some(watch) = agent.held.take(residue.job.job_id, residue.job.lease_token).await {
+            held.push((residue, watch));
+        }
+    }
+    held
+}
+
+/// Collects orphans that have ended, and notes for the next agent what it would not recognise as a job's.
+async fn look_after_processes(agent: Arc<Inner>) {
     loop {
-        tokio::time::sleep(REAP).await;
-        let launcher = launcher.clone();
-        let _ = tokio::task::spawn_blocking(move || launcher.reap_adopted()).await;
+        tokio::time::sleep(LOOK).await;
+        let launcher = agent.launcher.clone();
+        let look = tokio::task::spawn_blocking(move || {
+            launcher.reap_adopted();
+            launcher.observe()
+        });
+        for seen in look.await.unwrap_or_default() {
+            if let Err(error) = agent.state.note_strays(seen.cookie, seen.processes).await {
+                agent.complain("the state file could not be written", &error.to_string());
+            }
+        }
     }
 }

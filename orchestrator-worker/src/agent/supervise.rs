@@ -18,6 +18,9 @@ const LEASE_MARGIN: Duration = Duration::from_secs(2);
 /// How often it is looked whether the machine has slept.
 const LOOK: Duration = Duration::from_millis(500);
 
+/// How often it is tried to kill a robot that does not end.
+const AGAIN: Duration = Duration::from_secs(2);
+
 /// Why a robot is ended.
 #[derive(Debug, Clone, Copy)]
 enum Cause {
@@ -46,6 +49,7 @@ pub(super) async fn supervise(
         () = lost(&mut lease, policies.stop_on_lost) => Cause::Lost,
     };
     let stopped = end(process, policies, watch, cause).await;
+    let stopped = until_dead(process, granted, stopped).await;
     let remark = remark(granted, &stopped.sweep);
     let outcome = (!watch.orders().gone).then(|| outcome(watch.orders(), cause, stopped.exit));
     (outcome, remark)
@@ -69,8 +73,26 @@ async fn unseen(
     error: &std::io::Error,
 ) -> (Option<Outcome>, Option<String>) {
     let stopped = process.stop(Duration::ZERO).await;
+    let stopped = until_dead(process, granted, stopped).await;
     let outcome = Outcome::failed(stopped.exit.and_then(code), format!("its end could not be seen: {error}"));
     (Some(outcome), remark(granted, &stopped.sweep))
+}
+
+/// Goes on to kill a robot that lives: its job is not over, and nothing may be started in its place. Only the agent's own end
+/// ends this, and the next agent finds the job in the state file.
+async fn until_dead(process: &mut RunningProcess, granted: &Granted, mut stopped: Stopped) -> Stopped {
+    if stopped.exit.is_none() {
+        tracing::error!(
+            job.id = %granted.job, process.pid = process.identity().pid, survivors = ?stopped.sweep.survivors,
+            "a robot that was to be killed lives on, so its job is not over; it is tried again every 2 s. One that runs as \
+             another user has to be ended by root (kill -9 PID); one in state D ends when the disk or network drive answers"
+        );
+    }
+    while stopped.exit.is_none() {
+        tokio::time::sleep(AGAIN).await;
+        stopped = process.stop(Duration::ZERO).await;
+    }
+    stopped
 }
 
 /// An administrator's kill names the end before a time-out does, and both before the agent's own end.
@@ -163,7 +185,10 @@ fn remark(granted: &Granted, sweep: &Sweep) -> Option<String> {
     }
     if !sweep.undecided.is_empty() {
         let shown = show(&sweep.undecided);
-        let _ = write!(text, "\n[… processes left alone, because another job may have started them: {shown} …]\n");
+        let _ = write!(
+            text,
+            "\n[… processes left alone, because another job, or no job at all, may have started them: {shown} …]\n"
+        );
     }
     (!text.is_empty()).then_some(text)
 }

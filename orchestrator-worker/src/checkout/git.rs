@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::remote::Remote;
 use super::{CheckoutError, CheckoutRequest, Checkouts};
 use crate::output::{Drain, OutputChunk, OutputContent, OutputLimit, OutputStream};
-use crate::process::{Children, Exit, JobCookie, LaunchSpec, SpawnError};
+use crate::process::{Children, Exit, LaunchSpec, SpawnError};
 
 /// How much of git's output is looked at.
 const OUTPUT_LIMIT: OutputLimit = OutputLimit { head_bytes: 4 * 1024, tail_bytes: 16 * 1024 };
@@ -48,7 +48,6 @@ pub(super) struct Git<'a> {
     pub(super) checkouts: &'a Checkouts,
     pub(super) request: &'a CheckoutRequest,
     pub(super) remote: &'a Remote,
-    pub(super) cookie: JobCookie,
     /// An empty folder.
     pub(super) hooks: PathBuf,
     pub(super) deadline: Instant,
@@ -129,7 +128,7 @@ impl Git<'_> {
     fn spec<A: AsRef<OsStr>>(&self, place: Place<'_>, reach: Reach, args: &[A]) -> LaunchSpec {
         let mut hooks = OsString::from("core.hooksPath=");
         hooks.push(&self.hooks);
-        let mut spec = LaunchSpec::new(&self.checkouts.options.git, self.cookie);
+        let mut spec = LaunchSpec::new(&self.checkouts.options.git, self.request.cookie);
         let mut settings: Vec<OsString> = SETTINGS.into_iter().map(Into::into).chain([hooks]).collect();
         if cfg!(windows) {
             settings.extend(["core.symlinks=false".into(), "core.longpaths=true".into()]);

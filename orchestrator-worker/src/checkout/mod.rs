@@ -66,10 +66,8 @@ pub struct Mirroring {
 /// What is to be checked out.
 #[derive(Debug, Clone)]
 pub struct CheckoutRequest {
-    /// The job it is for.
-    pub job_id: JobId,
-    /// The grant under which the job runs.
-    pub lease_token: LeaseToken,
+    /// The job it is for, and the grant under which that runs.
+    pub cookie: JobCookie,
     /// The repository.
     pub url: GitUrl,
     /// The branch or tag; the repository's default branch when absent.
@@ -127,7 +125,7 @@ impl Checkouts {
         cancel: &CancellationToken,
     ) -> Result<Checkout, CheckoutError> {
         let remote = Remote::new(&request.url, &self.options)?;
-        let folder = self.options.root.join(folder::name(request.job_id, request.lease_token));
+        let folder = self.options.root.join(folder::name(request.cookie.job(), request.cookie.grant().lease_token));
         // Left by an earlier try under the same grant.
         folder::remove(&folder).await?;
         let hooks = folder.join("no-hooks");
@@ -136,7 +134,6 @@ impl Checkouts {
             checkouts: self,
             request,
             remote: &remote,
-            cookie: JobCookie::new(request.job_id),
             hooks,
             deadline: Instant::now() + request.time_limit,
             cancel,

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use orchestrator_core::clock::SystemClock;
-use orchestrator_core::id::JobId;
+use orchestrator_core::id::InstanceId;
 use orchestrator_core::lease::LeaseToken;
 use orchestrator_core::secret::{ApiToken, TokenKind};
 use orchestrator_core::source::{EntryPoint, GitRef, GitUrl};
@@ -26,7 +26,7 @@ pub use error::DeskError;
 
 use crate::agent::{AgentOptions, Connection, Stopping, connection, pauses, said};
 use crate::checkout::{Checkout, CheckoutOptions, CheckoutRequest, Checkouts};
-use crate::process::{Children, Exit, Launcher, RunningProcess};
+use crate::process::{Children, Exit, Grant, JobCookie, Launcher, RunningProcess};
 use crate::robot_api::{CallsAs, Endpoint, Line, Opened, RobotApi};
 use crate::spool::Spools;
 use start::Start;
@@ -95,12 +95,13 @@ async fn run_as(
     let folder = tempfile::tempdir().map_err(DeskError::Folder)?;
     let tasks = TaskTracker::new();
     let launcher = Launcher::new().map_err(DeskError::Launcher)?;
-    let checkout = check_out(desk, job, folder.path(), &launcher, &tasks, stopping).await?;
+    let cookie = JobCookie::new(job, Grant { installation: InstanceId::generate(), lease_token: DEVELOPMENT_LEASE });
+    let checkout = check_out(desk, cookie, folder.path(), &launcher, &tasks, stopping).await?;
     // The robot's own: it never sees that of its developer.
     let token = ApiToken::generate(TokenKind::Job)?;
     let address = desk.options.robot_api.listen;
     let endpoint = Endpoint::bind(address).await.map_err(|source| DeskError::Endpoint { address, source })?;
-    let start = Start { desk, job, trigger, endpoint: endpoint.url(), token: &token };
+    let start = Start { desk, cookie, trigger, endpoint: endpoint.url(), token: &token };
     let spec = start.command(checkout.as_ref(), folder.path())?;
     let spools = Spools::open(&folder.path().join("spool"), desk.options.robot_api.spool)?;
     let way = (connection.clone(), CallsAs::Developer);
@@ -164,7 +165,7 @@ async fn begin(connection: &Connection, desk: &DeskRun) -> Result<pb::GetContext
 
 async fn check_out(
     desk: &DeskRun,
-    job: JobId,
+    cookie: JobCookie,
     folder: &std::path::Path,
     launcher: &Launcher,
     tasks: &TaskTracker,
@@ -179,13 +180,8 @@ async fn check_out(
         mirrors: None,
     };
     let checkouts = Checkouts::new(options, launcher.clone(), Arc::new(SystemClock), tasks.clone());
-    let request = CheckoutRequest {
-        job_id: job,
-        lease_token: DEVELOPMENT_LEASE,
-        url: url.clone(),
-        git_ref: git_ref.clone(),
-        time_limit: desk.options.checkout_limit,
-    };
+    let request =
+        CheckoutRequest { cookie, url: url.clone(), git_ref: git_ref.clone(), time_limit: desk.options.checkout_limit };
     let checkout = checkouts.check_out(&request, &stopping.soft).await?;
     tracing::info!(commit = checkout.commit(), "checked out");
     Ok(Some(checkout))

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use orchestrator_core::id::{JobId, TriggerId};
+use orchestrator_core::id::TriggerId;
 use orchestrator_core::secret::ApiToken;
 use orchestrator_core::source::EntryPoint;
 
@@ -10,14 +10,14 @@ use super::{DeskError, DeskRun, DeskSource};
 use crate::checkout::Checkout;
 use crate::entry_point;
 use crate::interpreter::RobotArguments;
-use crate::process::LaunchSpec;
+use crate::process::{JobCookie, LaunchSpec};
 use crate::python_package::PythonPackage;
 use crate::start_up::StartUp;
 
 /// What the command is made of, apart from what is to be run.
 pub(super) struct Start<'a> {
     pub(super) desk: &'a DeskRun,
-    pub(super) job: JobId,
+    pub(super) cookie: JobCookie,
     pub(super) trigger: TriggerId,
     pub(super) endpoint: &'a str,
     pub(super) token: &'a ApiToken,
@@ -40,10 +40,10 @@ impl Start<'_> {
             endpoint: self.endpoint,
             process_args: &self.desk.process_args,
             trigger_id: self.trigger,
-            job_id: self.job,
+            job_id: self.cookie.job(),
         };
         let python_path = python.python_path(std::env::var_os("PYTHONPATH").as_deref())?;
-        let start = StartUp { arguments, job_token: self.token, python_path };
+        let start = StartUp { arguments, job_token: self.token, cookie: self.cookie, python_path };
         Ok(start.command(options.interpreters_of(&self.desk.process_name), &file, folder)?)
     }
 

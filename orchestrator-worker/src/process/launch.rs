@@ -9,9 +9,10 @@ use std::process::Stdio;
 use process_wrap::tokio::CommandWrap;
 use tokio::process::Command;
 
+use super::platform::{self, kernel_now};
 use super::registry::Registry;
-use super::scan::{Snapshot, kernel_now};
-use super::{Identity, JOB_ID_VARIABLE, JobCookie, RunningProcess, platform};
+use super::scan::Snapshot;
+use super::{Identity, JobCookie, RunningProcess};
 
 /// Variables of the worker that begin like this are its own configuration (its token may be among them), not a robot's.
 const OWN_PREFIX: &str = "ORCHESTRATOR_";
@@ -67,7 +68,7 @@ impl LaunchSpec {
                 None => command.env_remove(name),
             };
         }
-        command.env(JOB_ID_VARIABLE, self.cookie.value());
+        command.envs(self.cookie.variables());
         command
     }
 }
@@ -128,16 +129,22 @@ impl Launcher {
         let refused = |source| SpawnError::Refused { program: spec.program.clone(), source };
         let mut command = CommandWrap::from(spec.command());
         platform::isolate(&mut command);
-        let (child, identity, tree) = self
+        let (child, process, tree) = self
             .registry
-            .track(|| {
+            .track(spec.cookie, || {
                 let child = command.spawn()?;
                 let pid = child.id().ok_or_else(|| io::Error::other("the process has no id"))?;
-                let started = Snapshot::of(pid).map_or_else(kernel_now, |seen| seen.identity.started);
-                Ok((child, Identity { pid, started }))
+                let seen = Snapshot::of(pid);
+                let identity =
+                    seen.as_ref().map_or_else(|| Identity { pid, started: kernel_now() }, |seen| seen.identity);
+                Ok((child, (identity, seen.and_then(|seen| seen.session))))
             })
             .map_err(refused)?;
-        Ok(RunningProcess::new(child, identity, spec.cookie, tree, self.registry))
+        Ok(RunningProcess::new(child, process, tree, self.registry))
+    }
+
+    pub(super) fn registry(&self) -> &'static Registry {
+        self.registry
     }
 
     /// Collects the exit status of adopted orphans that have ended. Cheap when there are none; to be called every few

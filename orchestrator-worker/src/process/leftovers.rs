@@ -1,20 +1,45 @@
 //! What an earlier agent left behind.
 
-use std::collections::HashSet;
+use std::time::Duration;
+
+use orchestrator_core::id::JobId;
 
 use super::registry::Registry;
-use super::sweep::{Quarry, Sweep};
-use super::{JobCookie, Launcher};
+use super::sweep::{Quarry, SWEEP_LIMIT, Sweep};
+use super::{Grant, Identity, Launcher};
 
-/// Kills every process that bears one of `cookies`, and what those processes started. To be called when an agent starts,
-/// with the jobs of its state file, before it registers. Reports what it killed.
+/// A job that an earlier agent ran, and what it had noted of the job's processes. Identities are of the present era.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Leftover {
+    /// The job.
+    pub job: JobId,
+    /// The grant that its processes bear; absent when a version noted it whose processes bore the job's id alone.
+    pub grant: Option<Grant>,
+    /// Whether a robot was started. The server then gives the job to nobody else, so that what bears its id is this grant's.
+    pub is_started: bool,
+    /// Its main process, if that can still be named.
+    pub main: Option<Identity>,
+    /// The session of the main process.
+    pub session: Option<u32>,
+    /// Descendants that were seen to bear no mark.
+    pub strays: Vec<Identity>,
+}
+
+impl Leftover {
+    async fn sweep(&self, limit: Duration) -> Sweep {
+        Quarry::left(self).sweep(Registry::of_this_process(), limit).await
+    }
+}
+
+/// Kills every process that is known to be of the job, and what those processes started. To be called when an agent starts,
+/// with the jobs of its state file, before it registers. Reports what it killed, and what it could not.
 ///
 /// The launcher is asked for because there must be one: only a process that adopts orphans sees all of them.
-pub async fn kill_leftovers(_launcher: &Launcher, cookies: impl IntoIterator<Item = JobCookie>) -> Sweep {
-    let cookies: HashSet<JobCookie> = cookies.into_iter().collect();
-    if cookies.is_empty() {
-        return Sweep::default();
-    }
-    let quarry = Quarry { cookies, ..Quarry::default() };
-    quarry.sweep(Registry::of_this_process()).await
+pub async fn kill_leftovers(_launcher: &Launcher, left: &Leftover) -> Sweep {
+    left.sweep(SWEEP_LIMIT).await
+}
+
+/// As [`kill_leftovers`], of what did not end then: one KILL to each. What a later call still finds has survived it.
+pub async fn kill_survivors(_launcher: &Launcher, left: &Leftover) -> Sweep {
+    left.sweep(Duration::ZERO).await
 }

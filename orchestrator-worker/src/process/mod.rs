@@ -6,18 +6,29 @@
 //! - The main process stays unreaped until its tree has been swept. Its process id, which is also the number of its
 //!   group, can therefore not pass to another process, and signals to the group reach members only.
 //! - Outside the group a process is killed only after it was seen to belong to the job (by cookie, by descent, or as an
-//!   orphan adopted by this worker that no other job can have started), and only if its start time still matches.
+//!   orphan adopted by this worker that no other job, and nothing else, can have started), and only if its start time still
+//!   matches.
+//! - A cookie names the job and the grant: the same job under another grant is somebody else's, on this machine too.
+//! - What an earlier agent noted of a tree names processes by id and start time, within one [`Era`]; never by their id alone.
 //! - Trees are swept within one second, plus the grace that was asked for.
 //!
-//! The parts that differ between operating systems are the functions of `unix.rs` and `windows.rs`, which are the same.
+//! The parts that differ between operating systems are the functions of `unix.rs` and `windows.rs`, which are the same; both
+//! look at what runs through `procfs.rs` (Linux) or `surveyed.rs` (elsewhere).
 
 mod cookie;
 mod launch;
 mod leftovers;
+#[cfg(target_os = "linux")]
+mod procfs;
 mod registry;
 mod running;
 mod scan;
+#[cfg(not(target_os = "linux"))]
+mod surveyed;
 mod sweep;
+mod watch;
+
+pub(crate) use platform::started_at_second;
 
 #[cfg(unix)]
 #[path = "unix.rs"]
@@ -26,9 +37,10 @@ mod platform;
 #[path = "windows.rs"]
 mod platform;
 
-pub use cookie::{JOB_ID_VARIABLE, JobCookie};
+pub use cookie::{Grant, JOB_GRANT_VARIABLE, JOB_ID_VARIABLE, JobCookie, NotAGrant};
 pub use launch::{LaunchSpec, Launcher, SpawnError};
-pub use leftovers::kill_leftovers;
+pub use leftovers::{Leftover, kill_leftovers, kill_survivors};
 pub use running::{Exit, RunningProcess, Stopped};
-pub use scan::Identity;
+pub use scan::{Era, Identity};
 pub use sweep::{Children, FoundBy, Sweep, SweptProcess};
+pub use watch::Strays;

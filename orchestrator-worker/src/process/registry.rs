@@ -5,29 +5,44 @@
 //! An orphan that has shed its group and its cookie says nothing about its origin except when it started. It can only
 //! come from a tree that was alive at that time. Once all trees that were are over, and none of them was to keep its
 //! children, it is a leftover; until then it is reported and left alone.
+//!
+//! That holds as long as orphans come from trees at all. The first process of a container is given those of whatever else is
+//! started in there, and a process that had children before it began to supervise is given theirs: there such an orphan is
+//! reported and left alone for good, unless it was seen to descend from a tree.
 
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
-use super::scan::{Seen, Snapshot, kernel_now};
-use super::{Identity, platform};
+use super::platform::{self, kernel_now};
+use super::scan::{Seen, Snapshot};
+use super::sweep::Quarry;
+use super::{Identity, JobCookie};
 
 /// Names one tree in the registry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub(crate) struct TreeId(u64);
 
 #[derive(Debug)]
 struct Tree {
+    cookie: JobCookie,
     main: u32,
+    /// Processes that were seen to descend from it.
+    known: HashSet<Identity>,
     started: u64,
     ended: Option<u64>,
     keeps_children: bool,
+    /// Nobody asks for it any more.
+    is_released: bool,
 }
 
 impl Tree {
-    fn was_alive_at(&self, second: u64) -> bool {
-        self.started <= second && self.ended.is_none_or(|ended| second <= ended)
+    fn quarry(&self, id: TreeId) -> Quarry {
+        Quarry::running(self.cookie, id, self.main, self.known.clone())
+    }
+
+    fn was_alive_at(&self, instant: u64) -> bool {
+        self.started <= instant && self.ended.is_none_or(|ended| instant <= ended)
     }
 }
 
@@ -46,7 +61,7 @@ struct State {
 pub(crate) struct Adopted {
     /// Leftovers of trees that are over.
     pub(crate) leftovers: Vec<Identity>,
-    /// Orphans that a living tree may still own.
+    /// Orphans that may be of the tree that asks, but also of a living one or of none.
     pub(crate) undecided: Vec<Seen>,
 }
 
@@ -55,12 +70,23 @@ pub(crate) struct Registry {
     state: Mutex<State>,
     /// Held for reading while a child is started but not yet in `own_children`.
     spawning: RwLock<()>,
+    /// Whether this process adopts orphans that were never below it, or below what it did not start.
+    adopts_strangers: bool,
 }
 
 impl Registry {
     pub(crate) fn of_this_process() -> &'static Self {
         static REGISTRY: OnceLock<Registry> = OnceLock::new();
-        REGISTRY.get_or_init(Self::default)
+        REGISTRY.get_or_init(|| {
+            let adopts_strangers = platform::adopts_strangers();
+            if adopts_strangers {
+                tracing::warn!(
+                    "this process adopts what others start, as the first process of a container does: orphans of robots \
+                     that have shed every mark are reported, not killed. A small init in front (docker run --init) helps"
+                );
+            }
+            Self { adopts_strangers, ..Self::default() }
+        })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -70,17 +96,46 @@ impl Registry {
     /// Starts a child and enters it, so that no look in between takes it for an orphan.
     pub(crate) fn track<C>(
         &self,
-        spawn: impl FnOnce() -> io::Result<(C, Identity)>,
-    ) -> io::Result<(C, Identity, TreeId)> {
+        cookie: JobCookie,
+        spawn: impl FnOnce() -> io::Result<(C, (Identity, Option<u32>))>,
+    ) -> io::Result<(C, (Identity, Option<u32>), TreeId)> {
         let _spawning = self.spawning.read().unwrap_or_else(PoisonError::into_inner);
-        let (child, identity) = spawn()?;
+        let (child, (identity, session)) = spawn()?;
         let mut state = self.state();
         state.next_tree += 1;
         let id = TreeId(state.next_tree);
-        let tree = Tree { main: identity.pid, started: identity.started, ended: None, keeps_children: false };
+        let tree = Tree {
+            cookie,
+            main: identity.pid,
+            known: HashSet::new(),
+            started: identity.started,
+            ended: None,
+            keeps_children: false,
+            is_released: false,
+        };
         state.trees.insert(id, tree);
         state.own_children.insert(identity.pid);
-        Ok((child, identity, id))
+        Ok((child, (identity, session), id))
+    }
+
+    /// What is known of a tree.
+    pub(crate) fn quarry(&self, id: TreeId) -> Option<Quarry> {
+        self.state().trees.get(&id).map(|tree| tree.quarry(id))
+    }
+
+    /// What is known of each running tree.
+    pub(crate) fn quarries(&self) -> Vec<(JobCookie, Quarry)> {
+        let state = self.state();
+        let running = state.trees.iter().filter(|(_, tree)| tree.ended.is_none());
+        running.map(|(id, tree)| (tree.cookie, tree.quarry(*id))).collect()
+    }
+
+    /// Remembers who was seen to belong to a tree.
+    pub(crate) fn note_known(&self, quarry: Quarry) {
+        let mut state = self.state();
+        if let Some(tree) = quarry.tree.and_then(|tree| state.trees.get_mut(&tree)) {
+            tree.known = quarry.known;
+        }
     }
 
     /// The tree's main process has ended, or is about to be killed.
@@ -94,32 +149,34 @@ impl Registry {
     /// The exit status of the tree's main process has been collected.
     pub(crate) fn main_reaped(&self, tree: TreeId) {
         let mut state = self.state();
-        if let Some(main) = state.trees.get(&tree).map(|tree| tree.main) {
+        if let Some(tree) = state.trees.get_mut(&tree) {
+            tree.is_released = true;
+            let main = tree.main;
             state.own_children.remove(&main);
         }
     }
 
-    /// Judges the orphans in `snapshot`, and forgets the trees that matter to none of them.
-    pub(crate) fn judge_adopted(&self, snapshot: &Snapshot) -> Adopted {
+    /// Judges the orphans in `snapshot` for one tree, and forgets the trees that matter to none of them.
+    pub(crate) fn judge_adopted(&self, snapshot: &Snapshot, asking: TreeId) -> Adopted {
         // Children started before the look began are entered once this lock was ours.
         drop(self.spawning.write().unwrap_or_else(PoisonError::into_inner));
         let mut state = self.state();
         let orphans: Vec<&Seen> = snapshot.processes().filter(|seen| is_orphan(seen, &state.own_children)).collect();
         let mut adopted = Adopted::default();
         for orphan in &orphans {
-            let second = orphan.identity.started;
-            let mut origins = state.trees.values().filter(|tree| tree.was_alive_at(second)).peekable();
+            let started = orphan.identity.started;
+            let mut origins = state.trees.values().filter(|tree| tree.was_alive_at(started)).peekable();
             if origins.peek().is_none() {
                 continue;
             }
-            if origins.all(|tree| tree.ended.is_some() && !tree.keeps_children) {
+            if !self.adopts_strangers && origins.all(|tree| tree.ended.is_some() && !tree.keeps_children) {
                 adopted.leftovers.push(orphan.identity);
-            } else {
+            } else if state.trees.get(&asking).is_some_and(|tree| tree.was_alive_at(started)) {
                 adopted.undecided.push((*orphan).clone());
             }
         }
         let is_needed = |tree: &Tree| orphans.iter().any(|orphan| tree.was_alive_at(orphan.identity.started));
-        state.trees.retain(|_, tree| tree.ended.is_none() || is_needed(tree));
+        state.trees.retain(|_, tree| !tree.is_released || is_needed(tree));
         adopted
     }
 
@@ -152,10 +209,66 @@ impl Registry {
 /// A child in another group than this process. One in the same group was started by other code in this process, which
 /// will ask for its exit status: what a robot leaves behind is in another group.
 fn is_foreign_child(seen: &Seen) -> bool {
-    seen.parent == Some(std::process::id()) && platform::is_in_other_group(seen.identity.pid)
+    seen.parent == Some(std::process::id()) && platform::is_in_other_group(seen)
 }
 
 /// A living child that was neither started here nor bears a mark.
 fn is_orphan(seen: &Seen, own_children: &HashSet<u32>) -> bool {
-    !seen.is_dead && seen.cookie.is_none() && !own_children.contains(&seen.identity.pid) && is_foreign_child(seen)
+    !seen.is_dead && seen.mark.is_none() && !own_children.contains(&seen.identity.pid) && is_foreign_child(seen)
+}
+
+#[cfg(test)]
+mod tests {
+    use orchestrator_core::id::{InstanceId, JobId};
+    use orchestrator_core::lease::LeaseToken;
+
+    use super::super::Grant;
+    use super::*;
+
+    /// Greater than any process id that a system hands out.
+    const BASE: u32 = 1 << 30;
+
+    /// A registry whose one tree has ended, and the tree.
+    fn after_a_job(adopts_strangers: bool) -> (Registry, TreeId) {
+        let registry = Registry { adopts_strangers, ..Registry::default() };
+        let grant = Grant { installation: InstanceId::generate(), lease_token: LeaseToken::new(1) };
+        let cookie = JobCookie::new(JobId::generate(), grant);
+        let main = Identity { pid: BASE, started: 100 };
+        let (.., tree) = registry.track(cookie, || Ok(((), (main, None)))).unwrap();
+        registry.tree_ended(tree, false);
+        (registry, tree)
+    }
+
+    /// A child of this process that bears no mark, in a group of its own.
+    fn orphan(started: u64) -> Seen {
+        let identity = Identity { pid: BASE + 1, started };
+        Seen {
+            identity,
+            parent: Some(std::process::id()),
+            group: Some(identity.pid),
+            session: Some(identity.pid),
+            name: "orphan".to_owned(),
+            mark: None,
+            is_dead: false,
+        }
+    }
+
+    fn judged(registry: &Registry, tree: TreeId, orphan: Seen) -> (usize, usize) {
+        let adopted = registry.judge_adopted(&Snapshot::of_all([orphan]), tree);
+        (adopted.leftovers.len(), adopted.undecided.len())
+    }
+
+    #[test]
+    fn an_orphan_of_the_time_of_a_tree_is_its_leftover() {
+        let (registry, tree) = after_a_job(false);
+        assert_eq!(judged(&registry, tree, orphan(100)), (1, 0));
+        assert_eq!(judged(&registry, tree, orphan(99)), (0, 0), "it was there before");
+    }
+
+    #[test]
+    fn an_orphan_that_may_be_a_strangers_is_reported_and_left_alone() {
+        let (registry, tree) = after_a_job(true);
+        assert_eq!(judged(&registry, tree, orphan(100)), (0, 1));
+        assert_eq!(judged(&registry, tree, orphan(99)), (0, 0), "no word of what has nothing to do with it");
+    }
 }

@@ -1,6 +1,5 @@
 //! A tree of processes that runs, from its start to its end.
 
-use std::collections::HashSet;
 use std::fmt;
 use std::io;
 use std::time::Duration;
@@ -11,8 +10,8 @@ use tokio::time::timeout;
 
 use super::registry::{Registry, TreeId};
 use super::scan::Snapshot;
-use super::sweep::{Children, Quarry, Sweep};
-use super::{Identity, JobCookie, platform};
+use super::sweep::{Children, SWEEP_LIMIT, Sweep};
+use super::{Identity, platform};
 
 /// How long a killed main process gets to disappear.
 const KILL_LIMIT: Duration = Duration::from_millis(500);
@@ -57,28 +56,31 @@ pub struct Stopped {
 pub struct RunningProcess {
     child: Box<dyn ChildWrapper>,
     identity: Identity,
-    cookie: JobCookie,
+    session: Option<u32>,
     tree: TreeId,
     registry: &'static Registry,
     exit: Option<Exit>,
-    known: HashSet<Identity>,
     is_released: bool,
 }
 
 impl RunningProcess {
     pub(crate) fn new(
         child: Box<dyn ChildWrapper>,
-        identity: Identity,
-        cookie: JobCookie,
+        (identity, session): (Identity, Option<u32>),
         tree: TreeId,
         registry: &'static Registry,
     ) -> Self {
-        Self { child, identity, cookie, tree, registry, exit: None, known: HashSet::new(), is_released: false }
+        Self { child, identity, session, tree, registry, exit: None, is_released: false }
     }
 
     /// The main process.
     pub fn identity(&self) -> Identity {
         self.identity
+    }
+
+    /// The session that the main process is in; none where there are no sessions.
+    pub fn session(&self) -> Option<u32> {
+        self.session
     }
 
     /// The ends of its two output pipes, once. Both must be read until the process is over, or it blocks.
@@ -121,31 +123,25 @@ impl RunningProcess {
             Children::Keep => Sweep::default(),
             Children::Kill => {
                 platform::kill_group(&mut self.child);
-                self.quarry().sweep(self.registry).await
+                match self.registry.quarry(self.tree) {
+                    Some(quarry) => quarry.sweep(self.registry, SWEEP_LIMIT).await,
+                    None => Sweep::default(),
+                }
             }
         };
         self.release().await;
         sweep
     }
 
-    fn quarry(&self) -> Quarry {
-        Quarry {
-            cookies: HashSet::from([self.cookie]),
-            main: Some(self.identity.pid),
-            known: self.known.clone(),
-            with_adopted: true,
-        }
-    }
-
     /// Notes who belongs to the tree now: once parents are gone, descent cannot be seen any more.
     async fn observe(&mut self) {
-        let mut quarry = self.quarry();
+        let Some(mut quarry) = self.registry.quarry(self.tree) else { return };
         let look = tokio::task::spawn_blocking(move || {
             quarry.observe(&Snapshot::take());
-            quarry.known
+            quarry
         });
-        if let Ok(known) = look.await {
-            self.known = known;
+        if let Ok(quarry) = look.await {
+            self.registry.note_known(quarry);
         }
     }
 

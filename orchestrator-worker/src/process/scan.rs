@@ -1,22 +1,35 @@
 //! What runs on this machine, at one moment.
 
 use std::collections::HashMap;
-use std::ffi::OsString;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
-use sysinfo::{Pid, Process, ProcessRefreshKind, ProcessStatus, ProcessesToUpdate, System, UpdateKind};
 
-use super::JobCookie;
+use super::cookie::Mark;
+use super::platform;
 
-/// A process id and when that process started: together they name one process, not its successors.
+/// A process id and when that process started: together they name one process of one [`Era`], not its successors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Identity {
     /// The process id.
     pub pid: u32,
-    /// Seconds since the epoch by the kernel's account; comparable with other values of this kind only.
+    /// When it started, as the kernel counts it: on Linux clock ticks since the machine started, which no setting of the clock
+    /// changes; elsewhere seconds since the epoch, written down by the kernel when the process began.
     pub started: u64,
+}
+
+/// The time in which process ids and start times mean the same: on Linux from one start of the machine, or of the container
+/// that the agent is in, to the next.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Era(String);
+
+impl Era {
+    /// The present one.
+    pub fn current() -> Self {
+        Self(platform::era())
+    }
 }
 
 /// One process as it was seen.
@@ -24,8 +37,12 @@ pub struct Identity {
 pub(crate) struct Seen {
     pub(crate) identity: Identity,
     pub(crate) parent: Option<u32>,
+    /// None of kernel threads, of groups of other pid namespaces, and on systems without groups.
+    pub(crate) group: Option<u32>,
+    /// As the group.
+    pub(crate) session: Option<u32>,
     pub(crate) name: String,
-    pub(crate) cookie: Option<JobCookie>,
+    pub(crate) mark: Option<Mark>,
     /// Has ended, but its parent has not asked for its exit status yet.
     pub(crate) is_dead: bool,
 }
@@ -47,49 +64,30 @@ impl Snapshot {
             return Arc::clone(snapshot);
         }
         let began_at = Instant::now();
-        let snapshot = Arc::new(Self::look(ProcessesToUpdate::All));
+        let snapshot = Arc::new(Self::of_all(platform::look_at_all()));
         *last = Some((began_at, Arc::clone(&snapshot)));
         snapshot
     }
 
     /// One process, now.
     pub(crate) fn of(pid: u32) -> Option<Seen> {
-        Self::look(ProcessesToUpdate::Some(&[Pid::from_u32(pid)])).0.remove(&pid)
+        platform::look_at(pid)
     }
 
     pub(crate) fn processes(&self) -> impl Iterator<Item = &Seen> {
         self.0.values()
     }
 
-    fn look(which: ProcessesToUpdate<'_>) -> Self {
-        // The only cause of an error is a system that sysinfo does not know.
-        let Ok(mut system) = System::new() else {
-            tracing::error!("failed to look at the processes of this machine: unsupported system");
-            return Self::default();
-        };
-        let kind = ProcessRefreshKind::nothing().with_environ(UpdateKind::Always).without_tasks();
-        system.refresh_processes_specifics(which, true, kind);
-        Self(system.processes().values().map(seen).map(|seen| (seen.identity.pid, seen)).collect())
+    pub(crate) fn get(&self, pid: u32) -> Option<&Seen> {
+        self.0.get(&pid)
     }
 
-    #[cfg(test)]
-    pub(crate) fn from_seen(seen: impl IntoIterator<Item = Seen>) -> Self {
+    /// Whether this very process is there, ended or not.
+    pub(crate) fn has(&self, identity: Identity) -> bool {
+        self.get(identity.pid).is_some_and(|seen| seen.identity == identity)
+    }
+
+    pub(crate) fn of_all(seen: impl IntoIterator<Item = Seen>) -> Self {
         Self(seen.into_iter().map(|seen| (seen.identity.pid, seen)).collect())
     }
-}
-
-fn seen(process: &Process) -> Seen {
-    Seen {
-        identity: Identity { pid: process.pid().as_u32(), started: process.start_time() },
-        parent: process.parent().map(Pid::as_u32),
-        name: process.name().to_string_lossy().into_owned(),
-        cookie: process.environ().iter().map(OsString::as_os_str).find_map(JobCookie::from_entry),
-        is_dead: matches!(process.status(), ProcessStatus::Zombie | ProcessStatus::Dead),
-    }
-}
-
-/// The present by the clock that [`Identity::started`] is counted on.
-pub(crate) fn kernel_now() -> u64 {
-    let (boot, uptime) = (System::boot_time().unwrap_or_default(), System::uptime().unwrap_or_default());
-    boot.saturating_add(uptime)
 }

@@ -3,14 +3,17 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
+use orchestrator_core::id::JobId;
 use tokio::time::{Instant, sleep};
 
-use super::registry::Registry;
+use super::cookie::Mark;
+use super::leftovers::Leftover;
+use super::registry::{Adopted, Registry, TreeId};
 use super::scan::{Seen, Snapshot};
-use super::{Identity, JobCookie, platform};
+use super::{Grant, Identity, JobCookie, platform};
 
 /// How long a sweep goes on killing before it reports what survives.
-const SWEEP_LIMIT: Duration = Duration::from_millis(900);
+pub(crate) const SWEEP_LIMIT: Duration = Duration::from_millis(900);
 /// What killed processes get to disappear before the next look.
 const PASS_PAUSE: Duration = Duration::from_millis(5);
 /// How often nothing must be found where one look does not suffice: while a process executes a new program it has no
@@ -35,6 +38,8 @@ pub enum FoundBy {
     Group,
     /// It bears the job's cookie in its environment.
     Cookie,
+    /// It is the main process that the agent before had noted.
+    Record,
     /// It was started by a process that belongs to the job.
     Descent,
     /// It is an orphan that no other living job can have started.
@@ -50,6 +55,8 @@ pub struct SweptProcess {
     pub name: String,
     /// How it was found.
     pub found_by: FoundBy,
+    /// What the system said when it was to be killed, if it refused.
+    pub refused: Option<String>,
 }
 
 /// What a sweep did.
@@ -59,23 +66,63 @@ pub struct Sweep {
     pub killed: Vec<SweptProcess>,
     /// Processes of the job that could not be killed in time.
     pub survivors: Vec<SweptProcess>,
-    /// Orphans without any mark that may belong to this job or to another one that still runs; left alone.
+    /// Orphans without any mark that may belong to this job, to another one that still runs, or to none; left alone.
     pub undecided: Vec<SweptProcess>,
 }
 
 /// What is known of the tree to be swept.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct Quarry {
-    pub(crate) cookies: HashSet<JobCookie>,
+    job: JobId,
+    /// The grant that its processes bear.
+    grant: Option<Grant>,
+    /// Whether a process that bears the job's id, and no grant, belongs to the tree wherever it is; else only below this
+    /// process.
+    is_bare_id_enough: bool,
     /// The main process, while it is not reaped.
     pub(crate) main: Option<u32>,
+    /// The main process of an earlier agent's tree, which may have been reaped.
+    recorded: Option<Recorded>,
     /// Processes that were seen to descend from the tree.
     pub(crate) known: HashSet<Identity>,
-    /// Whether orphans of this worker are judged as well.
-    pub(crate) with_adopted: bool,
+    /// The tree as this process knows it: orphans that it adopted are judged as well.
+    pub(crate) tree: Option<TreeId>,
+}
+
+/// A main process that somebody else started.
+#[derive(Debug, Clone, Copy)]
+struct Recorded {
+    main: Identity,
+    session: Option<u32>,
 }
 
 impl Quarry {
+    /// A tree of this process.
+    pub(crate) fn running(cookie: JobCookie, tree: TreeId, main: u32, known: HashSet<Identity>) -> Self {
+        Self {
+            job: cookie.job(),
+            grant: Some(cookie.grant()),
+            is_bare_id_enough: false,
+            main: Some(main),
+            recorded: None,
+            known,
+            tree: Some(tree),
+        }
+    }
+
+    /// A tree of an earlier agent.
+    pub(crate) fn left(left: &Leftover) -> Self {
+        Self {
+            job: left.job,
+            grant: left.grant,
+            is_bare_id_enough: left.is_started,
+            main: None,
+            recorded: left.main.map(|main| Recorded { main, session: left.session }),
+            known: left.strays.iter().copied().collect(),
+            tree: None,
+        }
+    }
+
     /// Notes which processes belong to the tree now, before kills break the lines of descent.
     pub(crate) fn observe(&mut self, snapshot: &Snapshot) {
         let members = self.members(snapshot, &[]);
@@ -87,7 +134,7 @@ impl Quarry {
         let own = std::process::id();
         let mut found: HashMap<u32, FoundBy> = HashMap::new();
         for seen in snapshot.processes().filter(|seen| !seen.is_dead) {
-            if let Some(how) = self.recognise(seen, leftovers) {
+            if let Some(how) = self.recognise(seen, snapshot, leftovers) {
                 found.insert(seen.identity.pid, how);
             }
         }
@@ -110,12 +157,14 @@ impl Quarry {
             .collect()
     }
 
-    fn recognise(&self, seen: &Seen, leftovers: &[Identity]) -> Option<FoundBy> {
+    fn recognise(&self, seen: &Seen, snapshot: &Snapshot, leftovers: &[Identity]) -> Option<FoundBy> {
         if seen.identity.pid == std::process::id() {
             None
-        } else if seen.cookie.is_some_and(|cookie| self.cookies.contains(&cookie)) {
+        } else if self.is_marked(seen) || self.bears_bare_id(seen) {
             Some(FoundBy::Cookie)
-        } else if self.is_in_group(seen) {
+        } else if self.recorded.is_some_and(|recorded| recorded.main == seen.identity) {
+            Some(FoundBy::Record)
+        } else if self.is_in_group(seen) || self.is_in_recorded_group(seen, snapshot) {
             Some(FoundBy::Group)
         } else if self.known.contains(&seen.identity) {
             Some(FoundBy::Descent)
@@ -126,13 +175,35 @@ impl Quarry {
         }
     }
 
+    /// Whether it bears the mark of this job under this grant.
+    pub(crate) fn is_marked(&self, seen: &Seen) -> bool {
+        let is_ours = |mark: Mark| mark.job == self.job && mark.grant.is_some() && mark.grant == self.grant;
+        seen.mark.is_some_and(is_ours)
+    }
+
+    fn bears_bare_id(&self, seen: &Seen) -> bool {
+        seen.mark == Some(Mark { job: self.job, grant: None })
+            && (self.is_bare_id_enough || (self.tree.is_some() && seen.parent == Some(std::process::id())))
+    }
+
     fn is_in_group(&self, seen: &Seen) -> bool {
-        self.main.is_some() && platform::group_of(seen.identity.pid) == self.main
+        self.main.is_some() && seen.group == self.main
+    }
+
+    /// Whether it is in the group of a main process that may have been reaped. A group's number is free when its last member
+    /// has ended, and then names another group as soon as a process with that id makes one of its own.
+    fn is_in_recorded_group(&self, seen: &Seen, snapshot: &Snapshot) -> bool {
+        let Some(Recorded { main, session }) = self.recorded else { return false };
+        let is_same_group = match snapshot.get(main.pid) {
+            Some(leader) => leader.identity == main,
+            None => session.is_some() && seen.session == session && seen.identity.started >= main.started,
+        };
+        seen.group == Some(main.pid) && is_same_group && seen.mark.is_none()
     }
 
     /// Kills until nothing more is found, or the time is up.
-    pub(crate) async fn sweep(mut self, registry: &'static Registry) -> Sweep {
-        let deadline = Instant::now() + SWEEP_LIMIT;
+    pub(crate) async fn sweep(mut self, registry: &'static Registry, limit: Duration) -> Sweep {
+        let deadline = Instant::now() + limit;
         let mut sweep = Sweep::default();
         let mut empty_looks = 0;
         loop {
@@ -151,7 +222,7 @@ impl Quarry {
                     break;
                 }
             };
-            let is_doubtful = !self.with_adopted || !met.undecided.is_empty();
+            let is_doubtful = self.tree.is_none() || !met.undecided.is_empty();
             sweep.undecided = met.undecided;
             empty_looks = if met.members.is_empty() { empty_looks + 1 } else { 0 };
             if empty_looks >= if is_doubtful { DOUBTFUL_LOOKS } else { 1 } {
@@ -171,22 +242,19 @@ impl Quarry {
     /// One look, and one KILL for each member found. Blocks.
     fn pass(&mut self, registry: &Registry) -> Met {
         let snapshot = Snapshot::take();
-        let adopted = if self.with_adopted { registry.judge_adopted(&snapshot) } else { <_>::default() };
+        let adopted = self.tree.map_or_else(Adopted::default, |tree| registry.judge_adopted(&snapshot, tree));
         let mut members = Vec::new();
         for (seen, how) in self.members(&snapshot, &adopted.leftovers) {
-            platform::kill_if(seen.identity.pid, || is_still(seen));
-            members.push((seen, how));
+            let refused = platform::kill_if(seen.identity.pid, || is_still(seen)).err();
+            members.push(SweptProcess { refused: refused.map(|error| error.to_string()), ..swept(seen, how) });
         }
-        self.known.extend(members.iter().map(|(seen, _)| seen.identity));
+        self.known.extend(members.iter().map(|member| member.identity));
         for dead in snapshot.processes().filter(|seen| seen.is_dead) {
             if self.known.contains(&dead.identity) || self.is_in_group(dead) {
                 registry.reap(dead);
             }
         }
-        Met {
-            members: members.into_iter().map(|(seen, how)| swept(seen, how)).collect(),
-            undecided: adopted.undecided.iter().map(|seen| swept(seen, FoundBy::Adoption)).collect(),
-        }
+        Met { members, undecided: adopted.undecided.iter().map(|seen| swept(seen, FoundBy::Adoption)).collect() }
     }
 }
 
@@ -196,19 +264,19 @@ struct Met {
     undecided: Vec<SweptProcess>,
 }
 
-/// Whether the process id still names the process that was seen. Start times are in whole seconds, so another mark is
-/// asked for as well.
+/// Whether the process id still names the process that was seen. Start times are in hundredths of a second or coarser, so
+/// another mark is asked for as well.
 fn is_still(seen: &Seen) -> bool {
-    let is_same = |now: Seen| now.identity == seen.identity && (now.cookie == seen.cookie || now.parent == seen.parent);
+    let is_same = |now: Seen| now.identity == seen.identity && (now.mark == seen.mark || now.parent == seen.parent);
     Snapshot::of(seen.identity.pid).is_some_and(is_same)
 }
 
 fn swept(seen: &Seen, found_by: FoundBy) -> SweptProcess {
-    SweptProcess { identity: seen.identity, name: seen.name.clone(), found_by }
+    SweptProcess { identity: seen.identity, name: seen.name.clone(), found_by, refused: None }
 }
 
 fn remember(killed: &mut Vec<SweptProcess>, members: Vec<SweptProcess>) {
-    for member in members {
+    for member in members.into_iter().filter(|member| member.refused.is_none()) {
         if !killed.iter().any(|known| known.identity == member.identity) {
             killed.push(member);
         }
@@ -216,59 +284,4 @@ fn remember(killed: &mut Vec<SweptProcess>, members: Vec<SweptProcess>) {
 }
 
 #[cfg(test)]
-mod tests {
-    use orchestrator_core::id::JobId;
-
-    use super::*;
-
-    /// Greater than any process id that a system hands out.
-    const BASE: u32 = 1 << 30;
-
-    fn seen(pid: u32, parent: u32, cookie: Option<JobCookie>) -> Seen {
-        let identity = Identity { pid: BASE + pid, started: 1 };
-        Seen { identity, parent: Some(BASE + parent), name: String::new(), cookie, is_dead: false }
-    }
-
-    fn found(quarry: &Quarry, snapshot: &Snapshot) -> Vec<u32> {
-        let mut pids: Vec<u32> =
-            quarry.members(snapshot, &[]).iter().map(|(seen, _)| seen.identity.pid - BASE).collect();
-        pids.sort_unstable();
-        pids
-    }
-
-    #[test]
-    fn what_a_member_started_belongs_to_the_tree_and_nothing_else_does() {
-        let (ours, theirs) = (JobCookie::new(JobId::generate()), JobCookie::new(JobId::generate()));
-        let snapshot = Snapshot::from_seen([
-            seen(1, 0, Some(ours)),
-            seen(2, 1, None),
-            seen(3, 2, None),
-            seen(4, 0, None),
-            seen(5, 0, Some(theirs)),
-            seen(6, 5, None),
-        ]);
-        let quarry = Quarry { cookies: HashSet::from([ours]), ..Quarry::default() };
-        assert_eq!(found(&quarry, &snapshot), [1, 2, 3]);
-    }
-
-    #[test]
-    fn a_known_process_is_recognised_by_its_start_time_too() {
-        let mut quarry = Quarry { main: Some(BASE + 1), ..Quarry::default() };
-        quarry.observe(&Snapshot::from_seen([seen(2, 1, None)]));
-        assert_eq!(found(&quarry, &Snapshot::from_seen([seen(2, 0, None)])), [2]);
-        let mut successor = seen(2, 0, None);
-        successor.identity.started += 1;
-        assert!(found(&quarry, &Snapshot::from_seen([successor])).is_empty());
-    }
-
-    #[test]
-    fn ended_processes_and_this_one_are_no_members() {
-        let cookie = JobCookie::new(JobId::generate());
-        let mut dead = seen(1, 0, Some(cookie));
-        dead.is_dead = true;
-        let mut this = seen(2, 0, Some(cookie));
-        this.identity.pid = std::process::id();
-        let quarry = Quarry { cookies: HashSet::from([cookie]), ..Quarry::default() };
-        assert!(quarry.members(&Snapshot::from_seen([dead, this]), &[]).is_empty());
-    }
-}
+mod tests;

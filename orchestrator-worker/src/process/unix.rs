@@ -3,12 +3,17 @@
 
 use std::io;
 
-use nix::unistd::{getpgid, getpgrp};
+use nix::unistd::getpgrp;
 use process_wrap::tokio::{ChildWrapper, CommandWrap, ProcessGroup};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, waitid};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::Exit;
+#[cfg(target_os = "linux")]
+pub(crate) use super::procfs::{era, kernel_now, look_at, look_at_all, started_at_second};
+use super::scan::Seen;
+#[cfg(not(target_os = "linux"))]
+pub(crate) use super::surveyed::{era, kernel_now, look_at, look_at_all, started_at_second};
 
 /// Makes this process the parent of orphaned descendants.
 #[cfg(target_os = "linux")]
@@ -69,53 +74,70 @@ pub(crate) fn kill_group(child: &mut Box<dyn ChildWrapper>) {
     let _ = child.start_kill();
 }
 
-/// The group of a process, ended ones included. Kernel threads and groups of other pid namespaces have none.
+/// The group of a process, ended ones included.
+#[cfg(not(target_os = "linux"))]
 pub(crate) fn group_of(pid: u32) -> Option<u32> {
     let pid = nix::unistd::Pid::from_raw(i32::try_from(pid).ok()?);
-    getpgid(Some(pid)).ok().and_then(|group| u32::try_from(group.as_raw()).ok()).filter(|group| *group != 0)
+    nix::unistd::getpgid(Some(pid)).ok().and_then(|group| u32::try_from(group.as_raw()).ok())
+}
+
+/// The session of a process, ended ones included.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn session_of(pid: u32) -> Option<u32> {
+    let pid = nix::unistd::Pid::from_raw(i32::try_from(pid).ok()?);
+    nix::unistd::getsid(Some(pid)).ok().and_then(|session| u32::try_from(session.as_raw()).ok())
 }
 
 /// Whether a process is known to be in another group than this process.
-pub(crate) fn is_in_other_group(pid: u32) -> bool {
-    group_of(pid).is_some_and(|group| i64::from(group) != i64::from(getpgrp().as_raw()))
+pub(crate) fn is_in_other_group(seen: &Seen) -> bool {
+    seen.group.is_some_and(|group| i64::from(group) != i64::from(getpgrp().as_raw()))
 }
 
-/// KILL to one process, provided that `is_still_it` says so while the process id cannot change its meaning.
+/// Whether orphans become this process's children that were never below what it starts: it is the first process of its
+/// container or machine, or has children already, whose own orphans it adopts.
+pub(crate) fn adopts_strangers() -> bool {
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    std::process::id() == 1 || waitid(WaitId::All, options).is_ok()
+}
+
+/// KILL to one process, provided that `is_still_it` says so while the process id cannot change its meaning. One that is gone
+/// is no error.
 #[cfg(target_os = "linux")]
-pub(crate) fn kill_if(pid: u32, is_still_it: impl FnOnce() -> bool) {
+pub(crate) fn kill_if(pid: u32, is_still_it: impl FnOnce() -> bool) -> io::Result<()> {
     use rustix::process::{PidfdFlags, pidfd_open, pidfd_send_signal};
 
-    let Some(raw) = to_pid(pid) else { return };
+    let Some(raw) = to_pid(pid) else { return Ok(()) };
     match pidfd_open(raw, PidfdFlags::empty()) {
         Ok(handle) => {
             if is_still_it() {
-                report(pid, pidfd_send_signal(handle, Signal::KILL));
+                unless_gone(pidfd_send_signal(handle, Signal::KILL))
+            } else {
+                Ok(())
             }
         }
         // Kernels before 5.3.
         Err(rustix::io::Errno::NOSYS) => kill_by_number(pid, is_still_it),
-        Err(error) => report(pid, Err(error)),
+        Err(error) => unless_gone(Err(error)),
     }
 }
 
-/// KILL to one process, provided that `is_still_it` says so.
+/// KILL to one process, provided that `is_still_it` says so. One that is gone is no error.
 #[cfg(not(target_os = "linux"))]
-pub(crate) fn kill_if(pid: u32, is_still_it: impl FnOnce() -> bool) {
-    kill_by_number(pid, is_still_it);
+pub(crate) fn kill_if(pid: u32, is_still_it: impl FnOnce() -> bool) -> io::Result<()> {
+    kill_by_number(pid, is_still_it)
 }
 
-fn kill_by_number(pid: u32, is_still_it: impl FnOnce() -> bool) {
-    if let Some(raw) = to_pid(pid)
-        && is_still_it()
-    {
-        report(pid, rustix::process::kill_process(raw, Signal::KILL));
+fn kill_by_number(pid: u32, is_still_it: impl FnOnce() -> bool) -> io::Result<()> {
+    match to_pid(pid) {
+        Some(raw) if is_still_it() => unless_gone(rustix::process::kill_process(raw, Signal::KILL)),
+        _ => Ok(()),
     }
 }
 
-fn report(pid: u32, outcome: rustix::io::Result<()>) {
+fn unless_gone(outcome: rustix::io::Result<()>) -> io::Result<()> {
     match outcome {
-        Ok(()) | Err(rustix::io::Errno::SRCH) => {}
-        Err(error) => tracing::warn!(process.pid = pid, %error, "failed to kill a process of a job"),
+        Ok(()) | Err(rustix::io::Errno::SRCH) => Ok(()),
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -13,6 +13,8 @@ use process_wrap::tokio::{ChildWrapper, CommandWrap, JobObject};
 use sysinfo::{Pid, ProcessesToUpdate, System};
 
 use super::Exit;
+use super::scan::Seen;
+pub(crate) use super::surveyed::{era, kernel_now, look_at, look_at_all, started_at_second};
 
 /// Job Objects keep descendants together; nothing is adopted.
 #[expect(clippy::unnecessary_wraps, reason = "the same signature on every system")]
@@ -52,20 +54,29 @@ pub(crate) fn group_of(_pid: u32) -> Option<u32> {
     None
 }
 
+/// There are no sessions of process groups.
+pub(crate) fn session_of(_pid: u32) -> Option<u32> {
+    None
+}
+
 /// There are no process groups.
-pub(crate) fn is_in_other_group(_pid: u32) -> bool {
+pub(crate) fn is_in_other_group(_seen: &Seen) -> bool {
     false
 }
 
-/// Ends one process, provided that `is_still_it` says so.
-pub(crate) fn kill_if(pid: u32, is_still_it: impl FnOnce() -> bool) {
-    let Ok(mut system) = System::new() else { return };
+/// Nothing is adopted.
+pub(crate) fn adopts_strangers() -> bool {
+    false
+}
+
+/// Ends one process, provided that `is_still_it` says so. One that is gone is no error.
+pub(crate) fn kill_if(pid: u32, is_still_it: impl FnOnce() -> bool) -> io::Result<()> {
+    let mut system = System::new().map_err(|_| io::Error::other("unsupported system"))?;
     let pid = Pid::from_u32(pid);
     system.refresh_processes(ProcessesToUpdate::Some(&[pid]), true);
-    if let Some(process) = system.process(pid)
-        && is_still_it()
-    {
-        process.kill();
+    match system.process(pid) {
+        Some(process) if is_still_it() && !process.kill() => Err(io::Error::other("the system refused to end it")),
+        _ => Ok(()),
     }
 }
 

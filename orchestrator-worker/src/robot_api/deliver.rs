@@ -17,7 +17,7 @@ use super::message::Messages;
 use super::method::Method;
 use super::verdict::{Verdict, verdict};
 use crate::agent::said;
-use crate::spool::{Entry, Lost, SpoolFile, Spools};
+use crate::spool::{Damage, Entry, Lost, SpoolFile, Spools};
 
 /// The most bytes of one call that carries many lines.
 const BATCH_BYTES: u64 = 1 << 20;
@@ -120,6 +120,9 @@ impl Delivery {
     }
 
     async fn step(&self, line: &Line, spool: &SpoolFile, trying: &mut Trying) -> io::Result<Step> {
+        if let Some(damage) = spool.damage().await {
+            return self.announce_damage(line, spool, &damage).await;
+        }
         let mut batch = spool.first(BATCH_BYTES).await?;
         let Some(first) = batch.first() else {
             return match spool.lost().await {
@@ -223,6 +226,25 @@ impl Delivery {
             return Ok(step);
         }
         spool.announced(lost).await?;
+        Ok(Step::Done)
+    }
+
+    async fn announce_damage(&self, line: &Line, spool: &SpoolFile, damage: &Damage) -> io::Result<Step> {
+        let count = damage.count;
+        let kept = spool.kept_damaged().map_or_else(
+            || "The file could not be kept".to_owned(),
+            |copy| format!("The file is kept on the worker as '{}'", copy.display()),
+        );
+        let message = format!(
+            "{count} {} of this job, made while the server was away, {} lost: the disk of the worker has damaged what was \
+             kept there. The robot was told that all was done; what it wrote before and after is delivered. {kept}",
+            if count == 1 { "call" } else { "calls" },
+            if count == 1 { "is" } else { "are" },
+        );
+        if let Some(step) = self.tell(line, error_line(&damage.id, damage.since, message)).await {
+            return Ok(step);
+        }
+        spool.damage_announced().await?;
         Ok(Step::Done)
     }
 

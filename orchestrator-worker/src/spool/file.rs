@@ -12,6 +12,7 @@ use orchestrator_proto::convert;
 use tokio::sync::{Mutex, watch};
 
 use super::budget::Budget;
+use super::damage::{Damage, Damages, copy_of, keep};
 use super::record::{Entry, Found, Head, LostLines, Record, framed, next};
 
 /// Why something could not be kept.
@@ -58,6 +59,7 @@ struct State {
     next_seq: u64,
     waiting: VecDeque<Slot>,
     lost: Option<Lost>,
+    damages: Damages,
 }
 
 /// The file, and what waits in it.
@@ -81,7 +83,7 @@ impl SpoolFile {
         write(&file, 0, bytes).await?;
         sync_folder(&path)?;
         budget.charge(head_end);
-        let state = State { end: head_end, head_end, next_seq: 1, waiting: VecDeque::new(), lost: None };
+        let state = State::behind(head_end);
         Ok(Self { path, file, budget, job_limit, state: Mutex::new(state), waiting: watch::channel(0).0 })
     }
 
@@ -90,16 +92,22 @@ impl SpoolFile {
         let file = OpenOptions::new().read(true).write(true).open(&path)?;
         let mut reader = BufReader::new(&file);
         let Found::Whole(Record::Head(head), head_end) = next(&mut reader)? else { return Ok(None) };
-        let mut state = State { end: head_end, head_end, next_seq: 1, waiting: VecDeque::new(), lost: None };
-        let (mut damaged, mut passed_over) = (0, 0);
+        let mut state = State::behind(head_end);
+        let (mut damaged, mut damaged_records, mut before) = (0, 0, None);
         loop {
             match next(&mut reader)? {
                 Found::Whole(record, bytes) => {
-                    passed_over += damaged;
+                    state.damages.pass(std::mem::take(&mut damaged_records), damaged, before);
                     state.end += std::mem::take(&mut damaged);
+                    if let Record::Entry(entry) = &record {
+                        before = entry.at;
+                    }
                     state.take(record, bytes);
                 }
-                Found::Damaged(bytes) => damaged += bytes,
+                Found::Damaged(bytes) => {
+                    damaged += bytes;
+                    damaged_records += 1;
+                }
                 Found::End if damaged == 0 => break,
                 Found::End | Found::Torn => {
                     // Nobody was answered for what is torn off.
@@ -109,8 +117,11 @@ impl SpoolFile {
                 }
             }
         }
-        if passed_over > 0 {
-            keep_damaged(&path, passed_over, &head);
+        if let Some(note) = state.damages.note() {
+            keep(&path, state.damages.bytes(), &head);
+            let frame = framed(note);
+            write_now(&file, state.end, &frame)?;
+            state.end += frame.len() as u64;
         }
         budget.charge(state.end);
         let waiting = watch::channel(state.count()).0;
@@ -202,6 +213,26 @@ impl SpoolFile {
         self.state.lock().await.lost.clone()
     }
 
+    /// What the disk has damaged, to be announced before the file is empty.
+    pub(crate) async fn damage(&self) -> Option<Damage> {
+        self.state.lock().await.damages.owed().cloned()
+    }
+
+    /// Where the file is kept as it was found, if that succeeded.
+    pub(crate) fn kept_damaged(&self) -> Option<PathBuf> {
+        Some(copy_of(&self.path)).filter(|copy| copy.exists())
+    }
+
+    /// The damage was announced.
+    pub(crate) async fn damage_announced(&self) -> io::Result<()> {
+        let mut state = self.state.lock().await;
+        state.damages.announced();
+        let record = state.damages.record();
+        let settled = self.settle(&mut state, record).await;
+        self.tell(&state);
+        settled
+    }
+
     /// The entries up to this number were delivered. An empty file is emptied.
     pub(crate) async fn delivered(&self, through: u64) -> io::Result<()> {
         let mut state = self.state.lock().await;
@@ -273,8 +304,14 @@ impl Lost {
 }
 
 impl State {
+    /// Of a file that holds its head.
+    fn behind(head_end: u64) -> Self {
+        let (waiting, damages) = (VecDeque::new(), Damages::default());
+        Self { end: head_end, head_end, next_seq: 1, waiting, lost: None, damages }
+    }
+
     fn count(&self) -> usize {
-        self.waiting.len() + usize::from(self.lost.is_some())
+        self.waiting.len() + usize::from(self.lost.is_some()) + usize::from(self.damages.owed().is_some())
     }
 
     /// Takes a record of a file that is read.
@@ -286,21 +323,12 @@ impl State {
                 self.next_seq = entry.seq + 1;
             }
             Record::Delivered(through) => self.waiting.retain(|slot| slot.seq > through),
+            Record::Damaged(damaged) => self.damages.take(damaged),
             Record::Lost(LostLines { count: 0, .. }) => self.lost = None,
             Record::Lost(LostLines { count, id, since }) => self.lost = Some(Lost { count, id, since }),
         }
         self.end += bytes;
     }
-}
-
-/// What a robot was promised cannot be read, and stands before what can: the disk has lost it. The rest is delivered.
-fn keep_damaged(path: &Path, bytes: u64, head: &Head) {
-    let copy = path.with_extension("damaged");
-    let kept = std::fs::copy(path, &copy);
-    tracing::error!(
-        job.id = head.job_id, bytes, copy = %copy.display(), error = kept.err().map(tracing::field::display),
-        "the disk has damaged what the robot of a job had written; what follows is delivered, and the file kept as it is"
-    );
 }
 
 /// Makes a file that only its owner can read: it holds what robots wrote, and the token to deliver it with.
@@ -322,13 +350,13 @@ fn sync_folder(path: &Path) -> io::Result<()> {
 
 async fn write(file: &Arc<File>, at: u64, bytes: Vec<u8>) -> io::Result<()> {
     let file = file.clone();
-    blocking(move || {
-        let mut file: &File = &file;
-        file.seek(SeekFrom::Start(at))?;
-        file.write_all(&bytes)?;
-        file.sync_data()
-    })
-    .await
+    blocking(move || write_now(&file, at, &bytes)).await
+}
+
+fn write_now(mut file: &File, at: u64, bytes: &[u8]) -> io::Result<()> {
+    file.seek(SeekFrom::Start(at))?;
+    file.write_all(bytes)?;
+    file.sync_data()
 }
 
 fn read(mut file: &File, slot: Slot) -> io::Result<Entry> {

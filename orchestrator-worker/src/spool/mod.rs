@@ -5,6 +5,7 @@
 //! what the server refuses for good is kept where people can read it.
 
 mod budget;
+mod damage;
 mod file;
 mod folder;
 mod record;
@@ -12,6 +13,7 @@ mod refused;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use damage::Damage;
 pub(crate) use file::{AppendError, Lost, SpoolFile};
 pub(crate) use folder::Spools;
 pub use folder::{SpoolError, SpoolLimits};

@@ -71,6 +71,23 @@ pub(super) struct LostLines {
     pub(super) since: Option<prost_types::Timestamp>,
 }
 
+/// Records that the disk has damaged.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct DamagedRecords {
+    /// How many; none once they were announced.
+    #[prost(uint64, tag = "1")]
+    pub(super) count: u64,
+    /// The id of the line that tells of them.
+    #[prost(string, tag = "2")]
+    pub(super) id: String,
+    /// When the entry before them was written.
+    #[prost(message, optional, tag = "3")]
+    pub(super) since: Option<prost_types::Timestamp>,
+    /// Of all damaged records that stand in the file before this one, how many it takes note of.
+    #[prost(uint64, tag = "4")]
+    pub(super) noted: u64,
+}
+
 #[derive(Clone, PartialEq, prost::Oneof)]
 pub(super) enum Record {
     #[prost(message, tag = "1")]
@@ -82,11 +99,13 @@ pub(super) enum Record {
     Delivered(u64),
     #[prost(message, tag = "4")]
     Lost(LostLines),
+    #[prost(message, tag = "5")]
+    Damaged(DamagedRecords),
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
 struct Container {
-    #[prost(oneof = "Record", tags = "1, 2, 3, 4")]
+    #[prost(oneof = "Record", tags = "1, 2, 3, 4, 5")]
     record: Option<Record>,
 }
 

@@ -118,7 +118,44 @@ async fn what_the_disk_has_damaged_takes_nothing_with_it_that_follows() {
     assert_eq!(texts(&file).await, ["first", "third"]);
     append(&file, "next").await.unwrap();
     assert_eq!(texts(&world.reopened()).await, ["first", "third", "next"]);
-    assert_eq!(std::fs::read(path.with_extension("damaged")).unwrap()[..bytes.len()], bytes);
+    assert_eq!(std::fs::read(path.with_extension("damaged")).unwrap(), bytes);
+}
+
+#[tokio::test]
+async fn what_the_disk_has_damaged_is_counted_until_it_is_announced_and_is_announced_once() {
+    let world = World::new();
+    let file = world.file().await;
+    let path = file.path().to_owned();
+    let mut ends = Vec::new();
+    for text in ["first", "second", "third", "fourth"] {
+        append(&file, text).await.unwrap();
+        ends.push(usize::try_from(length(&path)).unwrap());
+    }
+    drop(file);
+    let damage = |record: usize| {
+        let mut bytes = std::fs::read(&path).unwrap();
+        bytes[ends[record] - 1] ^= 1;
+        std::fs::write(&path, &bytes).unwrap();
+    };
+    damage(1);
+    damage(2);
+    let file = world.reopened();
+    let found = file.damage().await.unwrap();
+    assert_eq!((found.count, found.since), (2, file.first(1).await.unwrap()[0].at));
+    assert_eq!(file.kept_damaged(), Some(path.with_extension("damaged")));
+    // A line of the same id is the same line, however often it is told.
+    assert_eq!(world.reopened().damage().await, Some(found));
+
+    file.damage_announced().await.unwrap();
+    assert_eq!((world.reopened().damage().await, texts(&world.reopened()).await.len()), (None, 2));
+    damage(0);
+    let file = world.reopened();
+    assert_eq!(file.damage().await.unwrap().count, 1, "what was announced is not counted again");
+    file.delivered(4).await.unwrap();
+    assert!(!file.is_empty(), "the announcement is owed");
+    file.damage_announced().await.unwrap();
+    assert!(file.is_empty() && world.reopened().is_empty());
+    assert_eq!(world.reopened().damage().await, None);
 }
 
 #[tokio::test]

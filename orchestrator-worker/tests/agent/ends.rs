@@ -84,7 +84,7 @@ async fn robots_see_nothing_of_the_agent_but_their_own_token() {
     world.fake.ended().await;
     assert_eq!(
         world.fake.output("STDOUT").unwrap().trim(),
-        "ORCHESTRATOR_ENDPOINT ORCHESTRATOR_JOB_ID ORCHESTRATOR_JOB_TOKEN"
+        "ORCHESTRATOR_ENDPOINT ORCHESTRATOR_JOB_GRANT ORCHESTRATOR_JOB_ID ORCHESTRATOR_JOB_TOKEN"
     );
     assert!(!world.fake.output("STDERR").unwrap().contains("orc_job"), "no token among the arguments");
     world.stop(agent).await;

@@ -23,7 +23,7 @@ pub(crate) enum Call {
     Register(v1::RegisterRequest),
     Claim(v1::ClaimJobsRequest),
     Start(v1::StartJobRequest),
-    Beat,
+    Beat(v1::HeartbeatRequest),
     Finish(v1::FinishJobRequest),
     Output(v1::AppendOutputRequest),
     Leave,
@@ -35,7 +35,7 @@ impl Call {
             Self::Register(_) => "register",
             Self::Claim(_) => "claim",
             Self::Start(_) => "start",
-            Self::Beat => "beat",
+            Self::Beat(_) => "beat",
             Self::Finish(_) => "finish",
             Self::Output(_) => "output",
             Self::Leave => "leave",
@@ -188,6 +188,15 @@ impl Fake {
         self.calls(|call| if let Call::Start(start) = call { Some(start.clone()) } else { None })
     }
 
+    pub(crate) fn registrations(&self) -> Vec<v1::RegisterRequest> {
+        self.calls(|call| if let Call::Register(register) = call { Some(register.clone()) } else { None })
+    }
+
+    /// What each heartbeat listed.
+    pub(crate) fn beats(&self) -> Vec<Vec<v1::HeldJob>> {
+        self.calls(|call| if let Call::Beat(beat) = call { Some(beat.held.clone()) } else { None })
+    }
+
     pub(crate) fn finishes(&self) -> Vec<v1::FinishJobRequest> {
         self.calls(|call| if let Call::Finish(finish) = call { Some(finish.clone()) } else { None })
     }
@@ -324,7 +333,7 @@ impl WorkerService for Fake {
     ) -> Result<Response<v1::HeartbeatResponse>, Status> {
         let message = request.into_inner();
         self.check_session(&message.session_id)?;
-        let lost = self.called(Call::Beat).await?;
+        let lost = self.called(Call::Beat(message.clone())).await?;
         let state = self.state();
         let gone = message.held.into_iter().filter(|held| state.gone.contains(held)).collect();
         let answer = v1::HeartbeatResponse { kills: state.kills.clone(), gone, ..v1::HeartbeatResponse::default() };

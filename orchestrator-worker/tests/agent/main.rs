@@ -5,6 +5,7 @@ mod ends;
 mod fake;
 mod instants;
 mod leases;
+mod leftovers;
 mod lost_answers;
 mod outages;
 mod starting;

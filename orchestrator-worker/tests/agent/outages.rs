@@ -2,7 +2,7 @@
 
 use tonic::Code;
 
-use crate::fake::{Call, Trouble};
+use crate::fake::Trouble;
 use crate::world::World;
 
 #[tokio::test]
@@ -16,12 +16,7 @@ async fn output_of_an_outage_arrives_complete_in_order_and_before_the_end() {
     world.fake.go_away();
     world.write("go");
     world.written("done").await;
-    world
-        .fake
-        .eventually("two beats without answer", |fake| {
-            fake.calls(|call| matches!(call, Call::Beat).then_some(())).len() > 3
-        })
-        .await;
+    world.fake.eventually("two beats without answer", |fake| fake.count("beat") > 3).await;
     world.fake.come_back();
     let refused = world.fake.count("finish");
     world.fake.eventually("the end", |fake| fake.count("finish") > refused).await;

@@ -1,16 +1,13 @@
-//! Beginnings: whom the agent waits for, whom it gives way to, and what it clears away first.
+//! Beginnings: whom the agent waits for, and whom it gives way to.
 
 use std::os::unix::fs::PermissionsExt as _;
 
-use orchestrator_core::id::JobId;
-use orchestrator_core::lease::LeaseToken;
 use orchestrator_worker::agent::AgentError;
-use orchestrator_worker::process::{JobCookie, LaunchSpec, Launcher};
-use orchestrator_worker::state_file::{RunningJob, StateFile};
+use orchestrator_worker::state_file::StateFile;
 use tonic::Code;
 
 use crate::fake::Trouble;
-use crate::world::{World, is_alive};
+use crate::world::World;
 
 #[tokio::test]
 async fn a_server_that_is_away_at_first_is_waited_for() {
@@ -53,28 +50,6 @@ async fn a_second_agent_in_the_same_folder_is_refused() {
     let agent = world.agent().await;
     assert!(matches!(world.try_agent().await, Err(AgentError::Installation(_))));
     world.stop(agent).await;
-}
-
-#[tokio::test]
-async fn what_a_killed_agent_left_is_gone_before_the_next_one_registers() {
-    let world = World::new().await;
-    let (job, token) = (JobId::generate(), LeaseToken::new(1));
-    std::fs::create_dir_all(world.data()).unwrap();
-    let state = StateFile::open(world.data().join("jobs.json")).unwrap();
-    state.insert(RunningJob { job_id: job, lease_token: token, process: None }).await.unwrap();
-    let mut spec = LaunchSpec::new("sleep", JobCookie::new(job));
-    spec.args = vec!["1000".into()];
-    let left = Launcher::new().unwrap().spawn(&spec).unwrap();
-    let pid = left.identity().pid.to_string();
-    // Seen at the moment of registration.
-    world.fake.always("register", Trouble::Silent);
-    let registered = async {
-        world.fake.eventually("a registration", |fake| fake.count("register") == 1).await;
-        assert!(!is_alive(&pid));
-        world.stopping.soft.cancel();
-    };
-    let (agent, ()) = tokio::join!(world.try_agent(), registered);
-    assert!(agent.is_err() && StateFile::open(world.data().join("jobs.json")).unwrap().jobs().is_empty());
 }
 
 #[tokio::test]

@@ -19,6 +19,7 @@ static PROCESS: Mutex<()> = Mutex::const_new(());
 pub(crate) struct World {
     pub(crate) fake: Fake,
     pub(crate) stopping: Stopping,
+    slots: u32,
     pub(crate) folder: tempfile::TempDir,
     tasks: TaskTracker,
     _turn: MutexGuard<'static, ()>,
@@ -26,12 +27,18 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn new() -> Self {
+        Self::with_slots(1).await
+    }
+
+    /// The agent can hold so many jobs at once.
+    pub(crate) async fn with_slots(slots: u32) -> Self {
         let turn = PROCESS.lock().await;
         let fake = Fake::start().await;
         fake.leases(Duration::from_secs(15), Duration::from_secs(15), Duration::from_millis(200));
         Self {
             fake,
             stopping: Stopping::default(),
+            slots,
             folder: tempfile::tempdir().expect("a folder"),
             tasks: TaskTracker::new(),
             _turn: turn,
@@ -49,7 +56,7 @@ impl World {
             token: "orc_worker_test".to_owned().into(),
             ca: None,
             data: self.data(),
-            slots: 1,
+            slots: self.slots,
             exclusive: false,
             allowed_paths: Vec::new(),
             open_file_urls: true,

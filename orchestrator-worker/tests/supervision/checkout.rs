@@ -58,8 +58,7 @@ pub(crate) fn checkouts(world: &World, options: CheckoutOptions) -> Checkouts {
 
 pub(crate) fn request(world: &World, url: &str, git_ref: Option<&str>) -> CheckoutRequest {
     CheckoutRequest {
-        job_id: world.job,
-        lease_token: LeaseToken::new(1),
+        cookie: world.cookie(world.job),
         url: GitUrl::parse(url).expect("a URL"),
         git_ref: git_ref.map(|name| GitRef::parse(name).expect("a branch")),
         time_limit: Duration::from_mins(1),

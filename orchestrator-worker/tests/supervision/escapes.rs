@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use orchestrator_core::id::JobId;
 use orchestrator_worker::process::{Children, FoundBy, SweptProcess};
 
-use crate::world::{World, is_alive};
+use crate::world::{World, eventually, is_alive, parent_of};
 
 /// Stops the robot once `names` hold process ids, and says how the first of those processes was found.
 async fn stop_with(world: &World, script: &str, names: &[&str]) -> Option<FoundBy> {
@@ -43,6 +43,33 @@ async fn a_child_that_sheds_its_environment_is_killed_with_its_own_children() {
     let script =
         "setsid env -i PATH=\"$PATH\" bash -c 'sleep 600 & echo $! > grandchild; echo $$ > child; wait' & wait";
     assert_eq!(stop_with(&world, script, &["child", "grandchild"]).await, Some(FoundBy::Descent));
+}
+
+#[tokio::test]
+async fn a_daemon_that_passes_on_the_jobs_id_alone_is_killed() {
+    let world = World::new().await;
+    let script =
+        "(setsid env -u ORCHESTRATOR_JOB_GRANT bash -c 'echo $$ > daemon; while :; do sleep 1; done' &); sleep 600";
+    assert_eq!(stop_with(&world, script, &["daemon"]).await, Some(FoundBy::Cookie));
+}
+
+#[tokio::test]
+async fn a_child_that_was_seen_before_it_shed_its_family_is_killed() {
+    let world = World::alone().await;
+    // Another job that runs keeps it from being taken for an orphan of this one.
+    let mut other = world.bash_for(JobId::generate(), "sleep 600");
+    let mut process = world.bash(
+        "(setsid env -i PATH=\"$PATH\" bash -c 'echo $$ > child; exec sleep 600' & while [ ! -e go ]; do sleep 0.01; done) &
+        wait; sleep 600",
+    );
+    let child = world.pid_in("child").await;
+    let strays = world.launcher.observe();
+    assert_eq!(strays.iter().filter(|seen| seen.processes.iter().any(|seen| seen.pid == child)).count(), 1);
+    world.write("go", "");
+    eventually("its parent is gone", || parent_of(child) == std::process::id()).await;
+    let stopped = process.stop(Duration::ZERO).await;
+    assert!(!is_alive(child), "{stopped:?}");
+    other.stop(Duration::ZERO).await;
 }
 
 #[tokio::test]

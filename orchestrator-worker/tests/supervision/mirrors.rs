@@ -35,7 +35,10 @@ impl Machine {
     }
 
     fn request(&self, git_ref: Option<&str>) -> CheckoutRequest {
-        CheckoutRequest { job_id: JobId::generate(), ..request(&self.world, &file_url(&self.origin), git_ref) }
+        CheckoutRequest {
+            cookie: self.world.cookie(JobId::generate()),
+            ..request(&self.world, &file_url(&self.origin), git_ref)
+        }
     }
 
     async fn try_run(&self, git_ref: Option<&str>) -> Result<Checkout, CheckoutError> {
@@ -382,7 +385,8 @@ impl TwoMirrors {
         for name in ["one", "two"] {
             let copy = world.path(name);
             git(&world.path(""), &["clone", "--quiet", &file_url(&origin), copy.to_str().expect("a checkout")]);
-            let request = CheckoutRequest { job_id: JobId::generate(), ..request(&world, &file_url(&copy), None) };
+            let request =
+                CheckoutRequest { cookie: world.cookie(JobId::generate()), ..request(&world, &file_url(&copy), None) };
             let checkouts = limited(&world, &clock, u64::MAX);
             checkouts.check_out(&request, &CancellationToken::new()).await.expect("a checkout");
             made.extend(mirrors(&world.path("mirrors")).into_iter().find(|mirror| !made.contains(mirror)));

@@ -140,7 +140,6 @@ async fn a_kept_child_that_holds_the_pipe_does_not_hold_the_job() {
     assert!(summary.stdout_byte_count >= 5);
     let text = String::from_utf8(bytes_of(&chunks, OutputStream::Stdout)).unwrap();
     assert!(text.contains("said\n"), "{text}");
-    let cookie = orchestrator_worker::process::JobCookie::new(world.job);
-    let sweep = orchestrator_worker::process::kill_leftovers(&world.launcher, [cookie]).await;
+    let sweep = crate::leftovers::kill_marked(&world, world.job).await;
     assert_eq!(sweep.survivors, []);
 }

@@ -1,13 +1,15 @@
 //! The world of the scenarios: a folder, a launcher, and ways to see what runs.
 
 use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use orchestrator_core::clock::SystemClock;
-use orchestrator_core::id::JobId;
+use orchestrator_core::id::{InstanceId, JobId};
+use orchestrator_core::lease::LeaseToken;
 use orchestrator_worker::output::{Drain, OutputChunk, OutputLimit};
-use orchestrator_worker::process::{JobCookie, LaunchSpec, Launcher, RunningProcess};
+use orchestrator_worker::process::{Grant, JobCookie, LaunchSpec, Launcher, RunningProcess};
 use sysinfo::{Pid, ProcessRefreshKind, ProcessStatus, ProcessesToUpdate, System};
 use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard, mpsc};
 use tokio_util::task::TaskTracker;
@@ -29,6 +31,7 @@ pub(crate) struct World {
     folder: tempfile::TempDir,
     pub(crate) launcher: Launcher,
     pub(crate) job: JobId,
+    pub(crate) installation: InstanceId,
     pub(crate) tasks: TaskTracker,
     _turn: Turn,
 }
@@ -48,6 +51,7 @@ impl World {
             folder: tempfile::tempdir().expect("a temporary folder"),
             launcher: Launcher::new().expect("a launcher"),
             job: JobId::generate(),
+            installation: InstanceId::generate(),
             tasks: TaskTracker::new(),
             _turn: turn,
         }
@@ -64,9 +68,14 @@ impl World {
         path
     }
 
+    /// What the processes of a job bear under the first grant to this installation.
+    pub(crate) fn cookie(&self, job: JobId) -> JobCookie {
+        JobCookie::new(job, Grant { installation: self.installation, lease_token: LeaseToken::new(1) })
+    }
+
     /// A job's process; it starts in the world's folder.
     pub(crate) fn spec(&self, job: JobId, command: &[&str]) -> LaunchSpec {
-        let mut spec = LaunchSpec::new(command[0], JobCookie::new(job));
+        let mut spec = LaunchSpec::new(command[0], self.cookie(job));
         spec.args = command[1..].iter().map(Into::into).collect();
         spec.cwd = Some(self.folder.path().to_owned());
         spec
@@ -122,11 +131,45 @@ pub(crate) fn exists(pid: u32) -> bool {
     rustix::process::test_kill_process(pid).is_ok()
 }
 
+/// The parent of a process that is there.
+pub(crate) fn parent_of(pid: u32) -> u32 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("it is there");
+    let after_name = stat.rsplit_once(')').expect("a name").1;
+    after_name.split_whitespace().nth(1).and_then(|parent| parent.parse().ok()).expect("a parent")
+}
+
 /// Waits for something to become true.
 pub(crate) async fn eventually(what: &str, mut is_true: impl FnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !is_true() {
         assert!(Instant::now() < deadline, "not within {PATIENCE:?}: {what}");
         tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// Programs marked as a job's, which somebody starts again whenever they have ended. More than one, so that some run while
+/// another is started.
+pub(crate) struct Again(Vec<Child>);
+
+impl Again {
+    pub(crate) fn start(cookie: JobCookie) -> Self {
+        let mark = format!("ORCHESTRATOR_JOB_ID={} ORCHESTRATOR_JOB_GRANT={}", cookie.job(), cookie.grant());
+        let script = format!("while :; do {mark} sleep 1000; done 2> /dev/null");
+        let start = || Command::new("bash").args(["-c", &script]).stdin(Stdio::null()).spawn().expect("bash starts");
+        Self((0..4).map(|_| start()).collect())
+    }
+
+    /// Starts them no more; the last ones still have to be ended.
+    pub(crate) fn stop(self) {
+        drop(self);
+    }
+}
+
+/// A scenario that fails leaves none behind.
+impl Drop for Again {
+    fn drop(&mut self) {
+        for keeper in &mut self.0 {
+            keeper.kill().and_then(|()| keeper.wait()).expect("nobody else ends it");
+        }
     }
 }

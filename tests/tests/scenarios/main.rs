@@ -40,6 +40,7 @@ mod spool;
 mod tokens;
 mod two_servers;
 mod worker_killed;
+mod worker_leftovers;
 mod worker_looked_after;
 mod worker_setup;
 mod worker_stops;

@@ -11,6 +11,7 @@ on_sqlite!(
     what_a_robot_wrote_comes_before_its_end_and_what_is_refused_is_told_on_the_job,
     what_reads_or_takes_waits_with_patience_and_then_says_so,
     a_worker_that_is_killed_delivers_when_it_starts_again,
+    what_the_disk_has_damaged_is_told_on_the_job,
     what_does_not_fit_is_counted_on_the_job,
 );
 
@@ -323,6 +324,55 @@ time.sleep(600)
     let work = elements(world, "work").await?;
     assert_eq!((work[0].status.as_str(), work[0].message()), ("DONE", "just before"));
     assert_eq!(worker.spool(), Vec::<std::path::PathBuf>::new());
+    Ok(())
+}
+
+async fn what_the_disk_has_damaged_is_told_on_the_job(world: &World) -> Result<()> {
+    let worker = world.worker("here").start().await;
+    let (gate, written) = (world.gate("away"), world.ledger("written"));
+    let body = format!(
+        r#"
+get("Log", logs=[{{"logLevel": "INFO", "logMessage": "before"}}])
+{wait}
+for number in range(9):
+    get("Log", logs=[{{"logLevel": "INFO", "logMessage": f"line {{number}} of nine"}}])
+{written}
+time.sleep(600)
+"#,
+        wait = gate.wait_in_python(),
+        written = written.add_in_python("'written'"),
+    );
+    world.create(NewTrigger::single("robot", &world.python("robot", &body))).await;
+    let job = world.running_job_of("robot").await;
+    eventually("the robot has logged", SOON, async || {
+        ensure!(lines(world, &job.id).await? == ["before"], "not yet");
+        Ok(())
+    })
+    .await;
+    world.server().kill_9();
+    gate.open();
+    written.is_written().await;
+    worker.kill_9();
+    let file = worker.spool().pop().context("a spool file")?;
+    let mut bytes = std::fs::read(&file)?;
+    for number in [3, 4] {
+        let text = format!("line {number} of nine");
+        let at = bytes.windows(text.len()).position(|window| window == text.as_bytes()).context("the line")?;
+        bytes[at] = b'L';
+    }
+    std::fs::write(&file, bytes)?;
+
+    worker.start();
+    world.server().start().await;
+    world.ended_within(&job.id, seconds(40)).await;
+    let said = lines(world, &job.id).await?;
+    let kept = said.iter().filter(|line| line.ends_with("of nine")).count();
+    assert_eq!(kept, 7, "{said:#?}");
+    let copy = file.with_extension("damaged");
+    let told: Vec<&String> = said.iter().filter(|line| line.contains("damaged")).collect();
+    assert_eq!(told.len(), 1, "{said:#?}");
+    assert!(told[0].starts_with("2 calls of this job") && told[0].contains(&copy.display().to_string()), "{told:?}");
+    assert_eq!(worker.spool(), [copy]);
     Ok(())
 }
 
