@@ -41,10 +41,16 @@ def get_trigger(trigger_id: uuid.UUID | str) -> Trigger:
     return _trigger_from_wire(session.call(_SERVICE, "Get", {"trigger": id_})["trigger"])
 
 
+#: The class of each kind of trigger, by the name that a job's context has for it.
+_KINDS = {"SINGLE": SingleTrigger, "SCHEDULED": ScheduledTrigger, "QUEUE": QueueTrigger}
+
+
 def _own_trigger(session: Session) -> Trigger:
-    """What a job knows of its trigger: who it is, and whether it is on hold."""
+    """What a job knows of its trigger: who and of what kind it is, and whether it is on hold. The rest is ``None``."""
     context = session.context()
-    return Trigger(
+    # A development job has none, and an older server or worker does not tell.
+    kind = _KINDS.get(context.get("triggerType", ""), Trigger)
+    return kind(
         id=_values.to_uuid(context.get("triggerId")),
         trigger_name=context.get("triggerName", ""),
         process_name=context.get("processName", ""),
