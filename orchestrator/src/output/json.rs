@@ -48,6 +48,7 @@ replies!(
     ListUsersResponse,
     SetPasswordResponse,
     UpdateUserResponse,
+    DeleteUserResponse,
     ClaimElementsResponse,
     CreateElementResponse,
     BulkCreateResponse,
