@@ -71,6 +71,7 @@ pub const TABLE: &[(&str, Methods)] = &[
         "orchestrator.v1.QueueService",
         &[
             ("ListQueues", VIEWER),
+            ("GetQueue", VIEWER),
             ("GetHistory", VIEWER),
             ("Create", OPERATOR),
             ("BulkCreate", OPERATOR),

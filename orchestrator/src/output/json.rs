@@ -69,6 +69,7 @@ replies!(
     GetJobResponse,
     GetKeysResponse,
     GetQueueHistoryResponse,
+    GetQueueResponse,
     GetStatusResponse,
     GetTriggerResponse,
     GetWorkerResponse,
