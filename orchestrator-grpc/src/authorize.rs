@@ -71,6 +71,7 @@ pub const TABLE: &[(&str, Methods)] = &[
         "orchestrator.v1.QueueService",
         &[
             ("ListQueues", VIEWER),
+            ("GetQueue", VIEWER),
             ("GetHistory", VIEWER),
             ("Create", OPERATOR),
             ("BulkCreate", OPERATOR),
@@ -123,6 +124,7 @@ pub const TABLE: &[(&str, Methods)] = &[
             ("CreateUser", ADMIN),
             ("ListUsers", ADMIN),
             ("UpdateUser", ADMIN),
+            ("DeleteUser", ADMIN),
             ("SetPassword", Rule::Oneself),
             ("CreateSignInLink", ADMIN),
             ("ListSessions", Rule::Oneself),
@@ -286,6 +288,7 @@ mod tests {
             "/orchestrator.v1.AdminService/ListAudit",
             "/orchestrator.v1.AdminService/CreateUser",
             "/orchestrator.v1.AdminService/UpdateUser",
+            "/orchestrator.v1.AdminService/DeleteUser",
             "/orchestrator.v1.AdminService/CreateSignInLink",
             "/orchestrator.v1.AdminService/RemoveWorker",
             "/orchestrator.v1.TriggerService/Create",

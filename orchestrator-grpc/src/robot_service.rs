@@ -109,6 +109,7 @@ impl RobotService for Robots {
         &self,
         request: Request<v1::GetContextRequest>,
     ) -> Result<Response<v1::GetContextResponse>, Status> {
+        let is_development = matches!(identity(&request)?, Identity::User(_));
         let job = match identity(&request)? {
             Identity::User(user) => self.begin_development(user, request.get_ref()).await?,
             identity => self.begin_read().await?.job_get(identity.job()?.job_id).await.map_err(status::db)?,
@@ -121,6 +122,7 @@ impl RobotService for Robots {
             process_name: job.process_name.as_str().to_owned(),
             process_args: args.as_ref().map(|args| args.as_str().to_owned()).unwrap_or_default(),
             worker_name: job.worker_name.map(WorkerName::into_string).unwrap_or_default(),
+            trigger_type: if is_development { String::new() } else { job.snapshot.trigger_type.as_str().to_owned() },
         }))
     }
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any, ClassVar
+from OpenOrchestrator import _types as t
 
 
 class Record:
     """Something with fields; those that are not given are ``None``."""
 
-    _fields: ClassVar[tuple[str, ...]] = ()
+    _fields: t.ClassVar[tuple[str, ...]] = ()
     #: What ``repr`` shows: never data, messages or passwords.
-    _shown: ClassVar[tuple[str, ...]] = ()
+    _shown: t.ClassVar[tuple[str, ...]] = ()
 
     def __init_subclass__(cls) -> None:
         # There on the class, too, for what looks at it alone, such as `mock.create_autospec`.
@@ -20,7 +18,7 @@ class Record:
             if not hasattr(cls, field):
                 setattr(cls, field, None)
 
-    def __init__(self, **given: Any) -> None:
+    def __init__(self, **given: t.Any) -> None:
         for field in self._fields:
             setattr(self, field, given.pop(field, None))
         for unknown in given:

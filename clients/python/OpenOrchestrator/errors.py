@@ -5,6 +5,8 @@ Where OpenOrchestrator raises ``ValueError``, these are ``ValueError`` too, so t
 
 from __future__ import annotations
 
+from OpenOrchestrator import _types as t
+
 
 class OrchestratorError(Exception):
     """The beginning of all of them.
@@ -13,7 +15,7 @@ class OrchestratorError(Exception):
     ``metadata`` holds values that programs may use, such as ``limit`` and ``length``.
     """
 
-    def __init__(self, message: str, *, reason: str = "", metadata: dict[str, str] | None = None) -> None:
+    def __init__(self, message: str, *, reason: str = "", metadata: t.Optional[dict[str, str]] = None) -> None:
         super().__init__(message)
         self.reason = reason
         self.metadata: dict[str, str] = dict(metadata or {})

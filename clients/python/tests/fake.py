@@ -52,6 +52,8 @@ class Fake:
         self.tokens = set(tokens)
         self.constants, self.credentials, self.elements, self.logs = {}, {}, {}, []
         self.claims, self.paused, self.pausing = {}, 0, False
+        #: Of the job; empty for one that no trigger fired.
+        self.trigger_type = ""
         self.calls, self.connections, self.bodies, self.headers = [], 0, [], []
         #: What the next calls meet, first in first out; each is a function of the handler, or None.
         self.faults = []
@@ -149,6 +151,7 @@ class Fake:
     def GetContext(self, message):
         return {
             "jobId": str(uuid.UUID(int=7)), "triggerId": str(uuid.UUID(int=8)), "triggerName": "night",
+            "triggerType": self.trigger_type,
             "processName": message.get("processName") or "process", "processArgs": "", "workerName": "w",
         }
 

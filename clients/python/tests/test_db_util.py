@@ -10,7 +10,7 @@ from OpenOrchestrator.database import db_util, triggers
 from OpenOrchestrator.database.jobs import JobStatus
 from OpenOrchestrator.database.logs import LogLevel
 from OpenOrchestrator.database.queues import QueueElement, QueueStatus
-from OpenOrchestrator.database.triggers import TriggerStatus, TriggerType
+from OpenOrchestrator.database.triggers import QueueTrigger, ScheduledTrigger, SingleTrigger, Trigger, TriggerStatus, TriggerType
 from OpenOrchestrator.database.truncated_string import truncate_message
 from OpenOrchestrator.errors import NotConfiguredError, NotFoundError, NotSupportedError
 
@@ -258,9 +258,20 @@ class Robot(RobotTest):
         self.assertEqual((own.trigger_name, own.process_status), ("night", TriggerStatus.RUNNING))
         self.fake.pausing = True
         self.assertEqual(db_util.get_trigger(own.id).process_status, TriggerStatus.PAUSING)
-        self.assertEqual(own.to_row_dict()["Type"], "N/A")
+        self.assertEqual(own.to_row_dict()["Type"], "N/A", "of a development job, or from an older server")
         with self.assertRaisesRegex(NotFoundError, "not this job's"):
             db_util.get_trigger(uuid.uuid4())
+
+    def test_its_own_trigger_is_of_the_right_class(self):
+        for told, class_, type_ in (
+            ("SINGLE", SingleTrigger, TriggerType.SINGLE),
+            ("SCHEDULED", ScheduledTrigger, TriggerType.SCHEDULED),
+            ("QUEUE", QueueTrigger, TriggerType.QUEUE),
+            ("NEW KIND", Trigger, None),
+        ):
+            self.fake.trigger_type = told
+            (own,) = db_util.get_all_triggers()
+            self.assertEqual((type(own), own.type, own.trigger_name), (class_, type_, "night"))
 
     def test_it_works_on_queues_constants_and_logs_as_its_connection_does(self):
         self.fake.constants["c"] = "1"

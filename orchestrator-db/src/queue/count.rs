@@ -42,6 +42,11 @@ impl QueueCounts {
         }
     }
 
+    /// All of them.
+    pub fn total(&self) -> i64 {
+        self.new + self.in_progress + self.done + self.failed + self.abandoned
+    }
+
     fn of_mut(&mut self, status: ElementStatus) -> &mut i64 {
         match status {
             ElementStatus::New => &mut self.new,

@@ -21,6 +21,12 @@ const USER_SET_PASSWORD: Sql = sql![
 ];
 const USER_SIGNED_IN: Sql = sql!["UPDATE users SET last_sign_in_at = $2 WHERE id = $1"];
 
+// Nothing of these is history: each is a way to sign in.
+const USER_DELETE_LINKS: Sql = sql!["DELETE FROM sign_in_links WHERE user_id = $1"];
+const USER_DELETE_SESSIONS: Sql = sql!["DELETE FROM sessions WHERE user_id = $1"];
+const USER_DELETE_TOKENS: Sql = sql!["DELETE FROM tokens WHERE user_id = $1"];
+const USER_DELETE: Sql = sql!["DELETE FROM users WHERE id = $1"];
+
 impl Tx {
     /// Stores a user. A name that differs only in case is a conflict.
     pub async fn user_insert(&mut self, user: &NewUser, now: Timestamp) -> Result<(), DbError> {
@@ -78,6 +84,16 @@ impl Tx {
         if changed == 1 { Ok(()) } else { Err(DbError::not_found("user", id)) }
     }
 
+    /// Deletes a user with its sessions, its links and the tokens that it got by signing in. What else names it has its name
+    /// as a text, and keeps it.
+    pub async fn user_delete(&mut self, id: UserId) -> Result<(), DbError> {
+        execute!(self, "user_delete_links", USER_DELETE_LINKS, [id.as_uuid()])?;
+        execute!(self, "user_delete_sessions", USER_DELETE_SESSIONS, [id.as_uuid()])?;
+        execute!(self, "user_delete_tokens", USER_DELETE_TOKENS, [id.as_uuid()])?;
+        let deleted = execute!(self, "user_delete", USER_DELETE, [id.as_uuid()])?;
+        if deleted == 1 { Ok(()) } else { Err(DbError::not_found("user", id)) }
+    }
+
     /// Notes that a user has signed in.
     pub async fn user_signed_in(&mut self, id: UserId, now: Timestamp) -> Result<(), DbError> {
         execute!(self, "user_signed_in", USER_SIGNED_IN, [id.as_uuid(), now]).map(drop)
@@ -85,4 +101,13 @@ impl Tx {
 }
 
 #[cfg(test)]
-crate::statements::statements![USER_INSERT, USER_UPDATE, USER_SET_PASSWORD, USER_SIGNED_IN];
+crate::statements::statements![
+    USER_INSERT,
+    USER_UPDATE,
+    USER_SET_PASSWORD,
+    USER_SIGNED_IN,
+    USER_DELETE_LINKS,
+    USER_DELETE_SESSIONS,
+    USER_DELETE_TOKENS,
+    USER_DELETE
+];

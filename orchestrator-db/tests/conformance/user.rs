@@ -1,11 +1,11 @@
 //! People who sign in, their sessions and their links.
 
 use chrono::TimeDelta;
-use orchestrator_core::id::{SignInId, UserId};
-use orchestrator_core::identity::Role;
+use orchestrator_core::id::{SignInId, TokenId, UserId};
+use orchestrator_core::identity::{IdentityKind, Role};
 use orchestrator_core::secret::PasswordHash;
 use orchestrator_core::text::{ActorName, DisplayName, UserName};
-use orchestrator_db::{DbError, NewBrowserSession, NewSignInLink, NewUser, StoredUser, Tx};
+use orchestrator_db::{DbError, NewBrowserSession, NewSignInLink, NewToken, NewUser, StoredUser, TokenOfPerson, Tx};
 
 use crate::harness::TestDb;
 use crate::queue::world::{at, execute, literal, t0};
@@ -23,6 +23,7 @@ conformance! {
     a_link_signs_in_once_and_not_after_its_time,
     of_many_who_take_a_link_at_once_one_gets_it,
     old_sessions_and_links_are_forgotten,
+    a_deleted_user_leaves_nothing_to_sign_in_with_and_frees_its_name,
 }
 
 fn user(name: &str, role: Role) -> NewUser {
@@ -238,4 +239,36 @@ async fn old_sessions_and_links_are_forgotten(db: TestDb) {
     assert!(tx.browser_session_by_hash(&[2; 32]).await.unwrap().is_some());
     // A link that is forgotten does not even clash with one of the same secret.
     tx.sign_in_link_insert(&NewSignInLink { hash: [1; 32], ..link }, at(2000), at(601)).await.unwrap();
+}
+
+async fn a_deleted_user_leaves_nothing_to_sign_in_with_and_frees_its_name(db: TestDb) {
+    let mut tx = db.begin_write().await.unwrap();
+    let anna = stored(&mut tx, &user("anna", Role::Admin)).await;
+    let bert = stored(&mut tx, &user("bert", Role::Viewer)).await;
+    for (hash, whose) in [(1, &anna), (2, &bert)] {
+        tx.browser_session_insert(&session(whose.id, hash), t0(), t0()).await.unwrap();
+        tx.sign_in_link_insert(&link(whose.id, hash), t0(), t0()).await.unwrap();
+        let of = TokenOfPerson { user: whose.id, address: "127.0.0.1".to_owned(), user_agent: "x".to_owned() };
+        let token = NewToken {
+            id: TokenId::generate(),
+            kind: IdentityKind::User,
+            name: by(whose.name.as_str()),
+            role: Some(whose.role),
+            hash: [hash; 32],
+            prefix: "orc_user_0000".to_owned(),
+            created_by: None,
+            expires_at: Some(at(1000)),
+            person: Some(of),
+        };
+        tx.token_insert(&token, t0()).await.unwrap();
+    }
+    tx.user_delete(anna.id).await.unwrap();
+    assert_eq!(tx.user_by_name("anna").await.unwrap(), None);
+    assert_eq!(tx.browser_session_by_hash(&[1; 32]).await.unwrap(), None);
+    assert_eq!(tx.sign_in_link_user(&[1; 32], at(1)).await.unwrap(), None);
+    let left = tx.token_list_of_people(None, at(1)).await.unwrap().rows;
+    assert_eq!(left.iter().map(|token| token.name.as_str()).collect::<Vec<_>>(), ["bert"]);
+    assert!(tx.browser_session_by_hash(&[2; 32]).await.unwrap().is_some(), "others stay");
+    assert!(matches!(tx.user_delete(anna.id).await, Err(DbError::NotFound { .. })));
+    tx.user_insert(&user("Anna", Role::Viewer), at(2)).await.unwrap();
 }

@@ -210,6 +210,15 @@ impl AdminService for Admin {
         Ok(Response::new(v1::UpdateUserResponse { user: Some(user) }))
     }
 
+    async fn delete_user(
+        &self,
+        request: Request<v1::DeleteUserRequest>,
+    ) -> Result<Response<v1::DeleteUserResponse>, Status> {
+        let caller = identity(&request)?;
+        let (user, actor) = (caller.user()?, caller.actor());
+        Ok(Response::new(users::delete(&self.accounts, user, &actor, request.get_ref()).await?))
+    }
+
     async fn set_password(
         &self,
         request: Request<v1::SetPasswordRequest>,

@@ -136,6 +136,39 @@ pub(super) async fn update(
     Ok(show::user(&after))
 }
 
+/// Deletes a user with everything by which it could sign in. What it did and made keeps its name.
+pub(super) async fn delete(
+    accounts: &Accounts,
+    caller: &User,
+    actor: &Actor,
+    message: &v1::DeleteUserRequest,
+) -> Result<v1::DeleteUserResponse, Status> {
+    let key = convert::key("user", &message.user).map_err(status::decode)?;
+    let now = accounts.scheduler().now();
+    let (before, ended) = in_transaction!(accounts.scheduler(), |tx| {
+        // In the order of `update`.
+        let admins = tx.user_lock_admins().await?;
+        let id = tx.user_find(&key).await?.id;
+        let before = tx.user_lock(id).await?;
+        if caller.person() == Some(id) && !message.oneself {
+            return Err(oneself(&before.name).into());
+        }
+        if before.is_live_admin() && admins.iter().all(|admin| *admin == id) {
+            return Err(last_admin(&before.name).into());
+        }
+        let ended = sessions::end_all(tx, id, None, now).await?;
+        tx.user_delete(id).await?;
+        let row = audit::row(actor, "user.delete", audit::USER, &before.name, (Some(document(&before)), None));
+        tx.audit_insert(&[row], now).await?;
+        Ok(((before, ended), vec![Hint::Access, Hint::Tokens]))
+    })?;
+    accounts.forget_sessions();
+    Ok(v1::DeleteUserResponse {
+        user: Some(show::user(&before)),
+        ended_sessions: u32::try_from(ended).unwrap_or(u32::MAX),
+    })
+}
+
 fn action(before: &StoredUser, after: &StoredUser) -> &'static str {
     match (before.disabled_at, after.disabled_at) {
         (None, Some(_)) => "user.disable",
@@ -229,6 +262,11 @@ fn changed_meanwhile(user: &StoredUser) -> Status {
     let at = user.changed_at.format("%Y-%m-%d %H:%M:%S UTC");
     let message = format!("user '{}' was changed by {by} at {at}, after it was read; read it again", user.name);
     Refusal::new(Code::Aborted, reason::CHANGED_MEANWHILE, message).with("changed_by", by).status()
+}
+
+fn oneself(name: &UserName) -> Status {
+    let message = format!("user '{name}' is you; say so (oneself) if you mean it");
+    Refusal::new(Code::FailedPrecondition, reason::ONESELF, message).with("name", name).status()
 }
 
 fn last_admin(name: &UserName) -> Status {

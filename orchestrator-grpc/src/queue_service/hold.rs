@@ -2,7 +2,7 @@
 
 use orchestrator_core::actor::Actor;
 use orchestrator_core::text::QueueName;
-use orchestrator_db::{DbError, Hint, QueueSummary};
+use orchestrator_db::{Hint, QueueSummary};
 use orchestrator_proto::v1;
 use orchestrator_scheduler::Scheduler;
 use serde_json::json;
@@ -25,15 +25,7 @@ pub(super) async fn set_paused(
 ) -> Result<QueueSummary, Status> {
     in_transaction!(scheduler, |tx| {
         let now = scheduler.now();
-        // A name with a typing error is no queue that could be held.
-        let counts = tx.queue_get(&name).await?.counts;
-        let is_empty = counts.new + counts.in_progress + counts.done + counts.failed + counts.abandoned == 0;
-        if is_empty
-            && tx.queue_settings_get(&name).await?.is_none()
-            && tx.trigger_names_watching(&name, 1).await?.is_empty()
-        {
-            Err(DbError::not_found("queue", &name))?;
-        }
+        super::known(tx, &name).await?;
         if tx.queue_set_paused(&name, paused, actor, now).await? {
             let action = if paused { "queue.pause" } else { "queue.resume" };
             let document = |paused: bool| Some(json!({ "paused": paused }));
@@ -87,8 +79,7 @@ pub(super) async fn delete(
         deleted += count;
     }
     let remaining = in_transaction!(scheduler, |tx| {
-        let left = tx.queue_get(&name).await?.counts;
-        let left = left.new + left.in_progress + left.done + left.failed + left.abandoned;
+        let left = tx.queue_get(&name).await?.counts.total();
         if left == 0 {
             tx.queue_settings_delete(&name).await?;
             tx.queue_history_delete(&name).await?;

@@ -4,7 +4,7 @@ mod history;
 mod hold;
 
 use orchestrator_core::text::QueueName;
-use orchestrator_db::{Hint, QueueSettings, QueueSummary};
+use orchestrator_db::{DbError, Hint, QueueSettings, QueueSummary, Tx};
 use orchestrator_proto::convert::{self, DecodeError};
 use orchestrator_proto::v1;
 use orchestrator_proto::v1::queue_service_server::QueueService;
@@ -48,6 +48,13 @@ impl QueueService for Queues {
         let mut lately = Lately::read(&mut tx, &queues, with_depths, now).await.map_err(status::db)?;
         let shown = |summary: &QueueSummary| lately.add_to(queue(summary), summary.done_total);
         Ok(Response::new(v1::ListQueuesResponse { queues: queues.iter().map(shown).collect() }))
+    }
+
+    async fn get_queue(&self, request: Request<v1::GetQueueRequest>) -> Result<Response<v1::GetQueueResponse>, Status> {
+        let name = name(&request.get_ref().queue_name)?;
+        let mut tx = self.scheduler.db().begin_read().await.map_err(status::db)?;
+        let summary = known(&mut tx, &name).await.map_err(status::db)?;
+        Ok(Response::new(v1::GetQueueResponse { queue: Some(queue(&summary)) }))
     }
 
     async fn get_history(
@@ -194,6 +201,18 @@ impl QueueService for Queues {
 
 fn name(text: &str) -> Result<QueueName, Status> {
     QueueName::parse(text).map_err(|error| status::decode(error.into()))
+}
+
+/// A queue that has elements, settings or a trigger; anything else is a name with a typing error.
+async fn known(tx: &mut Tx, name: &QueueName) -> Result<QueueSummary, DbError> {
+    let summary = tx.queue_get(name).await?;
+    if summary.counts.total() == 0
+        && tx.queue_settings_get(name).await?.is_none()
+        && tx.trigger_names_watching(name, 1).await?.is_empty()
+    {
+        return Err(DbError::not_found("queue", name));
+    }
+    Ok(summary)
 }
 
 fn settings(message: &v1::UpdateQueueSettingsRequest) -> Result<(QueueName, QueueSettings), DecodeError> {

@@ -89,6 +89,8 @@ pub mod reason {
     pub const WRONG_PASSWORD: &str = "WRONG_PASSWORD";
     /// The last administrator who may sign in stays one.
     pub const LAST_ADMIN: &str = "LAST_ADMIN";
+    /// An administrator would delete the own user.
+    pub const ONESELF: &str = "ONESELF";
     /// There is an administrator with a password already.
     pub const FIRST_ADMIN_EXISTS: &str = "FIRST_ADMIN_EXISTS";
     /// A change was asked for by a page of another site.

@@ -88,6 +88,7 @@ pub(super) fn assignment(grant: &Grant, now: Timestamp) -> v1::Assignment {
         attempt: job.attempt,
         scheduled_at: Some(convert::timestamp(job.scheduled_at)),
         start_after: start_after.map(|left| convert::to_duration(left.min(LEAD))),
+        trigger_type: job.snapshot.trigger_type.as_str().to_owned(),
     }
 }
 

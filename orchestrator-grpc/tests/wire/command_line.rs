@@ -207,3 +207,39 @@ async fn what_ends_a_persons_sessions_ends_the_tokens_too() {
     assert_eq!(admin(&world).await.end_sessions(root.on(all)).await.unwrap().into_inner().ended, 1);
     assert_eq!(who(&world, &here).await.unwrap_err(), "TOKEN_REVOKED");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deleted_user_is_out_at_once_and_keeps_its_name_in_the_trail() {
+    let world = world().await;
+    let root = world.user(Role::Admin).await;
+    create(&world, &root, "anna", Role::Admin).await;
+    let anna = signed_in(&world, "anna").await;
+    let delete = |user: &str, oneself: bool| v1::DeleteUserRequest { user: user.to_owned(), oneself };
+    let mut service = admin(&world).await;
+    // The only administrator who may sign in, even when someone means it.
+    let last = service.delete_user(anna.on(delete("Anna", true))).await.unwrap_err();
+    assert_eq!(reason(&last), "LAST_ADMIN");
+    create(&world, &root, "berta", Role::Admin).await;
+    let berta = signed_in(&world, "berta").await;
+    let own = service.delete_user(berta.on(delete("berta", false))).await.unwrap_err();
+    assert_eq!(reason(&own), "ONESELF");
+    create(&world, &anna, "carl", Role::Operator).await;
+    let carl = signed_in(&world, "carl").await;
+    let refused = service.delete_user(carl.on(delete("anna", false))).await.unwrap_err();
+    assert_eq!(refused.code(), tonic::Code::PermissionDenied);
+
+    let gone = service.delete_user(berta.on(delete("ANNA", false))).await.unwrap().into_inner();
+    assert_eq!((gone.user.unwrap().name.as_str(), gone.ended_sessions), ("anna", 1));
+    assert_eq!(who(&world, &anna).await.unwrap_err(), "TOKEN_UNKNOWN");
+    assert!(sign_in(&world, "anna", PASSWORD).await.is_err());
+    let again = service.delete_user(berta.on(delete("anna", false))).await.unwrap_err();
+    assert_eq!(reason(&again), "USER_NOT_FOUND");
+    let trail = v1::ListAuditRequest { subject: "anna".to_owned(), ..Default::default() };
+    let trail = service.list_audit(root.on(trail)).await.unwrap().into_inner().entries;
+    assert_eq!((trail[0].action.as_str(), trail[0].actor.as_str()), ("user.delete", "berta"));
+    let did = v1::ListAuditRequest { actor: "anna".to_owned(), ..Default::default() };
+    let did = service.list_audit(root.on(did)).await.unwrap().into_inner().entries;
+    assert!(did.iter().any(|entry| entry.subject == "carl"), "what it did keeps its name: {did:?}");
+    let users = service.list_users(root.on(v1::ListUsersRequest {})).await.unwrap().into_inner().users;
+    assert_eq!(users.iter().find(|user| user.name == "carl").unwrap().created_by, "anna");
+}

@@ -31,6 +31,7 @@ async fn begin(world: &World, presents: &Presents, name: &str) -> String {
     let context = ask(world, presents, "GetContext", json!({ "processName": name, "processArgs": "a b" })).await;
     assert_eq!((&context["processName"], &context["processArgs"]), (&json!(name), &json!("a b")));
     assert_eq!((&context["workerName"], &context["triggerName"]), (&json!("<development>"), &json!("development")));
+    assert_eq!(context["triggerType"], "", "no trigger fired it");
     context["jobId"].as_str().unwrap().to_owned()
 }
 

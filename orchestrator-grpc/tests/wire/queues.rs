@@ -346,3 +346,22 @@ async fn what_is_finished_rides_on_the_next_claim() {
     let too_many = v1::SetElementStatusesRequest { changes: vec![complete(&taken[1], 1); 1001] };
     assert_eq!(field(&queues.set_statuses(user.on(too_many)).await.unwrap_err()), "changes");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_queue_is_known_by_elements_settings_or_a_trigger_and_else_not_found() {
+    let world = world().await;
+    let (operator, admin) = (world.user(Role::Operator).await, world.user(Role::Admin).await);
+    let mut queues = QueueServiceClient::new(world.channel().await);
+    let get = |name: &str| v1::GetQueueRequest { queue_name: name.to_owned() };
+    let refused = queues.get_queue(operator.on(get("Invoises"))).await.unwrap_err();
+    assert_eq!((refused.code(), reason(&refused).as_str()), (Code::NotFound, "QUEUE_NOT_FOUND"));
+    let element = v1::CreateElementRequest { queue_name: "elements".to_owned(), ..Default::default() };
+    let element = v1::CreateElementRequest { element: Some(v1::NewElement::default()), ..element };
+    queues.create(operator.on(element)).await.unwrap();
+    let set = v1::UpdateQueueSettingsRequest { queue_name: "settings".to_owned(), max_attempts: 3 };
+    queues.update_settings(admin.on(set)).await.unwrap();
+    for (name, elements, attempts) in [("elements", 1, 1), ("settings", 0, 3)] {
+        let found = queues.get_queue(operator.on(get(name))).await.unwrap().into_inner().queue.unwrap();
+        assert_eq!((found.new_count, found.max_attempts), (elements, attempts), "{name}");
+    }
+}

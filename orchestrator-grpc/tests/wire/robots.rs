@@ -64,7 +64,8 @@ async fn a_robot_knows_its_job() {
         robot.service.get_context(robot.presents.on(v1::GetContextRequest::default())).await.unwrap().into_inner();
     assert_eq!(context.job_id, robot.job.assignment.job_id);
     assert_eq!((context.trigger_name.as_str(), context.worker_name.as_str()), ("night", "robot-1"));
-    assert_eq!(context.process_name, "Invoices");
+    assert_eq!((context.process_name.as_str(), context.trigger_type.as_str()), ("Invoices", "SINGLE"));
+    assert_eq!(robot.job.assignment.trigger_type, "SINGLE", "its worker answers in the server's place");
 }
 
 #[tokio::test(flavor = "multi_thread")]

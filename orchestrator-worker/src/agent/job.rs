@@ -74,6 +74,7 @@ fn line(granted: &Granted, prepared: &Prepared, worker_name: String) -> Line {
         process_name: granted.process_name.clone(),
         process_args: granted.process_args.clone(),
         worker_name,
+        trigger_type: granted.trigger_type.clone(),
     };
     Line::new(granted.job, granted.token, prepared.job_token.clone(), context)
 }

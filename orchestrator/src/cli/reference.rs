@@ -32,9 +32,10 @@ fn page() -> String {
     let mut page = INTRO.to_owned();
     let global: Vec<&Arg> = program.get_arguments().filter(|arg| arg.is_global_set()).collect();
     table(&mut page, &global);
+    let inherited: Vec<&str> = global.iter().map(|arg| arg.get_id().as_str()).collect();
     for noun in visible(&program) {
         write!(page, "\n## {}\n", noun.get_name()).unwrap();
-        command(&mut page, noun, "orchestrator");
+        command(&mut page, noun, "orchestrator", &inherited);
     }
     page
 }
@@ -43,31 +44,40 @@ fn visible(command: &Command) -> impl Iterator<Item = &Command> {
     command.get_subcommands().filter(|below| below.get_name() != "help" && !below.is_hide_set())
 }
 
-/// A command, or each of those below it.
-fn command(page: &mut String, command_: &Command, before: &str) {
+/// A command and those below it. What it inherits is told where it comes from.
+fn command(page: &mut String, command_: &Command, before: &str, inherited: &[&str]) {
     let name = format!("{before} {}", command_.get_name());
     let about = command_.get_about().map(ToString::to_string).unwrap_or_default();
-    if visible(command_).next().is_some() {
+    let rows = rows(command_, inherited);
+    let words: String = command_.get_positionals().map(word).collect();
+    let has_more = visible(command_).next().is_some();
+    if has_more && rows.is_empty() {
         write!(page, "\n{}\n", text(&about)).unwrap();
-        visible(command_).for_each(|below| command(page, below, &name));
-        return;
+    } else {
+        let more = if has_more { " …" } else { "" };
+        write!(page, "\n### `{name}{words}{more}`\n\n{}\n", text(&about)).unwrap();
+        let aliases: Vec<String> = command_.get_visible_aliases().map(|alias| format!("`{alias}`")).collect();
+        if !aliases.is_empty() {
+            write!(page, "\nAlso: {}.\n", aliases.join(", ")).unwrap();
+        }
     }
-    let positional: Vec<&Arg> = command_.get_positionals().collect();
-    let words: String = positional.iter().map(|arg| word(arg)).collect();
-    write!(page, "\n### `{name}{words}`\n\n{}\n", text(&about)).unwrap();
-    let aliases: Vec<String> = command_.get_visible_aliases().map(|alias| format!("`{alias}`")).collect();
-    if !aliases.is_empty() {
-        write!(page, "\nAlso: {}.\n", aliases.join(", ")).unwrap();
-    }
-    let own = |arg: &&Arg| !arg.is_global_set() && arg.get_id() != "help" && !arg.is_hide_set();
-    let rows: Vec<&Arg> = positional.iter().copied().chain(command_.get_opts().filter(own)).collect();
-    let flags =
-        command_.get_arguments().filter(own).filter(|arg| !arg.is_positional() && !arg.get_action().takes_values());
-    let rows: Vec<&Arg> = rows.into_iter().chain(flags).collect();
     if !rows.is_empty() {
         page.push('\n');
         table(page, &rows);
     }
+    let below: Vec<&str> = inherited.iter().copied().chain(rows.iter().map(|arg| arg.get_id().as_str())).collect();
+    visible(command_).for_each(|command_| command(page, command_, &format!("{name}{words}"), &below));
+}
+
+/// What a command takes: first what stands alone, then what has a value, then switches.
+fn rows<'a>(command: &'a Command, inherited: &[&str]) -> Vec<&'a Arg> {
+    let own = |arg: &&Arg| {
+        let id = arg.get_id().as_str();
+        id != "help" && !arg.is_hide_set() && !(arg.is_global_set() && inherited.contains(&id))
+    };
+    let switches = |arg: &&Arg| !arg.is_positional() && !arg.get_action().takes_values();
+    let options = command.get_opts().filter(own);
+    command.get_positionals().chain(options).chain(command.get_arguments().filter(own).filter(switches)).collect()
 }
 
 fn word(arg: &Arg) -> String {

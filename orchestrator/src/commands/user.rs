@@ -57,6 +57,14 @@ pub(crate) enum UserCommand {
         /// Its name or id.
         user: String,
     },
+    /// Deletes a user for good. Sessions end; what it did keeps its name, which is free again.
+    Delete {
+        /// Its name or id.
+        user: String,
+        /// Also when it is your own user.
+        #[arg(long)]
+        oneself: bool,
+    },
     /// Makes a link that signs a user in once, within 10 minutes.
     Link {
         /// Its name or id.
@@ -100,6 +108,7 @@ pub(crate) async fn run(command: UserCommand, app: &App) -> Result {
         UserCommand::Enable { user } => {
             update(app, pb::UpdateUserRequest { user, disabled: Some(false), ..Default::default() }).await
         }
+        UserCommand::Delete { user, oneself } => delete(app, user, oneself).await,
         UserCommand::Link { user } => link(app, user).await,
         UserCommand::Sessions { user } => sessions(app, user).await,
         UserCommand::SignOut { user, session } => sign_out(app, user, session).await,
@@ -160,6 +169,19 @@ async fn update(app: &App, request: pb::UpdateUserRequest) -> Result {
     let user = reply.get()?;
     let what = if user.disabled_at.is_some() { "disabled".to_owned() } else { format!("enabled, as {}", user.role) };
     app.printer.done(&reply, &user.name, &format!("User \"{}\" is {what}.", user.name))
+}
+
+async fn delete(app: &App, user: String, oneself: bool) -> Result {
+    app.confirm(&format!("Delete user \"{user}\" for good and end all its sessions?"))?;
+    let request = pb::DeleteUserRequest { user, oneself };
+    let reply = app.connect().await?.admin().delete_user(request).await?.into_inner();
+    let name = &reply.get()?.name;
+    let ended = match reply.ended_sessions {
+        0 => String::new(),
+        1 => " 1 session has ended.".to_owned(),
+        count => format!(" {count} sessions have ended."),
+    };
+    app.printer.done(&reply, name, &format!("User \"{name}\" is deleted.{ended} What it did keeps its name."))
 }
 
 async fn link(app: &App, user: String) -> Result {

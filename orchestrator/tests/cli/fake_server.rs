@@ -175,6 +175,7 @@ from_the_book!(JobService {
 
 from_the_book!(QueueService {
     list_queues(ListQueuesRequest) -> ListQueuesResponse = "list_queues",
+    get_queue(GetQueueRequest) -> GetQueueResponse = "get_queue",
     get_history(GetQueueHistoryRequest) -> GetQueueHistoryResponse = "queue history",
     create(CreateElementRequest) -> CreateElementResponse = "element create",
     claim(ClaimElementsRequest) -> ClaimElementsResponse = "claim",

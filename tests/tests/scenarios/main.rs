@@ -9,6 +9,7 @@ mod database_away;
 mod desk;
 mod dev;
 mod documented_robots;
+mod element_files;
 mod examples;
 mod full_disk;
 mod import_openorchestrator;

@@ -6,18 +6,12 @@ may not.
 
 from __future__ import annotations
 
+from OpenOrchestrator import _types as t
 from OpenOrchestrator import _robot, _session
 from OpenOrchestrator.errors import NotSupportedError
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any
 
-    from OpenOrchestrator._session import Session
-
-
-def user(function: str, instead: str) -> Session:
+def user(function: str, instead: str) -> t.Session:
     """The session, if it is a user's. A job may do less: ``instead`` tells what to do there."""
     session = _session.current()
     if session.is_job:
@@ -30,24 +24,24 @@ def unsupported(function: str, instead: str) -> NotSupportedError:
     return NotSupportedError(f"db_util.{function} does nothing here: {instead}")
 
 
-def caller(session: Session, service: str, method: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
+def caller(session: t.Session, service: str, method: str) -> t.Callable[[dict[str, t.Any]], dict[str, t.Any]]:
     """A method to call with one message."""
     return lambda message: session.call(service, method, message)
 
 
 def listed(
-    session: Session,
+    session: t.Session,
     service: str,
-    request: dict[str, Any],
+    request: dict[str, t.Any],
     items: str,
     offset: int = 0,
-    limit: int | None = None,
-) -> list[dict[str, Any]]:
+    limit: t.Optional[int] = None,
+) -> list[dict[str, t.Any]]:
     """Items of a service's list."""
     return _robot.pages(caller(session, service, "List"), request, items, offset, limit)
 
 
-def ordered(records: list[Any], order_by: str | None, default: str, descending: bool) -> list[Any]:
+def ordered(records: list[t.Any], order_by: t.Optional[str], default: str, descending: bool) -> list[t.Any]:
     """Sorts as OpenOrchestrator does: by a field, which may be named as a column's title; empty ones first."""
     field = (order_by or default).lower().replace(" ", "_")
     field = {"level": "log_level", "message": "log_message"}.get(field, field) if default == "log_time" else field
@@ -55,7 +49,7 @@ def ordered(records: list[Any], order_by: str | None, default: str, descending: 
     if records and field not in records[0]._fields:
         field = default
 
-    def key(record: Any) -> tuple[bool, Any]:
+    def key(record: t.Any) -> tuple[bool, t.Any]:
         value = getattr(record, field)
         value = getattr(value, "name", value)
         return value is not None, value if value is not None else 0

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
+from OpenOrchestrator import _types as t
 from OpenOrchestrator import _robot, _session, _values
 from OpenOrchestrator._db import listed, ordered, unsupported, user
 from OpenOrchestrator.database.jobs import _STATES, Job, JobStatus, _job_from_wire
 from OpenOrchestrator.database.logs import Log, LogLevel, _log_from_wire
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    import uuid
-    from datetime import datetime
-    from typing import Any
 
 _LOGS = "it takes a user token (crypto_util.set_key(token), db_util.connect(url)), or `orchestrator log list`"
 _JOBS = "it takes a user token (crypto_util.set_key(token), db_util.connect(url)), or `orchestrator job list`"
@@ -21,21 +17,21 @@ _WORKER = "jobs are made by the server and ended by their workers"
 def get_logs(
     offset: int,
     limit: int,
-    from_date: datetime | None = None,
-    to_date: datetime | None = None,
-    process_name: str | None = None,
-    log_level: LogLevel | None = None,
-    job_id: str | uuid.UUID | None = None,
-    order_by: str | None = None,
+    from_date: t.Optional[t.datetime] = None,
+    to_date: t.Optional[t.datetime] = None,
+    process_name: t.Optional[str] = None,
+    log_level: t.Optional[LogLevel] = None,
+    job_id: t.Optional[t.Union[str, t.UUID]] = None,
+    order_by: t.Optional[str] = None,
     order_desc: bool = True,
     include_count: bool = False,
-) -> tuple[Log, ...] | tuple[tuple[Log, ...], int]:
+) -> t.Union[tuple[Log, ...], tuple[tuple[Log, ...], int]]:
     """Log lines, the newest first unless told otherwise; all of them when ``limit`` is 0.
 
     Another order, and the count, read everything that fits.
     """
     session = user("get_logs", _LOGS)
-    request: dict[str, Any] = {}
+    request: dict[str, t.Any] = {}
     if process_name is not None:
         request["processName"] = _values.text("process_name", process_name)
     if log_level is not None:
@@ -55,7 +51,7 @@ def get_logs(
 
 
 def create_log(
-    process_name: str, level: LogLevel, job_id: str | uuid.UUID | None = None, message: str | None = None
+    process_name: str, level: LogLevel, job_id: t.Optional[t.Union[str, t.UUID]] = None, message: t.Optional[str] = None
 ) -> None:
     """Writes a line into the log of the job that calls, whichever job and process are named: nobody writes for others.
 
@@ -74,10 +70,10 @@ def get_unique_log_process_names() -> tuple[str, ...]:
     return tuple(sorted({line.get("processName", "") for line in listed(session, "LogService", {}, "logs")}))
 
 
-def get_jobs(status: JobStatus | None = None, process_name: str | None = None) -> tuple[Job, ...]:
+def get_jobs(status: t.Optional[JobStatus] = None, process_name: t.Optional[str] = None) -> tuple[Job, ...]:
     """All jobs, the newest first."""
     session = user("get_jobs", _JOBS)
-    request: dict[str, Any] = {}
+    request: dict[str, t.Any] = {}
     if status is not None:
         request["statuses"] = list(_STATES[JobStatus(status)])
     if process_name is not None:
@@ -85,7 +81,7 @@ def get_jobs(status: JobStatus | None = None, process_name: str | None = None) -
     return tuple(_job_from_wire(job) for job in listed(session, "JobService", request, "jobs"))
 
 
-def get_job(job_id: uuid.UUID | str) -> Job:
+def get_job(job_id: t.Union[t.UUID, str]) -> Job:
     """A job."""
     session = user("get_job", _JOBS)
     return _job_from_wire(session.call("JobService", "Get", {"job": _values.identifier("job_id", job_id)})["job"])
@@ -96,6 +92,6 @@ def start_job(process_name: str, scheduler_name: str) -> Job:
     raise unsupported("start_job", _WORKER + "; to make one now: `orchestrator trigger run NAME`")
 
 
-def set_job_status(job_id: uuid.UUID | str, status: JobStatus) -> None:
+def set_job_status(job_id: t.Union[t.UUID, str], status: JobStatus) -> None:
     """Not here: a job's end is what its process says."""
     raise unsupported("set_job_status", _WORKER + "; to end one: `orchestrator job kill JOB`")

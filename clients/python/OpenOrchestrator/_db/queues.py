@@ -5,24 +5,19 @@ A user's claims belong to no job, so nothing gives an element back when the scri
 
 from __future__ import annotations
 
+from OpenOrchestrator import _types as t
 from OpenOrchestrator import _robot, _session, _values
 from OpenOrchestrator._db import listed, ordered, user
 from OpenOrchestrator.database.queues import QueueElement, QueueStatus, _element_from_wire
 from OpenOrchestrator.errors import NotSupportedError
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    import uuid
-    from collections.abc import Sequence
-    from datetime import datetime
-    from typing import Any
 
 _SERVICE = "QueueService"
 _USER = "it takes a user token (crypto_util.set_key(token), db_util.connect(url)), or `orchestrator queue`"
 
 
 def create_queue_element(
-    queue_name: str, reference: str | None = None, data: str | None = None, created_by: str | None = None
+    queue_name: str, reference: t.Optional[str] = None, data: t.Optional[str] = None, created_by: t.Optional[str] = None
 ) -> QueueElement:
     """Adds an element."""
     session = _session.current()
@@ -36,7 +31,7 @@ def create_queue_element(
 
 
 def bulk_create_queue_elements(
-    queue_name: str, references: Sequence[str | None], data: Sequence[str | None], created_by: str | None = None
+    queue_name: str, references: t.Sequence[t.Optional[str]], data: t.Sequence[t.Optional[str]], created_by: t.Optional[str] = None
 ) -> None:
     """Adds many elements, all or none."""
     session = _session.current()
@@ -44,13 +39,13 @@ def bulk_create_queue_elements(
 
 
 def get_next_queue_element(
-    queue_name: str, reference: str | None = None, set_status: bool = True
-) -> QueueElement | None:
+    queue_name: str, reference: t.Optional[str] = None, set_status: bool = True
+) -> t.Optional[QueueElement]:
     """Takes the oldest new element."""
     session = _session.current()
     if session.is_job:
         return _robot.get_next_queue_element(session, queue_name, reference, set_status)
-    request: dict[str, Any] = {"queueName": _values.name("queue_name", queue_name), "count": 1}
+    request: dict[str, t.Any] = {"queueName": _values.name("queue_name", queue_name), "count": 1}
     if reference is not None:
         request["reference"] = _values.text("reference", reference)
     if not set_status:
@@ -62,17 +57,17 @@ def get_next_queue_element(
 
 def get_queue_elements(
     queue_name: str,
-    reference: str | None = None,
-    status: QueueStatus | None = None,
-    from_date: datetime | None = None,
-    to_date: datetime | None = None,
+    reference: t.Optional[str] = None,
+    status: t.Optional[QueueStatus] = None,
+    from_date: t.Optional[t.datetime] = None,
+    to_date: t.Optional[t.datetime] = None,
     offset: int = 0,
-    limit: int | None = 100,
-    search_term: str | None = None,
-    order_by: str | None = None,
+    limit: t.Optional[int] = 100,
+    search_term: t.Optional[str] = None,
+    order_by: t.Optional[str] = None,
     order_desc: bool = False,
     include_count: bool = False,
-) -> tuple[QueueElement, ...] | tuple[tuple[QueueElement, ...], int]:
+) -> t.Union[tuple[QueueElement, ...], tuple[tuple[QueueElement, ...], int]]:
     """Elements, the oldest first unless told otherwise; all of them when ``limit`` is ``None`` or 0.
 
     An order by anything but the date of creation, and the count, read everything that fits.
@@ -85,7 +80,7 @@ def get_queue_elements(
     if by_creation and order_desc:
         request["newestFirst"] = True
 
-    def fetch(offset: int, limit: int | None) -> list[QueueElement]:
+    def fetch(offset: int, limit: t.Optional[int]) -> list[QueueElement]:
         if session.is_job:
             found = _robot.pages(
                 lambda message: session.robot("ListQueueElements", message), request, "elements", offset, limit
@@ -102,7 +97,7 @@ def get_queue_elements(
     return (chosen, len(every)) if include_count else chosen
 
 
-def get_queue_element(element_id: uuid.UUID | str) -> QueueElement:
+def get_queue_element(element_id: t.Union[t.UUID, str]) -> QueueElement:
     """One element."""
     session = user("get_queue_element", "look for it with connection.get_queue_elements; or " + _USER)
     request = {"element": _values.identifier("element_id", element_id)}
@@ -110,15 +105,15 @@ def get_queue_element(element_id: uuid.UUID | str) -> QueueElement:
 
 
 def update_queue_element(
-    element_id: uuid.UUID | str,
-    reference: str | None = None,
-    status: QueueStatus | None = None,
-    data: str | None = None,
-    message: str | None = None,
-    created_by: str | None = None,
-    created_date: datetime | None = None,
-    start_date: datetime | None = None,
-    end_date: datetime | None = None,
+    element_id: t.Union[t.UUID, str],
+    reference: t.Optional[str] = None,
+    status: t.Optional[QueueStatus] = None,
+    data: t.Optional[str] = None,
+    message: t.Optional[str] = None,
+    created_by: t.Optional[str] = None,
+    created_date: t.Optional[t.datetime] = None,
+    start_date: t.Optional[t.datetime] = None,
+    end_date: t.Optional[t.datetime] = None,
 ) -> None:
     """Changes reference, data, message and status of an element. What is ``None`` stays; an empty text clears."""
     for field, value in (
@@ -134,7 +129,7 @@ def update_queue_element(
             )
         _robot.set_queue_element_status(session, element_id, status, message)
         return
-    request: dict[str, Any] = {"element": _values.identifier("element_id", element_id)}
+    request: dict[str, t.Any] = {"element": _values.identifier("element_id", element_id)}
     for key, value in (("reference", reference), ("data", data)):
         if value is not None:
             request[key] = _values.text(key, value)
@@ -146,7 +141,7 @@ def update_queue_element(
         set_queue_element_status(element_id, status)
 
 
-def set_queue_element_status(element_id: uuid.UUID | str, status: QueueStatus, message: str | None = None) -> None:
+def set_queue_element_status(element_id: t.Union[t.UUID, str], status: QueueStatus, message: t.Optional[str] = None) -> None:
     """Sets the status of an element."""
     session = _session.current()
     if session.is_job:
@@ -155,7 +150,7 @@ def set_queue_element_status(element_id: uuid.UUID | str, status: QueueStatus, m
         session.call(_SERVICE, "SetStatus", _robot.status_request(element_id, status, message))
 
 
-def delete_queue_element(element_id: uuid.UUID | str) -> None:
+def delete_queue_element(element_id: t.Union[t.UUID, str]) -> None:
     """Removes an element for good."""
     session = _session.current()
     if session.is_job:

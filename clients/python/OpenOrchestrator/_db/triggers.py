@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from OpenOrchestrator import _types as t
 from OpenOrchestrator import _robot, _session, _values
 from OpenOrchestrator._db import listed, unsupported, user
 from OpenOrchestrator.database.schedulers import Scheduler, _scheduler_from_wire
@@ -15,13 +16,6 @@ from OpenOrchestrator.database.triggers import (
 )
 from OpenOrchestrator.errors import InvalidValueError, NotFoundError
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    import uuid
-    from datetime import datetime
-    from typing import Any
-
-    from OpenOrchestrator._session import Session
 
 _SERVICE = "TriggerService"
 _OWN = "a job sees its own trigger only. Connect with a user token to see others: crypto_util.set_key(token), db_util.connect(url)"
@@ -29,7 +23,7 @@ _ADMIN = "it takes an administrator's token (crypto_util.set_key(token), db_util
 _SERVER = "the server itself finds what is due and hands it to workers"
 
 
-def get_trigger(trigger_id: uuid.UUID | str) -> Trigger:
+def get_trigger(trigger_id: t.Union[t.UUID, str]) -> Trigger:
     """A trigger. The robot of a job sees its own only."""
     id_ = _values.identifier("trigger_id", trigger_id)
     session = _session.current()
@@ -41,10 +35,16 @@ def get_trigger(trigger_id: uuid.UUID | str) -> Trigger:
     return _trigger_from_wire(session.call(_SERVICE, "Get", {"trigger": id_})["trigger"])
 
 
-def _own_trigger(session: Session) -> Trigger:
-    """What a job knows of its trigger: who it is, and whether it is on hold."""
+#: The class of each kind of trigger, by the name that a job's context has for it.
+_KINDS = {"SINGLE": SingleTrigger, "SCHEDULED": ScheduledTrigger, "QUEUE": QueueTrigger}
+
+
+def _own_trigger(session: t.Session) -> Trigger:
+    """What a job knows of its trigger: who and of what kind it is, and whether it is on hold. The rest is ``None``."""
     context = session.context()
-    return Trigger(
+    # A development job has none, and an older server or worker does not tell.
+    kind = _KINDS.get(context.get("triggerType", ""), Trigger)
+    return kind(
         id=_values.to_uuid(context.get("triggerId")),
         trigger_name=context.get("triggerName", ""),
         process_name=context.get("processName", ""),
@@ -63,7 +63,7 @@ def get_all_triggers() -> tuple[Trigger, ...]:
     return tuple(_trigger_from_wire(trigger) for trigger in listed(session, _SERVICE, {}, "triggers"))
 
 
-def _of_type(function: str, type_: str) -> tuple[Any, ...]:
+def _of_type(function: str, type_: str) -> tuple[t.Any, ...]:
     session = user(function, _OWN)
     return tuple(_trigger_from_wire(trigger) for trigger in listed(session, _SERVICE, {"type": type_}, "triggers"))
 
@@ -87,14 +87,14 @@ def _message(
     trigger_name: str,
     process_name: str,
     process_path: str,
-    process_args: str | None,
+    process_args: t.Optional[str],
     is_git_repo: bool,
     is_blocking: bool,
     priority: int,
-    scheduler_whitelist: list[str] | None,
-    git_branch: str | None,
-) -> dict[str, Any]:
-    message: dict[str, Any] = {
+    scheduler_whitelist: t.Optional[list[str]],
+    git_branch: t.Optional[str],
+) -> dict[str, t.Any]:
+    message: dict[str, t.Any] = {
         "name": _values.name("trigger_name", trigger_name),
         "processName": _values.name("process_name", process_name),
         "processPath": _values.name("process_path", process_path),
@@ -109,7 +109,7 @@ def _message(
     return message
 
 
-def _create(message: dict[str, Any]) -> uuid.UUID:
+def _create(message: dict[str, t.Any]) -> t.UUID:
     session = user("create_…_trigger", _ADMIN)
     message["id"] = _values.new_id()
     answer = session.call(_SERVICE, "Create", {"trigger": message}, _robot.mark_repeat)
@@ -119,15 +119,15 @@ def _create(message: dict[str, Any]) -> uuid.UUID:
 def create_single_trigger(
     trigger_name: str,
     process_name: str,
-    next_run: datetime,
+    next_run: t.datetime,
     process_path: str,
     process_args: str,
     is_git_repo: bool,
     is_blocking: bool,
     priority: int = 0,
-    scheduler_whitelist: list[str] | None = None,
-    git_branch: str | None = None,
-) -> uuid.UUID:
+    scheduler_whitelist: t.Optional[list[str]] = None,
+    git_branch: t.Optional[str] = None,
+) -> t.UUID:
     """Makes a trigger that fires once. Its id."""
     message = _message(
         trigger_name, process_name, process_path, process_args, is_git_repo, is_blocking, priority, scheduler_whitelist,
@@ -141,15 +141,15 @@ def create_scheduled_trigger(
     trigger_name: str,
     process_name: str,
     cron_expr: str,
-    next_run: datetime | None,
+    next_run: t.Optional[t.datetime],
     process_path: str,
     process_args: str,
     is_git_repo: bool,
     is_blocking: bool,
     priority: int = 0,
-    scheduler_whitelist: list[str] | None = None,
-    git_branch: str | None = None,
-) -> uuid.UUID:
+    scheduler_whitelist: t.Optional[list[str]] = None,
+    git_branch: t.Optional[str] = None,
+) -> t.UUID:
     """Makes a trigger that fires by a cron expression, in the server's time zone. Its id."""
     message = _message(
         trigger_name, process_name, process_path, process_args, is_git_repo, is_blocking, priority, scheduler_whitelist,
@@ -171,9 +171,9 @@ def create_queue_trigger(
     is_blocking: bool,
     min_batch_size: int,
     priority: int = 0,
-    scheduler_whitelist: list[str] | None = None,
-    git_branch: str | None = None,
-) -> uuid.UUID:
+    scheduler_whitelist: t.Optional[list[str]] = None,
+    git_branch: t.Optional[str] = None,
+) -> t.UUID:
     """Makes a trigger that fires when a queue has enough new elements. Its id."""
     message = _message(
         trigger_name, process_name, process_path, process_args, is_git_repo, is_blocking, priority, scheduler_whitelist,
@@ -211,14 +211,14 @@ def update_trigger(trigger: Trigger) -> None:
         trigger._read_status = trigger.process_status
 
 
-def _verb_of_change(trigger: Trigger, before: Trigger) -> str | None:
+def _verb_of_change(trigger: Trigger, before: Trigger) -> t.Optional[str]:
     """What brings a trigger into the state that a script gave it; nothing, where it left the one that it had read."""
     read = trigger._read_status or before.process_status
     wanted = trigger.process_status
     return None if wanted is None or wanted == read else _verb(wanted)
 
 
-def delete_trigger(trigger_id: uuid.UUID | str) -> None:
+def delete_trigger(trigger_id: t.Union[t.UUID, str]) -> None:
     """Removes a trigger. A job of it that runs goes on to its end."""
     session = user("delete_trigger", _ADMIN)
     session.call(_SERVICE, "Delete", {"trigger": _values.identifier("trigger_id", trigger_id)})
@@ -234,7 +234,7 @@ _VERBS = {
 }
 
 
-def set_trigger_status(trigger_id: uuid.UUID | str, status: TriggerStatus) -> None:
+def set_trigger_status(trigger_id: t.Union[t.UUID, str], status: TriggerStatus) -> None:
     """Enables (Idle), disables (Paused, Pausing) or kills (Killing, Killed). The other states come from jobs."""
     session = user("set_trigger_status", "call connection.pause_my_trigger() for its own trigger; else " + _ADMIN)
     verb = _verb(status)
@@ -251,17 +251,17 @@ def _verb(status: TriggerStatus) -> str:
     return verb
 
 
-def get_next_single_trigger() -> SingleTrigger | None:
+def get_next_single_trigger() -> t.Optional[SingleTrigger]:
     """Not here: the server hands out what is due."""
     raise unsupported("get_next_single_trigger", _SERVER)
 
 
-def get_next_scheduled_trigger() -> ScheduledTrigger | None:
+def get_next_scheduled_trigger() -> t.Optional[ScheduledTrigger]:
     """Not here: the server hands out what is due."""
     raise unsupported("get_next_scheduled_trigger", _SERVER)
 
 
-def get_next_queue_trigger() -> QueueTrigger | None:
+def get_next_queue_trigger() -> t.Optional[QueueTrigger]:
     """Not here: the server hands out what is due."""
     raise unsupported("get_next_queue_trigger", _SERVER)
 
@@ -281,17 +281,17 @@ def get_pending_queue_triggers() -> list[QueueTrigger]:
     raise unsupported("get_pending_queue_triggers", _SERVER)
 
 
-def begin_single_trigger(trigger_id: uuid.UUID | str) -> bool:
+def begin_single_trigger(trigger_id: t.Union[t.UUID, str]) -> bool:
     """Not here: the server hands out what is due."""
     raise unsupported("begin_single_trigger", _SERVER + "; to start one now: `orchestrator trigger run NAME`")
 
 
-def begin_scheduled_trigger(trigger_id: uuid.UUID | str) -> bool:
+def begin_scheduled_trigger(trigger_id: t.Union[t.UUID, str]) -> bool:
     """Not here: the server hands out what is due."""
     raise unsupported("begin_scheduled_trigger", _SERVER + "; to start one now: `orchestrator trigger run NAME`")
 
 
-def begin_queue_trigger(trigger_id: uuid.UUID | str) -> bool:
+def begin_queue_trigger(trigger_id: t.Union[t.UUID, str]) -> bool:
     """Not here: the server hands out what is due."""
     raise unsupported("begin_queue_trigger", _SERVER + "; to start one now: `orchestrator trigger run NAME`")
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from types import ModuleType
+from OpenOrchestrator import _types as t
 
 
-def __getattr__(name: str) -> ModuleType:
+def __getattr__(name: str) -> t.ModuleType:
     """``OpenOrchestrator.database.db_util`` is there once a connection was imported, as in OpenOrchestrator."""
     if name == "db_util":
         import importlib

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
+from OpenOrchestrator import _types as t
 from OpenOrchestrator import _values
 from OpenOrchestrator._records import Record
 from OpenOrchestrator.common import datetime_util
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from datetime import datetime
-    from typing import Any
 
 
 class Constant(Record):
@@ -20,7 +16,7 @@ class Constant(Record):
 
     name: str
     value: str
-    changed_at: datetime
+    changed_at: t.datetime
 
     def to_row_dict(self) -> dict[str, str]:
         """The constant as a row of a table."""
@@ -43,7 +39,7 @@ class Credential(Record):
     name: str
     username: str
     password: str
-    changed_at: datetime
+    changed_at: t.datetime
 
     def format_password(self) -> str:
         """What tables show in place of the password."""
@@ -59,12 +55,12 @@ class Credential(Record):
         }
 
 
-def _constant_from_wire(given: dict[str, Any]) -> Constant:
+def _constant_from_wire(given: dict[str, t.Any]) -> Constant:
     changed_at = _values.instant_from_wire(given.get("changedAt"))
     return Constant(name=given["name"], value=given.get("value", ""), changed_at=changed_at)
 
 
-def _credential_from_wire(given: dict[str, Any], password: str) -> Credential:
+def _credential_from_wire(given: dict[str, t.Any], password: str) -> Credential:
     changed_at = _values.instant_from_wire(given.get("changedAt"))
     return Credential(
         name=given["name"], username=given.get("username", ""), password=password, changed_at=changed_at

@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import enum
 
+from OpenOrchestrator import _types as t
 from OpenOrchestrator import _values
 from OpenOrchestrator._records import Record
 from OpenOrchestrator.common import datetime_util
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    import uuid
-    from datetime import datetime
-    from typing import Any
 
 
 class JobStatus(enum.Enum):
@@ -33,15 +28,15 @@ class Job(Record):
     _fields = ("id", "process_name", "scheduler_name", "status", "start_time", "end_time", "server_status")
     _shown = ("id", "process_name", "status")
 
-    id: uuid.UUID
+    id: t.UUID
     process_name: str
     scheduler_name: str
     status: JobStatus
-    start_time: datetime | None
-    end_time: datetime | None
-    server_status: str | None
+    start_time: t.Optional[t.datetime]
+    end_time: t.Optional[t.datetime]
+    server_status: t.Optional[str]
 
-    def to_row_dict(self) -> dict[str, Any]:
+    def to_row_dict(self) -> dict[str, t.Any]:
         """The job as a row of a table."""
         return {
             "ID": str(self.id),
@@ -62,7 +57,7 @@ _STATES = {
 }
 
 
-def _job_from_wire(given: dict[str, Any]) -> Job:
+def _job_from_wire(given: dict[str, t.Any]) -> Job:
     server_status = given.get("status", "")
     shown = (status for status, names in _STATES.items() if server_status in names)
     return Job(

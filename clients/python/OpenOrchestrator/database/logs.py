@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import enum
 
+from OpenOrchestrator import _types as t
 from OpenOrchestrator import _values
 from OpenOrchestrator._records import Record
 from OpenOrchestrator.common import datetime_util
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    import uuid
-    from datetime import datetime
-    from typing import Any
 
 
 class LogLevel(enum.Enum):
@@ -29,14 +24,14 @@ class Log(Record):
     _fields = ("id", "log_time", "log_level", "process_name", "job_id", "log_message")
     _shown = ("log_time", "log_level", "process_name")
 
-    id: uuid.UUID
-    log_time: datetime
+    id: t.UUID
+    log_time: t.datetime
     log_level: LogLevel
     process_name: str
-    job_id: uuid.UUID | None
+    job_id: t.Optional[t.UUID]
     log_message: str
 
-    def to_row_dict(self) -> dict[str, Any]:
+    def to_row_dict(self) -> dict[str, t.Any]:
         """The line as a row of a table."""
         return {
             "Log Time": datetime_util.format_datetime(self.log_time),
@@ -49,7 +44,7 @@ class Log(Record):
         }
 
 
-def _log_from_wire(given: dict[str, Any]) -> Log:
+def _log_from_wire(given: dict[str, t.Any]) -> Log:
     return Log(
         id=_values.to_uuid(given["id"]),
         log_time=_values.instant_from_wire(given.get("logTime")),

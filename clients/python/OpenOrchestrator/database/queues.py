@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import enum
 
+from OpenOrchestrator import _types as t
 from OpenOrchestrator import _values
 from OpenOrchestrator._records import Record
 from OpenOrchestrator.common import datetime_util
 from OpenOrchestrator.errors import InvalidValueError
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    import uuid
-    from datetime import datetime
-    from typing import Any
 
 
 class QueueStatus(enum.Enum):
@@ -46,18 +41,18 @@ class QueueElement(Record):
     )
     _shown = ("id", "queue_name", "status", "reference")
 
-    id: uuid.UUID
+    id: t.UUID
     queue_name: str
     status: QueueStatus
-    data: str | None
-    reference: str | None
-    created_date: datetime
-    start_date: datetime | None
-    end_date: datetime | None
-    message: str | None
-    created_by: str | None
+    data: t.Optional[str]
+    reference: t.Optional[str]
+    created_date: t.datetime
+    start_date: t.Optional[t.datetime]
+    end_date: t.Optional[t.datetime]
+    message: t.Optional[str]
+    created_by: t.Optional[str]
 
-    def to_row_dict(self) -> dict[str, Any]:
+    def to_row_dict(self) -> dict[str, t.Any]:
         """The element as a row of a table."""
         return {
             "ID": self.id,
@@ -72,7 +67,7 @@ class QueueElement(Record):
         }
 
 
-def _status_to_wire(status: QueueStatus | str) -> str:
+def _status_to_wire(status: t.Union[QueueStatus, str]) -> str:
     """The name of a status. Names and values are taken as text, too."""
     if isinstance(status, QueueStatus):
         return status.name
@@ -85,7 +80,7 @@ def _status_to_wire(status: QueueStatus | str) -> str:
     raise InvalidValueError(f"{status!r} is no status of a queue element; use one of {known}", metadata={"field": "status"})
 
 
-def _element_from_wire(given: dict[str, Any]) -> QueueElement:
+def _element_from_wire(given: dict[str, t.Any]) -> QueueElement:
     element = QueueElement.__new__(QueueElement)
     element.id = _values.to_uuid(given["id"])  # type: ignore[assignment]
     element.queue_name = given["queueName"]

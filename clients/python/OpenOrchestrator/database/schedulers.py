@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
+from OpenOrchestrator import _types as t
 from OpenOrchestrator import _values
 from OpenOrchestrator._records import Record
 from OpenOrchestrator.common import datetime_util
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from datetime import datetime
-    from typing import Any
 
 
 class Scheduler(Record):
@@ -19,11 +15,11 @@ class Scheduler(Record):
     _shown = ("machine_name", "last_update")
 
     machine_name: str
-    last_update: datetime
-    latest_trigger: str | None
-    latest_trigger_time: datetime | None
+    last_update: t.datetime
+    latest_trigger: t.Optional[str]
+    latest_trigger_time: t.Optional[t.datetime]
 
-    def to_row_dict(self) -> dict[str, Any]:
+    def to_row_dict(self) -> dict[str, t.Any]:
         """The worker as a row of a table."""
         return {
             "Machine Name": self.machine_name,
@@ -33,7 +29,7 @@ class Scheduler(Record):
         }
 
 
-def _scheduler_from_wire(given: dict[str, Any]) -> Scheduler:
+def _scheduler_from_wire(given: dict[str, t.Any]) -> Scheduler:
     return Scheduler(
         machine_name=given["name"],
         last_update=_values.instant_from_wire(given.get("lastHeartbeat")),

@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import enum
 
+from OpenOrchestrator import _types as t
 from OpenOrchestrator import _values
 from OpenOrchestrator._records import Record
 from OpenOrchestrator.common import datetime_util
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    import uuid
-    from datetime import datetime
-    from typing import Any, ClassVar
 
 
 class TriggerStatus(enum.Enum):
@@ -39,7 +34,7 @@ class TriggerType(enum.Enum):
 class Trigger(Record):
     """What all triggers have in common."""
 
-    _fields: ClassVar[tuple[str, ...]] = (
+    _fields: t.ClassVar[tuple[str, ...]] = (
         "id",
         "trigger_name",
         "process_name",
@@ -55,25 +50,25 @@ class Trigger(Record):
         "type",
     )
     _shown = ("id", "trigger_name", "type", "process_status")
-    _type: ClassVar[TriggerType | None] = None
+    _type: t.ClassVar[t.Optional[TriggerType]] = None
     #: The state that it was read with.
-    _read_status: TriggerStatus | None = None
+    _read_status: t.Optional[TriggerStatus] = None
 
-    id: uuid.UUID
+    id: t.UUID
     trigger_name: str
     process_name: str
-    last_run: datetime | None
+    last_run: t.Optional[t.datetime]
     process_path: str
-    process_args: str | None
+    process_args: t.Optional[str]
     process_status: TriggerStatus
     is_git_repo: bool
-    git_branch: str | None
+    git_branch: t.Optional[str]
     is_blocking: bool
     scheduler_whitelist: list[str]
     priority: int
     type: TriggerType
 
-    def __init__(self, **given: Any) -> None:
+    def __init__(self, **given: t.Any) -> None:
         super().__init__(**given)
         if self.type is None and self._type is not None:
             self.type = self._type
@@ -98,7 +93,7 @@ class SingleTrigger(Trigger):
     _fields = (*Trigger._fields, "next_run")
     _type = TriggerType.SINGLE
 
-    next_run: datetime | None
+    next_run: t.Optional[t.datetime]
 
 
 class ScheduledTrigger(Trigger):
@@ -108,7 +103,7 @@ class ScheduledTrigger(Trigger):
     _type = TriggerType.SCHEDULED
 
     cron_expr: str
-    next_run: datetime | None
+    next_run: t.Optional[t.datetime]
 
 
 class QueueTrigger(Trigger):
@@ -126,14 +121,14 @@ def _status_from_wire(name: str) -> TriggerStatus:
     return TriggerStatus.__members__.get(name, TriggerStatus.RUNNING)
 
 
-def _trigger_from_wire(given: dict[str, Any]) -> Trigger:
+def _trigger_from_wire(given: dict[str, t.Any]) -> Trigger:
     trigger = _of_kind(given)
     trigger._read_status = trigger.process_status
     return trigger
 
 
-def _of_kind(given: dict[str, Any]) -> Trigger:
-    common: dict[str, Any] = {
+def _of_kind(given: dict[str, t.Any]) -> Trigger:
+    common: dict[str, t.Any] = {
         "id": _values.to_uuid(given["id"]),
         "trigger_name": given.get("name", ""),
         "process_name": given.get("processName", ""),

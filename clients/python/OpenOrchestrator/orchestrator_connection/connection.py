@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
+from OpenOrchestrator import _types as t
 from OpenOrchestrator import _robot, _session
 from OpenOrchestrator.database.constants import Constant, Credential
 from OpenOrchestrator.database.logs import LogLevel
@@ -12,12 +13,6 @@ from OpenOrchestrator.database.queues import QueueElement, QueueStatus
 from OpenOrchestrator.database.triggers import TriggerStatus
 from OpenOrchestrator.errors import WrongArgumentsError
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    import uuid
-    from collections.abc import Sequence
-    from datetime import datetime
-    from types import ModuleType
 
 __all__ = [
     "Constant",
@@ -30,7 +25,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> ModuleType:
+def __getattr__(name: str) -> t.ModuleType:
     """Modules that are found here in OpenOrchestrator, too, for those who look for them here."""
     if name in ("crypto_util", "db_util"):
         from OpenOrchestrator.common import crypto_util
@@ -55,8 +50,8 @@ class OrchestratorConnection:
         connection_string: str,
         crypto_key: str,
         process_arguments: str,
-        trigger_id: str | None = None,
-        job_id: str | None = None,
+        trigger_id: t.Optional[str] = None,
+        job_id: t.Optional[str] = None,
     ) -> None:
         """Never fails and calls nobody: what is wrong with address or token is told by the first call.
 
@@ -141,7 +136,7 @@ class OrchestratorConnection:
         _robot.update_credential(self._session, credential_name, new_username, new_password)
 
     def create_queue_element(
-        self, queue_name: str, reference: str | None = None, data: str | None = None, created_by: str | None = None
+        self, queue_name: str, reference: t.Optional[str] = None, data: t.Optional[str] = None, created_by: t.Optional[str] = None
     ) -> QueueElement:
         """Adds an element to a queue.
 
@@ -153,9 +148,9 @@ class OrchestratorConnection:
     def bulk_create_queue_elements(
         self,
         queue_name: str,
-        references: Sequence[str | None],
-        data: Sequence[str | None],
-        created_by: str | None = None,
+        references: t.Sequence[t.Optional[str]],
+        data: t.Sequence[t.Optional[str]],
+        created_by: t.Optional[str] = None,
     ) -> None:
         """Adds many elements to a queue, all or none.
 
@@ -165,8 +160,8 @@ class OrchestratorConnection:
         _robot.bulk_create_queue_elements(self._session, queue_name, references, data, created_by)
 
     def get_next_queue_element(
-        self, queue_name: str, reference: str | None = None, set_status: bool = True
-    ) -> QueueElement | None:
+        self, queue_name: str, reference: t.Optional[str] = None, set_status: bool = True
+    ) -> t.Optional[QueueElement]:
         """Takes the oldest new element of a queue (with this reference); ``None`` when there is none.
 
         No other job gets it. It belongs to this job until its status is set, or the job ends: then it becomes Abandoned.
@@ -181,12 +176,12 @@ class OrchestratorConnection:
     def get_queue_elements(
         self,
         queue_name: str,
-        reference: str | None = None,
-        status: QueueStatus | None = None,
+        reference: t.Optional[str] = None,
+        status: t.Optional[QueueStatus] = None,
         offset: int = 0,
         limit: int = 100,
-        from_date: datetime | None = None,
-        to_date: datetime | None = None,
+        from_date: t.Optional[t.datetime] = None,
+        to_date: t.Optional[t.datetime] = None,
     ) -> tuple[QueueElement, ...]:
         """Elements of a queue, the oldest first.
 
@@ -204,7 +199,7 @@ class OrchestratorConnection:
         )
 
     def set_queue_element_status(
-        self, element_id: str | uuid.UUID, status: QueueStatus, message: str | None = None
+        self, element_id: t.Union[str, t.UUID], status: QueueStatus, message: t.Optional[str] = None
     ) -> None:
         """Sets the status of an element, with a message. A message that is too long is cut in the middle.
 
@@ -213,7 +208,7 @@ class OrchestratorConnection:
         """
         _robot.set_queue_element_status(self._session, element_id, status, message)
 
-    def delete_queue_element(self, element_id: str | uuid.UUID) -> None:
+    def delete_queue_element(self, element_id: t.Union[str, t.UUID]) -> None:
         """Removes an element for good.
 
         Raises:

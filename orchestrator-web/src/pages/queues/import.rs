@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::extract::{Multipart, Path};
 use axum::response::Response;
-use orchestrator_proto::rows::{self, Rows};
+use orchestrator_proto::rows::{self, Encoding, Ids, NotText, Rows};
 use orchestrator_proto::v1;
 
 use super::{PATH, queue_path};
@@ -59,11 +59,11 @@ pub(crate) async fn ask(viewer: Viewer, Path(queue): Path<String>) -> Result<Res
 /// `POST /queues/{queue}/import`
 pub(crate) async fn upload(viewer: Viewer, Path(queue): Path<String>, form: Multipart) -> Result<Response, PageError> {
     let page = Page::new(&viewer, &queue);
-    let (name, bytes) = match file(form).await {
+    let file = match file(form).await {
         Ok(file) => file,
         Err(why) => return viewer.refused(&page.refuse(why)),
     };
-    let found = match read(&name, &bytes) {
+    let found = match read(&file.name, &file.bytes, file.encoding) {
         Ok(found) => found,
         Err(why) => return viewer.refused(&page.refuse(why)),
     };
@@ -79,12 +79,15 @@ pub(crate) async fn upload(viewer: Viewer, Path(queue): Path<String>, form: Mult
         return viewer
             .refused(&page.refuse(format!("The file has {count} rows; 1 to {MOST_ELEMENTS} can be added at once.")));
     }
+    if let Some(why) = repeated(&found).filter(|_| !file.again) {
+        return viewer.refused(&page.refuse(why));
+    }
     match viewer.queues()?.bulk_create(futures_util::stream::iter(messages(&queue, &found.elements))).await {
         Ok(answer) => {
             let count = answer.into_inner().created_count;
             let message =
                 if count == 1 { "1 element was added.".to_owned() } else { format!("{count} elements were added.") };
-            Ok(viewer.moved_with(&queue_path(&queue), &message))
+            Ok(viewer.moved_with(&queue_path(&queue), &format!("{message}{}", left_out(&found))))
         }
         Err(status) => {
             let error = PageError::from(status);
@@ -93,39 +96,79 @@ pub(crate) async fn upload(viewer: Viewer, Path(queue): Path<String>, form: Mult
     }
 }
 
-/// The file of a form, with its name.
-async fn file(mut form: Multipart) -> Result<(String, Vec<u8>), String> {
+/// What the form says.
+#[derive(Debug, Default)]
+struct File {
+    name: String,
+    bytes: Vec<u8>,
+    encoding: Option<Encoding>,
+    /// Elements that are neither failed nor abandoned are to be added once more.
+    again: bool,
+}
+
+async fn file(mut form: Multipart) -> Result<File, String> {
     let broke = |error: &dyn std::fmt::Display| {
         format!(
             "The upload broke off, or is larger than {} MiB: {error}. Larger files: orchestrator queue element import.",
             MOST_BYTES >> 20
         )
     };
-    loop {
-        let field = form.next_field().await.map_err(|error| broke(&error))?;
-        let Some(field) = field else { return Err("Choose a file.".to_owned()) };
-        if field.name() == Some("file") {
-            let name = field.file_name().unwrap_or_default().to_owned();
-            let bytes = field.bytes().await.map_err(|error| broke(&error))?;
-            if name.is_empty() {
-                return Err("Choose a file.".to_owned());
+    let mut file = File::default();
+    while let Some(field) = form.next_field().await.map_err(|error| broke(&error))? {
+        match field.name().unwrap_or_default() {
+            "file" => {
+                field.file_name().unwrap_or_default().clone_into(&mut file.name);
+                file.bytes = field.bytes().await.map_err(|error| broke(&error))?.to_vec();
             }
-            return Ok((name, bytes.to_vec()));
+            "encoding" => {
+                let asked = field.text().await.map_err(|error| broke(&error))?;
+                file.encoding = (asked == "windows-1252").then_some(Encoding::Windows1252);
+            }
+            "again" => file.again = true,
+            _ => {}
         }
     }
+    if file.name.is_empty() { Err("Choose a file.".to_owned()) } else { Ok(file) }
 }
 
 /// The rows of a file, whose form is told by its name.
-fn read(name: &str, bytes: &[u8]) -> Result<Rows, String> {
+fn read(name: &str, bytes: &[u8], encoding: Option<Encoding>) -> Result<Rows, String> {
     let form = name.rsplit('.').next().unwrap_or_default().to_lowercase();
-    match form.as_str() {
-        "csv" => Ok(rows::of_csv(bytes)),
-        "jsonl" | "ndjson" => match std::str::from_utf8(bytes) {
-            Ok(text) => Ok(rows::of_json_lines(text)),
-            Err(error) => Err(format!("{} is not UTF-8: {error}.", shown_in_line(name))),
-        },
-        _ => Err(format!("{} is neither a .csv nor a .jsonl file.", shown_in_line(name))),
+    if !["csv", "jsonl", "ndjson"].contains(&form.as_str()) {
+        return Err(format!("{} is neither a .csv nor a .jsonl file.", shown_in_line(name)));
     }
+    let text = rows::text_of(bytes, encoding).map_err(|error| not_text(name, &error))?;
+    Ok(if form == "csv" { rows::of_csv(&text, Ids::New) } else { rows::of_json_lines(&text, Ids::New) })
+}
+
+fn not_text(name: &str, error: &NotText) -> String {
+    let next = match error {
+        NotText::NotUtf8 { as_windows_1252: Some(_), .. } => "If that is right, choose Windows-1252 below.",
+        NotText::IsUtf8 { .. } => "Choose UTF-8 below.",
+        NotText::NotUtf8 { .. } | NotText::NotWindows1252 { .. } | NotText::BadUtf16 => {
+            "Save it as \u{201c}CSV UTF-8\u{201d}."
+        }
+    };
+    format!("{} cannot be read: {}. {next} Nothing was added.", shown_in_line(name), shown_in_line(&error.to_string()))
+}
+
+/// Why not, when the file says that elements are done, under way or still to come.
+fn repeated(rows: &Rows) -> Option<String> {
+    let counts: Vec<String> = rows.repeated().iter().map(|(status, count)| format!("{count} {status}")).collect();
+    let counts = shown_in_line(&counts.join(", "));
+    (!counts.is_empty()).then(|| {
+        format!(
+            "The file says that elements are neither failed nor abandoned ({counts}). To add each of them once more, say so below. Nothing was added."
+        )
+    })
+}
+
+/// What the file says and new elements do not have.
+fn left_out(rows: &Rows) -> String {
+    if rows.left_out.is_empty() {
+        return String::new();
+    }
+    format!(" Left out: {}.", rows.left_out.iter().copied().collect::<Vec<_>>().join(", "))
 }
 
 fn messages(queue: &str, elements: &[v1::NewElement]) -> Vec<v1::BulkCreateRequest> {
@@ -143,10 +186,25 @@ mod tests {
 
     #[test]
     fn the_form_of_a_file_is_told_by_its_name() {
-        assert_eq!(read("a.CSV", b"reference\n1\n").unwrap().elements.len(), 1);
-        assert_eq!(read("a.jsonl", b"{\"reference\": \"1\"}\n").unwrap().elements.len(), 1);
-        assert!(read("a.xlsx", b"PK").unwrap_err().contains("neither"));
-        assert!(read("a.jsonl", b"\xff").unwrap_err().contains("not UTF-8"));
+        assert_eq!(read("a.CSV", b"reference\n1\n", None).unwrap().elements.len(), 1);
+        assert_eq!(read("a.jsonl", b"{\"reference\": \"1\"}\n", None).unwrap().elements.len(), 1);
+        assert!(read("a.xlsx", b"PK", None).unwrap_err().contains("neither"));
+    }
+
+    #[test]
+    fn letters_that_are_not_certain_are_asked_for() {
+        let refused = read("a.csv", b"reference\n\xc6r\xf8\n", None).unwrap_err();
+        assert!(refused.contains("\u{c6}r\u{f8}") && refused.contains("Windows-1252 below"), "{refused}");
+        let found = read("a.csv", b"reference\n\xc6r\xf8\n", Some(Encoding::Windows1252)).unwrap();
+        assert_eq!(found.elements[0].reference(), "\u{c6}r\u{f8}");
+    }
+
+    #[test]
+    fn what_is_done_is_not_added_again_unasked() {
+        let found = read("a.csv", b"reference,status\n1,FAILED\n2,DONE\n", None).unwrap();
+        assert!(repeated(&found).unwrap().contains("(1 DONE)"));
+        assert_eq!(left_out(&found), " Left out: status.");
+        assert_eq!(repeated(&read("a.csv", b"reference,status\n1,FAILED\n", None).unwrap()), None);
     }
 
     #[test]

@@ -176,6 +176,14 @@ async fn set_disabled(viewer: &Viewer, id: String, disabled: bool) -> Result<Res
     Ok(viewer.moved_with(&back(&id), &format!("User \u{201c}{}\u{201d} {what}.", user.name)))
 }
 
+/// `POST /settings/users/{user}/delete`
+pub(crate) async fn delete(viewer: Viewer, Path(id): Path<String>) -> Result<Response, PageError> {
+    let request = v1::DeleteUserRequest { user: id, oneself: false };
+    let user = viewer.admin()?.delete_user(request).await?.into_inner().user.unwrap_or_default();
+    let message = format!("User \u{201c}{}\u{201d} is deleted. What it did keeps its name.", user.name);
+    Ok(viewer.moved_with("/settings/users", &message))
+}
+
 /// `POST /settings/users/{user}/sign-out`
 pub(crate) async fn sign_out(viewer: Viewer, Path(id): Path<String>) -> Result<Response, PageError> {
     let request = v1::EndSessionsRequest { user: id.clone(), ..Default::default() };

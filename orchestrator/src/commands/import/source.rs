@@ -136,7 +136,7 @@ fn parse(text: &str) -> (Source, Vec<RowError>, usize) {
             continue;
         }
         count += 1;
-        let failed = |problem: String| RowError { line, field: None, problem };
+        let failed = |problem: String| RowError { line, column: None, field: None, problem };
         match serde_json::from_str(content) {
             Ok(Line::Openorchestrator(header)) if count == 1 => match zone_of(&header) {
                 Ok(zone) => source.zone = zone,
@@ -160,7 +160,7 @@ fn parse(text: &str) -> (Source, Vec<RowError>, usize) {
         }
     }
     if count == 0 {
-        errors.push(RowError { line: 1, field: None, problem: "the file is empty".to_owned() });
+        errors.push(RowError { line: 1, column: None, field: None, problem: "the file is empty".to_owned() });
     }
     (source, errors, count)
 }

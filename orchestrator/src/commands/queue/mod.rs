@@ -1,13 +1,13 @@
 //! `queue`: named lists of work, and `queue element`: what is in them.
 
 mod element;
+mod known;
 
 use clap::Subcommand;
 use orchestrator_proto::v1 as pb;
 
 use crate::app::App;
-use crate::connection::Client;
-use crate::error::{CliError, Refusal, Result};
+use crate::error::{CliError, Result};
 use crate::output::Single as _;
 
 pub(crate) use element::RowError;
@@ -79,28 +79,14 @@ async fn list(app: &App) -> Result {
 }
 
 async fn show(app: &App, name: &str) -> Result {
-    let queue = find(&app.connect().await?, name).await?;
-    // There is no call for one queue; its answer would have this shape.
-    app.printer.single(&pb::ResumeQueueResponse { queue: Some(queue) })
+    app.printer.single(&known::get(&app.connect().await?, name).await?)
 }
 
 async fn history(app: &App, name: String, hours: u32) -> Result {
     let client = app.connect().await?;
-    let queue_name = find(&client, &name).await?.queue_name;
+    let queue_name = known::find(&client, &name).await?.queue_name;
     let reply = client.queues().get_history(pb::GetQueueHistoryRequest { queue_name, hours }).await?.into_inner();
     app.printer.list(&reply)
-}
-
-async fn find(client: &Client, name: &str) -> Result<pb::Queue> {
-    let queues = client.queues().list_queues(pb::ListQueuesRequest::default()).await?.into_inner().queues;
-    queues.into_iter().find(|queue| queue.queue_name == name).ok_or_else(|| {
-        CliError::Refused(Box::new(Refusal {
-            kind: tonic::Code::NotFound,
-            reason: "QUEUE_NOT_FOUND".to_owned(),
-            message: format!("there is no queue \"{name}\""),
-            metadata: std::collections::BTreeMap::from([("key".to_owned(), name.to_owned())]),
-        }))
-    })
 }
 
 async fn pause(app: &App, queue_name: String) -> Result {
@@ -123,20 +109,25 @@ async fn resume(app: &App, queue_name: String) -> Result {
 }
 
 async fn set(app: &App, queue_name: String, max_attempts: u32) -> Result {
+    let client = app.connect().await?;
+    let is_new = known::is_new(&client, &queue_name).await?;
     let request = pb::UpdateQueueSettingsRequest { queue_name, max_attempts };
-    let reply = app.connect().await?.queues().update_settings(request).await?.into_inner();
+    let reply = client.queues().update_settings(request).await?.into_inner();
     let queue = reply.get()?;
+    if let Some(new) = is_new {
+        new.tell(app);
+    }
     let sentence = format!("Elements of queue \"{}\" may be taken {} times.", queue.queue_name, queue.max_attempts);
     app.printer.done(&reply, &queue.queue_name, &sentence)
 }
 
 async fn delete(app: &App, name: &str, dry_run: bool) -> Result {
     let client = app.connect_for_upload().await?;
-    let queue = find(&client, name).await?;
+    let queue = known::find(&client, name).await?;
     let count =
         queue.new_count + queue.in_progress_count + queue.done_count + queue.failed_count + queue.abandoned_count;
     if dry_run {
-        app.printer.single(&pb::ResumeQueueResponse { queue: Some(queue) })?;
+        app.printer.single(&pb::GetQueueResponse { queue: Some(queue) })?;
         return Err(CliError::WouldChange { what: format!("queue \"{name}\" with {count} elements would be deleted") });
     }
     app.confirm(&format!("Delete queue \"{name}\" with its {count} elements for good?"))?;

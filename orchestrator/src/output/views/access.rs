@@ -26,7 +26,7 @@ single!(Constant, constant, "constant": GetConstantResponse, SetConstantResponse
 single!(Credential, credential, "credential":
     GetCredentialResponse, RevealCredentialResponse, SetCredentialResponse);
 single!(User, user, "user":
-    CreateUserResponse, UpdateUserResponse, SetPasswordResponse, CreateSignInLinkResponse);
+    CreateUserResponse, UpdateUserResponse, DeleteUserResponse, SetPasswordResponse, CreateSignInLinkResponse);
 single!(Token, token, "token": CreateTokenResponse, RevokeTokenResponse, SignInResponse);
 
 impl Row for pb::Constant {

@@ -14,7 +14,7 @@ listing!(ListQueuesResponse, queues, Queue, NO_QUEUES);
 listing!(GetQueueHistoryResponse, intervals, QueueInterval, NO_HISTORY);
 listing!(ListElementsResponse, elements, QueueElement, NO_ELEMENTS, next_cursor);
 listing!(ClaimElementsResponse, elements, QueueElement, "There is no new element to take.");
-single!(Queue, queue, "queue": PauseQueueResponse, ResumeQueueResponse, UpdateQueueSettingsResponse);
+single!(Queue, queue, "queue": GetQueueResponse, PauseQueueResponse, ResumeQueueResponse, UpdateQueueSettingsResponse);
 single!(QueueElement, element, "element": CreateElementResponse, GetElementResponse, SetElementStatusResponse);
 
 impl Row for pb::Queue {

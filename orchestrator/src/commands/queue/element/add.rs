@@ -4,6 +4,7 @@ use clap::Args;
 use orchestrator_core::id::ElementId;
 use orchestrator_proto::v1 as pb;
 
+use super::super::known;
 use crate::app::App;
 use crate::call::repeatable;
 use crate::error::Result;
@@ -35,7 +36,11 @@ pub(super) async fn add(app: &App, args: AddArgs) -> Result {
     let client = app.connect().await?;
     let request =
         |repeat| pb::CreateElementRequest { queue_name: args.queue.clone(), element: Some(element.clone()), repeat };
+    let new = known::is_new(&client, &args.queue).await?;
     let reply = repeatable(async |repeat| client.queues().create(request(repeat)).await).await?;
     let created = reply.get()?;
+    if let Some(new) = new {
+        new.tell(app);
+    }
     app.printer.done(&reply, &created.id, &format!("Element {} is in queue \"{}\".", created.id, created.queue_name))
 }

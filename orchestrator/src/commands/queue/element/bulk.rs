@@ -5,6 +5,7 @@ use orchestrator_core::queue::ElementStatus;
 use orchestrator_proto::v1 as pb;
 use serde_json::json;
 
+use super::super::known;
 use super::list::Filter;
 use crate::app::App;
 use crate::arguments::{Paging, element_status, pages};
@@ -70,6 +71,9 @@ pub(super) async fn bulk(app: &App, args: BulkArgs) -> Result {
     let client = app.connect().await?;
     let queue = filter.queue.clone();
     let found = all(&client, app, filter).await?;
+    if found.is_empty() {
+        known::expect(&client, &queue).await?;
+    }
     let wanted: Vec<pb::QueueElement> = found.into_iter().filter(|element| verb.applies_to(element)).collect();
     let question = format!("{} {} elements of queue \"{queue}\"?", verb.word(), wanted.len());
     if wanted.is_empty() {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::Args;
 use orchestrator_proto::v1 as pb;
 
+use super::super::known;
 use crate::app::App;
 use crate::arguments::{duration, duration_to_wire};
 use crate::call::with_request_id;
@@ -41,5 +42,8 @@ pub(super) async fn claim(app: &App, args: ClaimArgs) -> Result {
         complete: Vec::new(),
     };
     let reply = with_request_id(async |call| client.queues().claim(request(call)).await).await?;
+    if reply.elements.is_empty() {
+        known::expect(&client, &args.queue).await?;
+    }
     app.printer.list(&reply)
 }

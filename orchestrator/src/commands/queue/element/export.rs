@@ -4,6 +4,7 @@ use clap::Args;
 use orchestrator_core::queue::ElementStatus;
 use orchestrator_proto::v1 as pb;
 
+use super::super::known;
 use crate::app::App;
 use crate::arguments::element_status;
 use crate::error::Result;
@@ -41,6 +42,8 @@ pub(super) async fn export(app: &App, args: ExportArgs) -> Result {
     let client = app.connect().await?;
     let statuses: Vec<String> = args.statuses.iter().map(ToString::to_string).collect();
     let mut cursor = String::new();
+    // Before the first byte: what is printed is a file.
+    known::expect(&client, &args.queue).await?;
     stdout_bytes(&args.format.header(&COLUMNS)?)?;
     loop {
         let request = pb::ListElementsRequest {

@@ -5,6 +5,7 @@ use orchestrator_core::clock::Timestamp;
 use orchestrator_core::queue::ElementStatus;
 use orchestrator_proto::v1 as pb;
 
+use super::super::known;
 use crate::app::App;
 use crate::arguments::{Moment, Paging, element_status, pages};
 use crate::error::Result;
@@ -66,6 +67,9 @@ pub(super) async fn list(app: &App, args: ListArgs) -> Result {
         Ok((reply.elements, reply.next_cursor))
     })
     .await?;
+    if elements.is_empty() {
+        known::expect(&client, &request.queue_name).await?;
+    }
     app.printer.list(&pb::ListElementsResponse { elements, next_cursor })
 }
 
