@@ -28,7 +28,7 @@ pub(super) struct Changes {
     /// The process's name.
     #[arg(long, value_name = "PROCESS")]
     process: Option<String>,
-    /// The path of the program on the worker, or the URL of the repository.
+    /// The absolute path of the program on the worker, or the URL of the repository.
     #[arg(long, value_name = "PATH", allow_hyphen_values = true)]
     path: Option<String>,
     /// Handed to the process as one value; '' for none.
