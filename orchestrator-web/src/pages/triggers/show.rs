@@ -9,7 +9,7 @@ use super::draft::Shape;
 use super::preview::{self, Preview};
 use super::view::Row;
 use crate::chrome::Chrome;
-use crate::error::{PageError, sentence};
+use crate::error::{PageError, capital};
 use crate::link::{Link, encoded};
 use crate::status::{Badge, badge, word};
 use crate::text::{short_id, shown, shown_in_line, summed_up};
@@ -54,7 +54,7 @@ struct Held {
 impl Held {
     fn new(cause: &v1::HoldCause, viewer: &Viewer) -> Self {
         Self {
-            reason: sentence(&shown_in_line(&cause.reason)),
+            reason: shown_in_line(&cause.reason),
             since: viewer.stamp(cause.since),
             job: short_id(&cause.job_id),
             job_link: format!("/jobs/{}", encoded(&cause.job_id)),
@@ -75,7 +75,7 @@ impl Wait {
     fn new(wait: &v1::QueueWait, viewer: &Viewer) -> Self {
         // Nothing happens at that time while the queue is paused.
         let until = wait.backs_off_until.filter(|_| !wait.queue_paused);
-        Self { reason: sentence(&shown_in_line(&wait.reason)), until: viewer.stamp(until) }
+        Self { reason: capital(&shown_in_line(&wait.reason)), until: viewer.stamp(until) }
     }
 }
 
