@@ -13,6 +13,7 @@ mod credential;
 mod decision;
 mod dialect;
 mod error;
+mod figures;
 mod glance;
 mod hint;
 mod id_part;
@@ -44,6 +45,7 @@ pub use connect::{ConnectError, Db, DbOptions, MigrationStatus};
 pub use decision::{Decision, DecisionKind};
 pub use dialect::Dialect;
 pub use error::{Corrupt, DbError, Readable};
+pub use figures::Figures;
 pub use glance::Glance;
 pub use hint::{Heard, Hint, Listener};
 pub use job::{
