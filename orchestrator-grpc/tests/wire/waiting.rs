@@ -7,8 +7,8 @@ use orchestrator_proto::convert::timestamp;
 use orchestrator_proto::v1;
 use orchestrator_proto::v1::trigger::Kind;
 
-use crate::queues::{QUEUE, create, new, queues};
-use crate::world::{Presents, World, register, single, world};
+use crate::queues::{QUEUE, create, field, new, queues};
+use crate::world::{Presents, World, reason, register, single, world};
 
 fn watching(min_batch_size: u32) -> v1::Trigger {
     let kind = v1::QueueKind { queue_name: QUEUE.to_owned(), min_batch_size, max_parallel: 1 };
@@ -73,7 +73,7 @@ async fn a_queue_trigger_tells_what_it_waits_for() {
     let session = register(&mut world.workers().await, &worker).await;
     run(&world, &worker, &session, "DONE", "").await;
     let wait = shown(&world, &admin, "work").await.queue_wait.unwrap();
-    assert_eq!(wait.backs_off_until, Some(timestamp(world.clock.now() + std::time::Duration::from_secs(60))));
+    assert_eq!(wait.backs_off_until, Some(timestamp(world.clock.now() + std::time::Duration::from_mins(1))));
     assert!(wait.reason.contains("took nothing from the queue; 2 new elements wait"), "{}", wait.reason);
 }
 
@@ -111,10 +111,38 @@ async fn a_trigger_that_someone_holds_tells_who_and_since_when() {
     let cause = shown(&world, &admin, "work").await.hold_cause.unwrap();
     assert_eq!((cause.reason.as_str(), cause.actor.as_str()), ("paused by anna", "anna"));
     assert_eq!(cause.since, Some(timestamp(since)));
+    // Its instants are its queue's.
+    let enable = v1::EnableTriggerRequest { trigger: "work".to_owned(), next_run: Some(timestamp(since)) };
+    let refused = triggers.enable(admin.on(enable)).await.unwrap_err();
+    assert_eq!((reason(&refused).as_str(), field(&refused).as_str()), ("INVALID_FIELD", "next_run"));
+    assert_eq!(shown(&world, &admin, "work").await.hold, "PAUSED");
     triggers.kill(admin.on(v1::KillTriggerRequest { trigger: "work".to_owned() })).await.unwrap();
     let cause = shown(&world, &admin, "work").await.hold_cause.unwrap();
     assert_eq!((cause.reason.as_str(), cause.since), ("killed by anna", Some(timestamp(world.clock.now()))));
 
     made(&world, &admin, v1::Trigger { name: "new".to_owned(), ..watching(1) }, true).await;
     assert_eq!(shown(&world, &admin, "new").await.hold_cause.unwrap().reason, "created on hold by anna");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn jobs_of_a_deleted_trigger_are_found_by_a_part_of_its_id() {
+    let world = world().await;
+    let (admin, worker) = (world.user(Role::Admin).await, world.worker().await);
+    let trigger = made(&world, &admin, watching(1), true).await;
+    let mut triggers = world.triggers().await;
+    triggers.run_now(admin.on(v1::RunNowRequest { trigger: "work".to_owned(), ..Default::default() })).await.unwrap();
+    let session = register(&mut world.workers().await, &worker).await;
+    let job = run(&world, &worker, &session, "DONE", "").await;
+    triggers.delete(admin.on(v1::DeleteTriggerRequest { trigger: trigger.id.clone() })).await.unwrap();
+    let mut jobs = world.jobs().await;
+    let mut list = async |trigger: &str| {
+        let request = v1::ListJobsRequest { trigger: trigger.to_owned(), ..Default::default() };
+        let listed = jobs.list(admin.on(request)).await?.into_inner();
+        Ok::<_, tonic::Status>(listed.jobs.into_iter().map(|job| job.id).collect::<Vec<_>>())
+    };
+    assert_eq!(list(&trigger.id).await.unwrap(), [job.as_str()]);
+    assert_eq!(list(&trigger.id[28..]).await.unwrap(), [job.as_str()]);
+    let refused = list("work").await.unwrap_err();
+    assert_eq!(reason(&refused), "TRIGGER_NOT_FOUND");
+    assert!(refused.message().contains("found by its id"), "{}", refused.message());
 }

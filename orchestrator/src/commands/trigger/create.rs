@@ -93,7 +93,7 @@ pub(crate) struct Common {
 }
 
 /// A pair of flags of which the last one counts.
-#[derive(Debug, Clone, Copy, Args)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Args)]
 pub(super) struct Blocking {
     /// Run alone on the worker (the default).
     #[arg(long, action = ArgAction::SetTrue, overrides_with = "no_blocking")]
