@@ -19,11 +19,13 @@ mod entry_point;
 mod git_credentials;
 mod git_ref;
 mod git_url;
+mod worker_path;
 
 pub use entry_point::EntryPoint;
 pub use git_credentials::GitCredentials;
 pub use git_ref::GitRef;
 pub use git_url::{GitScheme, GitUrl, mask_credentials};
+pub use worker_path::check_worker_path;
 
 /// The field of a git URL in the contract.
 const URL_FIELD: &str = "process_path";
@@ -88,6 +90,17 @@ pub enum SourceProblem {
     /// A drive letter where a host is expected.
     #[error("looks like a Windows path; use file:///C:/… for a repository on disk")]
     WindowsPath,
+    /// A path that starts nowhere: the worker runs robots in no folder that anyone chose.
+    #[error(
+        "is relative, and no folder is known that it would be relative to; give the absolute path on the worker, such as \
+         /srv/robots/main.py, C:\\robots\\main.py or \\\\server\\share\\main.py (~ and variables stay as they are)"
+    )]
+    RelativePath,
+    /// The address of a repository where a path on the worker is expected.
+    #[error(
+        "is the address of a git repository; say that it is one (--git, is_git_repo), or give an absolute path on the worker"
+    )]
+    RepositoryAsPath,
     /// A form that `git check-ref-format` refuses.
     #[error("is not a valid name of a branch or tag")]
     BadRef,

@@ -14,6 +14,7 @@ mod credential;
 mod decision;
 mod dialect;
 mod error;
+mod figures;
 mod glance;
 mod hint;
 mod id_part;
@@ -46,6 +47,7 @@ pub use copy::{Copied, CopyError, TABLES, copy_to_postgres};
 pub use decision::{Decision, DecisionKind};
 pub use dialect::Dialect;
 pub use error::{Corrupt, DbError, Readable};
+pub use figures::Figures;
 pub use glance::Glance;
 pub use hint::{Heard, Hint, Listener};
 pub use job::{

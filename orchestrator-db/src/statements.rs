@@ -28,6 +28,7 @@ const ROOTS: &[&Statements] = &[
     &crate::constant::STATEMENTS,
     &crate::credential::STATEMENTS,
     &crate::decision::STATEMENTS,
+    &crate::figures::STATEMENTS,
     &crate::glance::STATEMENTS,
     &crate::job::STATEMENTS,
     &crate::log::STATEMENTS,

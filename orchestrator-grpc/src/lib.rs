@@ -15,6 +15,7 @@ pub mod authorize;
 mod constant_service;
 mod credential_service;
 mod elements;
+mod gauges;
 mod health;
 mod host;
 mod in_process;

@@ -7,9 +7,11 @@ use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, StatusCode, header};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use orchestrator_scheduler::Scheduler;
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::Gate;
+use crate::{gauges, status};
 
 /// How often samples are folded into the histograms, so that nobody asking does not fill the memory.
 const UPKEEP: Duration = Duration::from_secs(5);
@@ -45,8 +47,8 @@ pub(crate) async fn keep_up(stop: CancellationToken) {
     }
 }
 
-/// The answer: figures name queues of nobody and secrets of nobody, but are not for strangers.
-pub(crate) async fn show(State(gate): State<Arc<Gate>>, headers: HeaderMap) -> Response {
+/// The answer: what was measured, and how things stand. It names queues, which every user may see, and no secrets.
+pub(crate) async fn show(State((gate, scheduler)): State<(Arc<Gate>, Scheduler)>, headers: HeaderMap) -> Response {
     match gate.user(&headers).await {
         Ok(()) => {}
         Err(status) => {
@@ -62,5 +64,13 @@ pub(crate) async fn show(State(gate): State<Arc<Gate>>, headers: HeaderMap) -> R
     let Some(handle) = handle() else {
         return (StatusCode::NOT_FOUND, "this server measures nothing\n").into_response();
     };
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], handle.render()).into_response()
+    let standing = match gauges::render(&scheduler).await {
+        Ok(standing) => standing,
+        Err(error) => {
+            let refusal = status::db(error);
+            return (StatusCode::SERVICE_UNAVAILABLE, format!("{}\n", refusal.message())).into_response();
+        }
+    };
+    let text = format!("{}{standing}", handle.render());
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
 }

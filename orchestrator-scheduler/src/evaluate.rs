@@ -235,7 +235,7 @@ mod tests {
             name: TriggerName::parse("t").unwrap(),
             process: ProcessSpec {
                 name: ProcessName::parse("p").unwrap(),
-                path: ProcessPath::parse("robot.py").unwrap(),
+                path: ProcessPath::parse("/robots/robot.py").unwrap(),
                 args: None,
                 is_git_repo: false,
                 git_branch: None,

@@ -152,7 +152,7 @@ impl World {
             name: TriggerName::parse(name).unwrap(),
             process: ProcessSpec {
                 name: ProcessName::parse("process").unwrap(),
-                path: ProcessPath::parse("robot.py").unwrap(),
+                path: ProcessPath::parse("/robots/robot.py").unwrap(),
                 args: None,
                 is_git_repo: false,
                 git_branch: None,

@@ -133,12 +133,17 @@ impl Viewer {
     }
 }
 
-/// A message as a sentence: services speak in fragments.
-pub(crate) fn sentence(message: &str) -> String {
+/// A message as the beginning of a sentence.
+pub(crate) fn capital(message: &str) -> String {
     let mut characters = message.chars();
     let Some(first) = characters.next() else { return String::new() };
-    let text: String = first.to_uppercase().chain(characters).collect();
-    if text.ends_with(['.', '!', '?', ':']) { text } else { format!("{text}.") }
+    first.to_uppercase().chain(characters).collect()
+}
+
+/// A message as a sentence: services speak in fragments.
+pub(crate) fn sentence(message: &str) -> String {
+    let text = capital(message);
+    if text.is_empty() || text.ends_with(['.', '!', '?', ':']) { text } else { format!("{text}.") }
 }
 
 /// The fallback: addresses that lead nowhere.

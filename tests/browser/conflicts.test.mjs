@@ -104,10 +104,10 @@ test("what was deleted meanwhile is told, and the dialog keeps what was typed", 
 });
 
 test("the page of a trigger that was deleted meanwhile says so", async () => {
-  await world.cli("trigger", "create", "single", "night", "--process", "Night", "--path", "night.py", "--paused");
+  await world.cli("trigger", "create", "single", "night", "--process", "Night", "--path", "/night.py", "--paused");
   const { trigger } = await world.rpc("TriggerService/Get", { trigger: "night" });
   await admin.open(`/triggers/${trigger.id}/edit`);
-  await page.locator("#process_path").fill("mine.py");
+  await page.locator("#process_path").fill("/mine.py");
   await world.rpc("TriggerService/Delete", { trigger: "night" });
   await page.getByRole("button", { name: /save/i }).click();
   await page.getByRole("heading", { name: "Not found" }).waitFor();

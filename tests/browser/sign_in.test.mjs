@@ -92,7 +92,7 @@ test("a form of another site is not obeyed", async () => {
   await visitor.page.goto("/login");
   await typeIn(visitor, "anna", PASSWORD);
   await visitor.page.waitForURL((url) => url.pathname === "/");
-  await world.cli("trigger", "create", "single", "t", "--process", "p", "--path", "p.py", "--paused");
+  await world.cli("trigger", "create", "single", "t", "--process", "p", "--path", "/p.py", "--paused");
   const { id } = JSON.parse(await world.cli("trigger", "show", "t", "-o", "json")).trigger;
   const headers = { origin: "https://evil.example", "sec-fetch-site": "cross-site" };
   const answer = await visitor.page.request.post(`/triggers/${id}/enable`, { headers, maxRedirects: 0 });

@@ -1,6 +1,6 @@
 use crate::clock::Timestamp;
 use crate::policy::{Policies, PolicyError};
-use crate::source::{GitRef, GitUrl, SourceError};
+use crate::source::{GitRef, GitUrl, SourceError, check_worker_path};
 use crate::text::{TextError, TriggerName, WorkerName};
 use crate::trigger::{ProcessSpec, TriggerKind};
 
@@ -32,7 +32,7 @@ pub enum DraftError {
     /// A policy is out of range.
     #[error(transparent)]
     Policy(#[from] PolicyError),
-    /// The git URL, branch or entry point is not safe.
+    /// The path leads nowhere, or the git URL, branch or entry point is not safe.
     #[error(transparent)]
     Source(#[from] SourceError),
     /// A number is out of range.
@@ -111,7 +111,10 @@ impl TriggerDraft {
             if let Some(branch) = &process.git_branch {
                 GitRef::parse(branch.as_str())?;
             }
-        } else if process.git_branch.is_some() {
+            return Ok(());
+        }
+        check_worker_path(process.path.as_str())?;
+        if process.git_branch.is_some() {
             return Err(DraftError::BranchWithoutRepository);
         }
         Ok(())

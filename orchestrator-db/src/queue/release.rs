@@ -1,6 +1,8 @@
+use chrono::SecondsFormat;
 use orchestrator_core::clock::Timestamp;
 use orchestrator_core::id::{ElementId, JobId};
 use orchestrator_core::queue::{ElementStatus, QueueElement};
+use orchestrator_core::text::Message;
 use uuid::Uuid;
 
 use super::status::{StatusBy, moved};
@@ -30,14 +32,20 @@ impl Tx {
         let jobs: Ids = jobs.iter().map(|job| job.as_uuid()).collect();
         let held = fetch_scalars!(self, "element_release_of_job", HELD_BY_JOBS, as Uuid, [&jobs])?;
         let still = |element: &QueueElement| element.job_id.is_some_and(|job| jobs.0.contains(&job.as_uuid()));
-        self.take_back(held, still, now).await
+        let why = |element: &QueueElement| {
+            let job = element.job_id.map(|job| job.to_string()).unwrap_or_default();
+            format!("job {job} ended at {}", seconds(now))
+        };
+        self.take_back(held, still, why, now).await
     }
 
     /// Takes back what was claimed outside jobs for a time that is over, by the same rule; at most `limit` at a time.
     pub async fn element_expire_claims(&mut self, now: Timestamp, limit: u32) -> Result<Vec<QueueElement>, DbError> {
         let expired = fetch_scalars!(self, "element_expire_claims", EXPIRED, as Uuid, [now, i64::from(limit)])?;
         let still = |element: &QueueElement| element.lease_expires_at.is_some_and(|expires_at| expires_at <= now);
-        self.take_back(expired, still, now).await
+        let why =
+            |element: &QueueElement| format!("{LEASE} ended at {}", seconds(element.lease_expires_at.unwrap_or(now)));
+        self.take_back(expired, still, why, now).await
     }
 
     /// Whether the job claimed anything that it did not give back, be it deleted since.
@@ -52,6 +60,7 @@ impl Tx {
         &mut self,
         ids: Vec<Uuid>,
         still: impl Fn(&QueueElement) -> bool,
+        why: impl Fn(&QueueElement) -> String,
         now: Timestamp,
     ) -> Result<Vec<QueueElement>, DbError> {
         if ids.is_empty() {
@@ -70,13 +79,30 @@ impl Tx {
             .into_iter()
             .map(|element| {
                 let most = settings.get(element.queue_name.as_str()).copied().unwrap_or_default().max_attempts;
-                let after = taken_back(&element, most, now);
+                let after =
+                    QueueElement { message: Some(told(&element, &why(&element))), ..taken_back(&element, most, now) };
                 (element, after)
             })
             .collect();
         self.elements_write(&changes).await?;
         Ok(changes.into_iter().map(|(_, after)| after).collect())
     }
+}
+
+/// What a message begins with that tells of a claim outside jobs.
+const LEASE: &str = "the lease of its claim";
+/// What the messages end with that tell why an element was taken back.
+const UNFINISHED: &str = " before it was finished";
+
+/// The message of an element that is taken back: what someone wrote stays, what was told of an earlier time does not.
+fn told(element: &QueueElement, why: &str) -> Message {
+    let is_told = |text: &str| text.ends_with(UNFINISHED) && (text.starts_with("job ") || text.starts_with(LEASE));
+    let kept = element.message.as_ref().filter(|message| !message.as_str().is_empty() && !is_told(message.as_str()));
+    kept.cloned().unwrap_or_else(|| Message::cut(&format!("{why}{UNFINISHED}")))
+}
+
+fn seconds(at: Timestamp) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
 /// An element whose holder is gone.

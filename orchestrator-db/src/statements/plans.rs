@@ -54,6 +54,9 @@ const INDEXES: &[(&str, &str)] = &[
     ("queue::list::WINDOW_OF_ALL[1]", "queues_order"),
     ("trigger::queue_watch::QUEUE_WATCHERS", "queues_ready|queues_ready_reference"),
     ("trigger::queue_watch::QUEUES_WITH_SOMETHING", "queues_ready|queues_ready_reference"),
+    ("figures::ACTIVE_BY_STATUS", "jobs_by_status"),
+    ("figures::OLDEST_QUEUED", "jobs_by_status|jobs_queued"),
+    ("figures::TRIGGERS_HELD", "triggers_held"),
     ("glance::GLANCE", "triggers_due"),
     ("glance::GLANCE", "jobs_not_before"),
     ("trigger::due::TRIGGER_LOCK_DUE", "triggers_due"),
@@ -97,6 +100,7 @@ const INDEXES: &[(&str, &str)] = &[
 const MAY_READ_ALL: &[&str] = &[
     "audit::",
     "decision::",
+    "figures::",
     "glance::",
     "job::candidates::JOB_ANY_QUEUED",
     "job::counts::",

@@ -20,6 +20,9 @@ const TRIGGER_BY_NAME: Sql = sql!["SELECT " [columns trigger_columns] " FROM " [
 const TRIGGER_BY_ID_PART: Sql = sql!["SELECT id FROM triggers WHERE deleted_at IS NULL AND (id BETWEEN $1 AND $2 OR "
     [only postgres "REPLACE(CAST(id AS TEXT), '-', '')"] [only sqlite "lower(hex(id))"] " LIKE $3) LIMIT 2"];
 
+const TRIGGER_EVER_BY_ID_PART: Sql = sql!["SELECT id FROM triggers WHERE id BETWEEN $1 AND $2 OR "
+    [only postgres "REPLACE(CAST(id AS TEXT), '-', '')"] [only sqlite "lower(hex(id))"] " LIKE $3 LIMIT 2"];
+
 impl Tx {
     /// The live trigger that a person means: by id, by exact name, or by a part of the id (its beginning or end, four
     /// characters at least, hyphens ignored) that fits only one.
@@ -39,11 +42,20 @@ impl Tx {
         Ok(self.trigger_get(id).await?.trigger)
     }
 
+    /// The trigger, deleted or not, whose id has this unique beginning or end.
+    pub async fn trigger_id_ever(&mut self, key: &str) -> Result<TriggerId, DbError> {
+        self.trigger_id_in(TRIGGER_EVER_BY_ID_PART, key).await
+    }
+
     async fn trigger_id_by_part(&mut self, key: &str) -> Result<TriggerId, DbError> {
+        self.trigger_id_in(TRIGGER_BY_ID_PART, key).await
+    }
+
+    async fn trigger_id_in(&mut self, statement: Sql, key: &str) -> Result<TriggerId, DbError> {
         let part = IdPart::parse(key).ok_or_else(|| DbError::not_found("trigger", key))?;
         let (least, most) = part.range();
         let pattern = part.end_pattern();
-        let ids = fetch_scalars!(self, "trigger_find", TRIGGER_BY_ID_PART, as Uuid, [least, most, &pattern])?;
+        let ids = fetch_scalars!(self, "trigger_find", statement, as Uuid, [least, most, &pattern])?;
         match ids[..] {
             [] => Err(DbError::not_found("trigger", key)),
             [id] => Ok(TriggerId::from_uuid(id)),
@@ -60,4 +72,4 @@ impl Tx {
 }
 
 #[cfg(test)]
-crate::statements::statements![TRIGGER_GET, TRIGGER_BY_NAME, TRIGGER_BY_ID_PART];
+crate::statements::statements![TRIGGER_GET, TRIGGER_BY_NAME, TRIGGER_BY_ID_PART, TRIGGER_EVER_BY_ID_PART];

@@ -1,15 +1,16 @@
 //! What the administrators' pages ask: what was made when, what is planned, what a job printed last.
 
 use orchestrator_core::clock::Timestamp;
-use orchestrator_core::id::JobId;
+use orchestrator_core::id::{ElementId, JobId};
 use orchestrator_core::job::{JobStatus, Outcome, OutputChunk, OutputStream};
 use orchestrator_core::trigger::{Hold, TriggerKind};
-use orchestrator_db::{JobFilter, PageRequest, TriggerFilter};
+use orchestrator_core::worker::WorkerState;
+use orchestrator_db::{Figures, JobFilter, NewElement, NewJob, PageRequest, TriggerFilter, TriggerProgress};
 
 use crate::harness::TestDb;
 use crate::world::{
-    at, draft, name, new_job, progress, queue_job, queued, read, run, scheduled, store, trigger, watching, worker,
-    write,
+    at, draft, lose, name, new_job, progress, queue_job, queue_name, queued, read, run, scheduled, store, trigger,
+    watching, worker, write,
 };
 
 conformance! {
@@ -19,6 +20,47 @@ conformance! {
     overdue_triggers_are_those_that_nobody_looked_at,
     the_last_chunks_come_in_order,
     triggers_are_sorted_by_any_column_page_by_page,
+    figures_count_what_is_active_or_held_and_the_fullest_queues,
+}
+
+async fn figures_count_what_is_active_or_held_and_the_fullest_queues(db: TestDb) {
+    assert_eq!(read!(db, |tx| tx.figures(at(0), 9)).unwrap(), Figures::default());
+    let (t, held, gone) = (trigger(&db, "t").await, trigger(&db, "held").await, trigger(&db, "gone").await);
+    for trigger in [held, gone] {
+        let failed = TriggerProgress { hold: Hold::Failed, ..progress(&db, trigger).await };
+        write!(db, |tx| tx.trigger_save_progress(&[failed]));
+    }
+    write!(db, |tx| tx.trigger_mark_deleted(gone, at(0)));
+    worker(&db, "r1", 9).await;
+    // The next attempt that waits for its time is not late.
+    let retry = NewJob { not_before: Some(at(100)), ..new_job(&db, t, at(1)).await };
+    queue_job(&db, retry).await;
+    for place in 2..5 {
+        queued(&db, t, place).await;
+    }
+    lose(&db, queued(&db, t, 5).await, "r1", 0).await;
+    for (queue, count) in [("few", 1), ("most", 3), ("more", 2)] {
+        let elements: Vec<_> = (0..count).map(|_| new_element(queue)).collect();
+        write!(db, |tx| tx.element_insert(&elements, false, at(0)));
+    }
+    let mut figures = read!(db, |tx| tx.figures(at(50), 2)).unwrap();
+    figures.jobs.sort();
+    let mut jobs = vec![(JobStatus::Queued, 4), (JobStatus::Lost, 1)];
+    jobs.sort();
+    assert_eq!((figures.jobs, figures.held), (jobs, vec![(Hold::Failed, 1)]));
+    assert_eq!(figures.workers, [(WorkerState::Up, 1)]);
+    assert!(figures.oldest_queued.is_some());
+    assert_eq!(figures.queues, [(queue_name("most"), 3), (queue_name("more"), 2)]);
+}
+
+fn new_element(queue: &str) -> NewElement {
+    NewElement {
+        id: ElementId::generate(),
+        queue_name: queue_name(queue),
+        reference: None,
+        data: None,
+        created_by: None,
+    }
 }
 
 /// A queued job that was made at an instant.

@@ -2,13 +2,15 @@
 
 use orchestrator_core::actor::Actor;
 use orchestrator_core::text::WorkerName;
+use orchestrator_core::worker::{Worker, WorkerState};
 use orchestrator_db::{DbError, Hint, Tx};
 use orchestrator_proto::v1;
 use orchestrator_scheduler::Scheduler;
 use serde_json::json;
-use tonic::Status;
+use tonic::{Code, Status};
 
 use super::show;
+use crate::status::{Refusal, reason};
 use crate::transaction::{Failure, in_transaction};
 use crate::{audit, status};
 
@@ -53,7 +55,7 @@ pub(super) async fn remove(scheduler: &Scheduler, actor: &Actor, name: &str) -> 
     in_transaction!(scheduler, |tx| {
         let before = tx.worker_get(&name).await?.ok_or_else(|| unknown(&name))?;
         if !tx.worker_remove(&name).await? {
-            return Err(DbError::not_updated("worker", &name).into());
+            return Err(not_removable(tx, &name).await?.into());
         }
         let document = json!({ "state": before.state, "slots": before.slots, "version": before.version });
         let row = audit::row(actor, "worker.remove", "worker", &name, (Some(document), None));
@@ -65,6 +67,36 @@ pub(super) async fn remove(scheduler: &Scheduler, actor: &Actor, name: &str) -> 
 async fn find(tx: &mut Tx, name: &WorkerName) -> Result<v1::Worker, Failure> {
     let (worker, active) = tx.worker_and_active(name).await?.ok_or_else(|| unknown(name))?;
     Ok(show::worker(&worker, active))
+}
+
+/// Why a worker is not forgotten yet, and what has to happen before.
+async fn not_removable(tx: &mut Tx, name: &WorkerName) -> Result<Status, Failure> {
+    let (worker, active) = tx.worker_and_active(name).await?.ok_or_else(|| unknown(name))?;
+    let refusal = Refusal::new(Code::FailedPrecondition, reason::ILLEGAL_TRANSITION, what_to_wait_for(&worker, active));
+    Ok(refusal
+        .with("what", "worker")
+        .with("key", name)
+        .with("state", &worker.state)
+        .with("active_jobs", &active)
+        .status())
+}
+
+fn what_to_wait_for(worker: &Worker, active: u32) -> String {
+    let Worker { name, state, .. } = worker;
+    let jobs = if active == 1 { "1 active job".to_owned() } else { format!("{active} active jobs") };
+    match state {
+        WorkerState::Up | WorkerState::Draining if active > 0 => format!(
+            "worker '{name}' is {state} and has {jobs}: wait until they have ended (orchestrator worker drain {name} --wait), \
+             then stop its agent and remove it"
+        ),
+        WorkerState::Up | WorkerState::Draining => {
+            format!("worker '{name}' is {state}: stop its agent, which makes it STOPPED, then remove it")
+        }
+        WorkerState::Stopped | WorkerState::Lost => format!(
+            "worker '{name}' is {state} and has {jobs}: they end when its agent starts again, or when each is dismissed \
+             (orchestrator job list --worker {name}; orchestrator job dismiss JOB)"
+        ),
+    }
 }
 
 fn parse(name: &str) -> Result<WorkerName, Status> {

@@ -13,7 +13,7 @@ use orchestrator_proto::v1;
 use orchestrator_proto::v1::job_service_server::JobService;
 use orchestrator_scheduler::{DevelopmentEnd, Scheduler};
 use tokio_stream::Stream;
-use tonic::{Request, Response, Status};
+use tonic::{Code, Request, Response, Status};
 
 use crate::auth::identity;
 use crate::page::{any_of, given, page};
@@ -58,7 +58,7 @@ impl JobService for Jobs {
         let mut tx = self.begin_read().await?;
         if let Some(text) = given(message.trigger) {
             let key = convert::key("trigger", &text).map_err(status::decode)?;
-            filter.trigger_id = Some(trigger_id(&mut tx, &key).await.map_err(status::db)?);
+            filter.trigger_id = Some(trigger_id(&mut tx, &key).await?);
         }
         let (jobs, next) = tx.job_list(&filter, &page).await.map_err(status::db)?;
         let mut reasons = self.scheduler.waiting_reasons(&mut tx, &jobs.rows).await.map_err(status::db)?;
@@ -146,12 +146,25 @@ impl JobService for Jobs {
     }
 }
 
-/// The trigger that a person means. Jobs outlive their trigger, so a whole id need not be that of a live one.
-async fn trigger_id(tx: &mut Tx, key: &str) -> Result<TriggerId, DbError> {
-    match key.parse() {
-        Ok(id) => Ok(id),
-        Err(_) => Ok(tx.trigger_find(key).await?.id),
+/// The trigger that a person means. Jobs outlive their trigger, so an id, or a part of one, need not be that of a live one.
+async fn trigger_id(tx: &mut Tx, key: &str) -> Result<TriggerId, Status> {
+    if let Ok(id) = key.parse() {
+        return Ok(id);
     }
+    match tx.trigger_find(key).await {
+        Ok(trigger) => return Ok(trigger.id),
+        Err(DbError::NotFound { .. }) => {}
+        Err(error) => return Err(status::db(error)),
+    }
+    tx.trigger_id_ever(key).await.map_err(|error| match error {
+        DbError::NotFound { what, key } => {
+            let message = format!(
+                "trigger '{key}' does not exist; jobs of one that was deleted are found by its id, which each of them shows"
+            );
+            status::Refusal::new(Code::NotFound, "TRIGGER_NOT_FOUND", message).with("what", what).with("key", &key).status()
+        }
+        error => status::db(error),
+    })
 }
 
 fn filter(message: &v1::ListJobsRequest) -> Result<JobFilter, DecodeError> {

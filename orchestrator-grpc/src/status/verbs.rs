@@ -27,6 +27,12 @@ pub(crate) fn trigger(error: TriggerError) -> Status {
                 .with("to", &to)
                 .status()
         }
+        TriggerError::NextRunOfOtherKind { kind, .. } => {
+            Refusal::new(Code::InvalidArgument, reason::INVALID_FIELD, message)
+                .in_field("next_run")
+                .with("kind", &kind)
+                .status()
+        }
         TriggerError::ChangedMeanwhile { updated_at, .. } => {
             Refusal::new(Code::Aborted, reason::CHANGED_MEANWHILE, message)
                 .with("updated_at", &updated_at.to_rfc3339())

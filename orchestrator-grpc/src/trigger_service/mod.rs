@@ -1,8 +1,10 @@
 //! Administration of triggers.
 
 mod change;
+mod hold_cause;
 mod planned;
 mod preview;
+mod queue_wait;
 
 use orchestrator_core::clock::Timestamp;
 use orchestrator_core::trigger::{Trigger, TriggerDraft};
@@ -65,8 +67,11 @@ impl TriggerService for Triggers {
         let key = convert::key("trigger", &request.get_ref().trigger).map_err(status::decode)?;
         let mut tx = self.scheduler.db().begin_read().await.map_err(status::db)?;
         let trigger = tx.trigger_find(&key).await.map_err(status::db)?;
-        let last_change = change::latest(&mut tx, trigger.id).await.map_err(status::db)?;
-        Ok(Response::new(v1::GetTriggerResponse { trigger: Some(convert::trigger(&trigger)), last_change }))
+        let trail = change::trail(&mut tx, trigger.id).await.map_err(status::db)?;
+        let queue_wait = queue_wait::of(&mut tx, &trigger, self.scheduler.now()).await.map_err(status::db)?;
+        let hold_cause = hold_cause::of(&mut tx, &trigger, &trail).await.map_err(status::db)?;
+        let shown = v1::Trigger { queue_wait, hold_cause, ..convert::trigger(&trigger) };
+        Ok(Response::new(v1::GetTriggerResponse { trigger: Some(shown), last_change: change::latest(&trail) }))
     }
 
     async fn list(

@@ -71,6 +71,7 @@ async fn a_worker_is_drained_resumed_and_only_removed_once_it_has_stopped() {
 
     let remove = v1::RemoveWorkerRequest { name };
     let refused = service.remove_worker(root.on(remove.clone())).await.unwrap_err();
+    assert!(refused.message().contains("is UP: stop its agent"), "{refused}");
     assert_eq!((refused.code(), reason(&refused).as_str()), (Code::FailedPrecondition, "ILLEGAL_TRANSITION"));
     world.workers().await.leave(worker.on(v1::LeaveRequest { session_id: session })).await.unwrap();
     service.remove_worker(root.on(remove.clone())).await.unwrap();

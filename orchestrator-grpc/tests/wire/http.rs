@@ -137,6 +137,9 @@ async fn figures_are_shown_to_users_and_to_nobody_else() {
     assert_eq!(shown.status, 200);
     assert!(shown.body.contains("orchestrator_lane_batch_size_bucket{lane=\"create\",le=\"1\"}"), "{}", shown.body);
     assert!(shown.body.contains("orchestrator_lane_wait_seconds_count{lane=\"create\"}"), "{}", shown.body);
+    for line in ["orchestrator_queue_new_elements{queue=\"q\"} 1", "orchestrator_jobs{status=\"LOST\"} 0"] {
+        assert!(shown.body.lines().any(|there| there == line), "no {line} in {}", shown.body);
+    }
 }
 
 #[tokio::test]

@@ -21,4 +21,5 @@ mod shutdown;
 mod sign_in;
 mod tls;
 mod tokens;
+mod waiting;
 mod world;

@@ -2,7 +2,7 @@ use orchestrator_core::actor::Actor;
 use orchestrator_core::clock::Timestamp;
 use orchestrator_core::id::TriggerId;
 use orchestrator_core::text::Reason;
-use orchestrator_core::trigger::{Hold, Trigger, TriggerKind};
+use orchestrator_core::trigger::{Hold, Trigger, TriggerKind, TriggerType};
 use orchestrator_db::{CancelBy, Hint};
 use serde_json::json;
 
@@ -35,6 +35,10 @@ impl Scheduler {
         in_transaction!(self, |tx| {
             let now = self.now();
             let stored = lock_live(tx, id).await?;
+            let kind = stored.trigger.kind.trigger_type();
+            if next_run.is_some() && kind != TriggerType::Single {
+                return Err(TriggerError::NextRunOfOtherKind { name: stored.trigger.name.as_str().to_owned(), kind });
+            }
             let before = stored.trigger.hold;
             let mut progress = progress_of(&stored);
             progress.hold = Hold::None;

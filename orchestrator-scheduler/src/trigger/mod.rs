@@ -34,6 +34,17 @@ pub enum TriggerError {
         /// What was asked for.
         to: TriggerType,
     },
+    /// Only a single trigger is given an instant when it is enabled.
+    #[error(
+        "next_run (--at) is when a single trigger fires again; trigger '{name}' is of type {kind} and fires by itself: \
+         enable it without one"
+    )]
+    NextRunOfOtherKind {
+        /// The trigger.
+        name: String,
+        /// What it is.
+        kind: TriggerType,
+    },
     /// Someone else changed it since it was read.
     #[error("trigger '{name}' was changed at {updated_at} by someone else; read it again and repeat the change")]
     ChangedMeanwhile {

@@ -89,7 +89,7 @@ fn configuration(command: ConfigCommand, app: &App) -> Result {
     match command {
         ConfigCommand::Show { origin: false, config } => show(app, &config),
         ConfigCommand::Show { origin: true, config } => show_origins(app, &config),
-        ConfigCommand::Check(flags) => check(&flags),
+        ConfigCommand::Check(flags) => check(app, &flags),
         ConfigCommand::Template => output::stdout_line(config::TEMPLATE.trim_end()),
     }
 }
@@ -121,8 +121,10 @@ fn show_origins(app: &App, flags: &ConfigFlags) -> Result {
     app.printer.own_list("settings", &settings, "")
 }
 
-fn check(flags: &ConfigFlags) -> Result {
+fn check(app: &App, flags: &ConfigFlags) -> Result {
     let config = Config::load(flags)?;
     config.check()?;
-    output::stdout_line(&format!("The configuration can be used: listens on {}.", config.server.listen))
+    let listen = config.server.listen.to_string();
+    let sentence = format!("The configuration can be used: listens on {listen}.");
+    app.printer.own(&serde_json::json!({ "usable": true, "listen": listen }), || listen.clone(), || sentence)
 }

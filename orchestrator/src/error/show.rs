@@ -23,7 +23,11 @@ impl CliError {
             }
             Self::NoToken { .. } | Self::BadToken(_) => 4,
             Self::Context(ContextError::Unknown { .. }) | Self::Backup(BackupError::Missing(_)) => 3,
-            Self::Backup(BackupError::Exists(_) | BackupError::Lock(_) | BackupError::Foreign(_))
+            Self::Backup(
+                BackupError::Exists(_)
+                | BackupError::Lock(ConnectError::InUse { .. } | ConnectError::TooNew { .. })
+                | BackupError::Foreign(_),
+            )
             | Self::FileExists { .. }
             | Self::Resumed { .. }
             | Self::ContextExists { .. } => 5,
@@ -170,8 +174,15 @@ impl CliError {
             Self::Config(_) => "see what is allowed: orchestrator server config template",
             Self::JobFailed { job, .. } => return Some(format!("orchestrator job logs {job}")),
             Self::WouldChange { .. } => "nothing was changed; leave out --dry-run to do it",
-            Self::Backup(BackupError::Lock(_)) => "stop the server first",
             Self::Copy(error) => copying::next(error),
+            Self::Backup(BackupError::Lock(ConnectError::InUse { .. })) => "stop the server first",
+            Self::Backup(BackupError::Lock(ConnectError::TooNew { .. })) => {
+                "the copy is of a newer version: use that version's program"
+            }
+            Self::Backup(BackupError::Lock(_)) => "name a file in a folder that is there and that you may write to",
+            Self::Backup(BackupError::Missing(_)) => {
+                "name the server's data folder (--data DIR) or its configuration (--config FILE), or the copy's own file"
+            }
             Self::FileExists { .. } | Self::Backup(BackupError::Exists(_)) => {
                 "name another file, or move this one away"
             }
@@ -243,6 +254,18 @@ mod tests {
     fn an_error_for_programs_has_code_message_and_details() {
         let error = CliError::from(Status::not_found("no trigger 'x'"));
         assert_eq!(error.to_json().to_string(), r#"{"code":"NOT_FOUND","details":{},"message":"no trigger 'x'"}"#);
+    }
+
+    #[test]
+    fn a_copy_that_fails_says_what_helps_against_that() {
+        let (path, why) = (std::path::PathBuf::from("/none/x.db"), std::io::ErrorKind::NotFound);
+        let nowhere = CliError::Backup(ConnectError::File { path: path.clone(), source: why.into() }.into());
+        let in_use = CliError::Backup(ConnectError::InUse { path: path.clone() }.into());
+        let missing = CliError::Backup(BackupError::Missing(path));
+        assert_eq!((nowhere.exit_code(), in_use.exit_code(), missing.exit_code()), (1, 5, 3));
+        assert!(nowhere.next().unwrap().contains("folder that is there"), "no server is in the way");
+        assert_eq!(in_use.next().as_deref(), Some("stop the server first"));
+        assert!(missing.next().unwrap().contains("--data DIR"));
     }
 
     #[test]

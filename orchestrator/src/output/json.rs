@@ -109,6 +109,11 @@ replies!(
     SignInResponse,
 );
 
+/// The message as a part of a document.
+pub(crate) fn to_value<M: Reply>(message: &M) -> Result<serde_json::Value, JsonError> {
+    Ok(serde_json::from_str(&to_line(message)?)?)
+}
+
 fn dynamic<M: Reply>(message: &M) -> Result<DynamicMessage, JsonError> {
     let pool = POOL.as_ref().map_err(JsonError::Descriptors)?;
     let descriptor = pool.get_message_by_name(M::NAME).ok_or(JsonError::Unknown(M::NAME))?;

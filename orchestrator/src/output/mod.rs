@@ -16,7 +16,7 @@ mod views;
 pub(crate) use choice::{ColorChoice, Format, TimeStyle};
 pub(crate) use column::{Cell, Column, Tone};
 pub(crate) use file_form::{FileForm, file_time};
-pub(crate) use json::{JsonError, Reply, to_line};
+pub(crate) use json::{JsonError, Reply, to_line, to_value};
 pub(crate) use look::Look;
 pub(crate) use print::{Listing, Printer, Row, Single, stderr_bytes, stderr_line, stdout_bytes, stdout_line};
 pub(crate) use progress::Progress;

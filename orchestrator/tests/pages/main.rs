@@ -7,4 +7,5 @@ mod live;
 mod people;
 mod routes;
 mod sign_in;
+mod triggers;
 mod world;

@@ -48,6 +48,9 @@ pub fn trigger(trigger: &Trigger) -> v1::Trigger {
         consecutive_failures: trigger.consecutive_failures,
         created_at: Some(timestamp(trigger.created_at)),
         updated_at: Some(timestamp(trigger.updated_at)),
+        // Known to who looks at one trigger.
+        queue_wait: None,
+        hold_cause: None,
     }
 }
 

@@ -5,7 +5,7 @@ use orchestrator_tests::{NewTrigger, World, eventually, on_sqlite, seconds};
 
 on_sqlite!(
     a_path_that_does_not_exist_or_is_not_allowed_fails_the_job_and_says_which,
-    addresses_and_branches_that_git_could_misread_are_refused_at_entry,
+    what_git_could_misread_and_no_worker_could_find_is_refused_at_entry,
     a_repository_without_a_main_file_or_with_a_linked_one_fails_the_job,
     a_repository_or_branch_that_is_not_there_fails_the_job,
     nothing_of_a_checkout_stays_behind,
@@ -37,13 +37,23 @@ async fn a_path_that_does_not_exist_or_is_not_allowed_fails_the_job_and_says_whi
     Ok(())
 }
 
-async fn addresses_and_branches_that_git_could_misread_are_refused_at_entry(world: &World) -> Result<()> {
+async fn what_git_could_misread_and_no_worker_could_find_is_refused_at_entry(world: &World) -> Result<()> {
     let pwned = world.stage().path("pwned");
     let ext = format!("ext::sh -c touch% {}", pwned.display());
     let option = format!("--upload-pack=touch {}", pwned.display());
     for (path, word) in [(ext.as_str(), "ext::"), (&option, "-"), ("ftp://host/robots", "ftp"), ("", "empty")] {
         let path = format!("--path={path}");
         let words = ["trigger", "create", "single", "t", "--process", "p", &path, "--git"];
+        world.cli(&words).await.refused(2, &["process_path", word]);
+    }
+    for (path, word) in [
+        ("robot.py", "absolute"),
+        ("~/robot.py", "absolute"),
+        ("https://git.example.org/robots.git", "--git"),
+        ("git@git.example.org:robots.git", "--git"),
+    ] {
+        let path = format!("--path={path}");
+        let words = ["trigger", "create", "single", "t", "--process", "p", &path];
         world.cli(&words).await.refused(2, &["process_path", word]);
     }
     for branch in ["--branch=-x", "--branch=--upload-pack=x", "--branch=a..b", "--branch=a b"] {

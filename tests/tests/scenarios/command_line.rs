@@ -52,7 +52,7 @@ async fn a_server_that_is_not_there_asks_for_no_secret() {
 #[tokio::test]
 async fn a_copy_is_paused_and_a_switch_can_be_taken_back() {
     on(Database::Sqlite, async |world| {
-        let create = ["trigger", "create", "scheduled", "night", "--process", "p", "--path", "p.py"];
+        let create = ["trigger", "create", "scheduled", "night", "--process", "p", "--path", "/p.py"];
         let policies = ["--cron", "0 6 * * *", "--stop-on-lost", "--retry-lost", "--timeout", "90s", "--keep-children"];
         world.cli(&[&create[..], &policies].concat()).await.ok();
         let copy = ["trigger", "copy", "night", "day", "--cron", "0 12 * * *", "-o", "json"];

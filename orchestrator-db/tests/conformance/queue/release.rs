@@ -4,7 +4,8 @@ use orchestrator_core::actor::Actor;
 use orchestrator_core::id::JobId;
 use orchestrator_core::queue::ElementStatus::{Abandoned, Done, InProgress, New};
 use orchestrator_core::queue::QueueElement;
-use orchestrator_db::{ClaimRequest, QueueSettings, StatusBy};
+use orchestrator_core::text::Message;
+use orchestrator_db::{ClaimRequest, QueueSettings, StatusBy, StatusChange};
 
 use super::world::*;
 use crate::harness::TestDb;
@@ -17,6 +18,36 @@ conformance! {
     an_expired_claim_goes_back_while_attempts_are_left,
     a_claim_without_a_lease_never_expires,
     a_job_that_took_something_is_known,
+    what_is_taken_back_tells_why_unless_someone_wrote_something,
+}
+
+async fn what_is_taken_back_tells_why_unless_someone_wrote_something(db: TestDb) {
+    grant_attempts(&db, 2).await;
+    let id = some(&db, 1).await[0];
+    let message = async || get(&db, id).await.message.map(|message| message.as_str().to_owned()).unwrap_or_default();
+    let leased = ClaimRequest { lease: Some(Duration::from_secs(10)), ..request() };
+    claim(&db, leased, at(9)).await;
+    expire(&db, 20).await;
+    assert_eq!(message().await, format!("the lease of its claim ended at {} before it was finished", text(19)));
+    // The reason of an earlier time gives way to the latest.
+    let job = running_job(&db).await;
+    claim(&db, of_job(job), at(21)).await;
+    release(&db, &[job]).await;
+    assert_eq!(message().await, format!("job {job} ended at {} before it was finished", text(50)));
+
+    let id = some(&db, 1).await[0];
+    let job = running_job(&db).await;
+    claim(&db, of_job(job), at(60)).await;
+    let written =
+        StatusChange { message: Some(Message::cut("half done")), ..change(id, InProgress, StatusBy::Job(job)) };
+    set(&db, written, at(61)).await.unwrap();
+    release(&db, &[job]).await;
+    let element = get(&db, id).await;
+    assert_eq!((element.status, element.message), (New, Some(Message::cut("half done"))));
+}
+
+fn text(seconds: i64) -> String {
+    at(seconds).to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
 }
 
 async fn release(db: &TestDb, jobs: &[JobId]) -> Vec<QueueElement> {

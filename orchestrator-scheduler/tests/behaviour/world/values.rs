@@ -30,7 +30,7 @@ pub(crate) fn draft(name: &str, kind: TriggerKind) -> TriggerDraft {
         name: TriggerName::parse(name).unwrap(),
         process: ProcessSpec {
             name: ProcessName::parse("process").unwrap(),
-            path: ProcessPath::parse("robot.py").unwrap(),
+            path: ProcessPath::parse("/robots/robot.py").unwrap(),
             args: None,
             is_git_repo: false,
             git_branch: None,

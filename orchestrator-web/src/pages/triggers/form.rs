@@ -151,7 +151,8 @@ async fn page(viewer: &Viewer, purpose: Purpose, fields: &Fields, faults: &Fault
         conflict: None,
         name: input("trigger_name", "Trigger Name"),
         process: input("process_name", "Process Name").hint("What jobs and logs show."),
-        path: input("process_path", "Process Path").hint("A path on the worker, or a git address."),
+        path: input("process_path", "Process Path")
+            .hint("An absolute path on the worker, or the address of a git repository."),
         is_git: Tick::new("is_git_repo", "Process Path is a git repository", "", fields, faults),
         branch: input("git_branch", "Branch or tag").hint("The default branch when empty."),
         entry: input("entry_point", "File to run").hint("main.py is looked for when empty."),

@@ -9,10 +9,10 @@ use super::draft::Shape;
 use super::preview::{self, Preview};
 use super::view::Row;
 use crate::chrome::Chrome;
-use crate::error::PageError;
+use crate::error::{PageError, capital};
 use crate::link::{Link, encoded};
 use crate::status::{Badge, badge, word};
-use crate::text::{short_id, shown, shown_in_line};
+use crate::text::{short_id, shown, shown_in_line, summed_up};
 use crate::times::{Span, Stamp, plain_duration};
 use crate::viewer::Viewer;
 
@@ -25,6 +25,8 @@ struct Page {
     chrome: Chrome,
     row: Row,
     preview: Preview,
+    hold: Option<Held>,
+    wait: Option<Wait>,
     facts: Vec<(&'static str, String)>,
     policies: Vec<(&'static str, String)>,
     args: Option<String>,
@@ -35,6 +37,46 @@ struct Page {
     all_jobs: String,
     decisions: Vec<Decision>,
     copy: String,
+}
+
+/// Why it is on hold.
+#[derive(Debug)]
+struct Held {
+    reason: String,
+    since: Stamp,
+    /// The short id of the job behind it; empty without one.
+    job: String,
+    job_link: String,
+    status: Badge,
+    job_reason: String,
+}
+
+impl Held {
+    fn new(cause: &v1::HoldCause, viewer: &Viewer) -> Self {
+        Self {
+            reason: shown_in_line(&cause.reason),
+            since: viewer.stamp(cause.since),
+            job: short_id(&cause.job_id),
+            job_link: format!("/jobs/{}", encoded(&cause.job_id)),
+            status: badge(&cause.job_status),
+            job_reason: summed_up(&cause.job_reason, 160),
+        }
+    }
+}
+
+/// What stands between a queue trigger and its next job.
+#[derive(Debug)]
+struct Wait {
+    reason: String,
+    until: Stamp,
+}
+
+impl Wait {
+    fn new(wait: &v1::QueueWait, viewer: &Viewer) -> Self {
+        // Nothing happens at that time while the queue is paused.
+        let until = wait.backs_off_until.filter(|_| !wait.queue_paused);
+        Self { reason: capital(&shown_in_line(&wait.reason)), until: viewer.stamp(until) }
+    }
 }
 
 /// Who changed it last.
@@ -69,12 +111,21 @@ struct Decision {
 /// `GET /triggers/{trigger}`
 pub(crate) async fn show(viewer: Viewer, Path(trigger): Path<String>) -> Result<Response, PageError> {
     let answer = viewer.triggers()?.get(v1::GetTriggerRequest { trigger }).await?.into_inner();
-    let trigger = answer.trigger.unwrap_or_default();
+    let mut trigger = answer.trigger.unwrap_or_default();
+    let hold = trigger.hold_cause.take().map(|cause| Held::new(&cause, &viewer));
+    let wait = trigger.queue_wait.take().map(|wait| Wait::new(&wait, &viewer));
+    let mut preview = preview::of(&viewer, &trigger.id).await?;
+    if hold.is_some() {
+        // None of them comes.
+        preview.runs.clear();
+    }
     let jobs = jobs(&viewer, &trigger.id).await?;
     let decisions = decisions(&viewer, &trigger.id).await?;
     let page = Page {
         chrome: viewer.chrome("/triggers", shown_in_line(&trigger.name)),
-        preview: preview::of(&viewer, &trigger.id).await?,
+        preview,
+        hold,
+        wait,
         facts: facts(&trigger),
         policies: policies(&trigger.policies.clone().unwrap_or_default()),
         args: trigger.process_args.as_deref().filter(|args| !args.is_empty()).map(shown),
@@ -192,7 +243,7 @@ async fn jobs(viewer: &Viewer, trigger: &str) -> Result<Vec<Job>, PageError> {
         worker: shown_in_line(&job.worker_name),
         scheduled: viewer.stamp(job.scheduled_at),
         span: viewer.span(job.start_time, job.end_time),
-        reason: crate::text::summed_up(if job.reason.is_empty() { &job.waiting_reason } else { &job.reason }, 160),
+        reason: summed_up(if job.reason.is_empty() { &job.waiting_reason } else { &job.reason }, 160),
         id: job.id,
     };
     Ok(viewer.jobs()?.list(request).await?.into_inner().jobs.into_iter().map(row).collect())

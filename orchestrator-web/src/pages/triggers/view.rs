@@ -28,6 +28,8 @@ pub(super) struct Row {
     pub(super) next_run: Stamp,
     pub(super) is_overdue: bool,
     pub(super) is_held: bool,
+    /// It is held, and would run again if it were not: no run of it comes.
+    pub(super) is_on_hold: bool,
     /// Jobs of it run, or may.
     pub(super) is_active: bool,
 }
@@ -54,6 +56,7 @@ impl Row {
             last_run: viewer.stamp(trigger.last_run),
             is_overdue: !is_held && trigger.status == "IDLE" && next_run.is_past_by(OVERDUE_AFTER),
             next_run,
+            is_on_hold: is_held && trigger.hold != "DONE",
             is_held,
             is_active,
             id: trigger.id,

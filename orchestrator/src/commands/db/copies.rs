@@ -25,7 +25,7 @@ pub(super) async fn backup(app: &App, file: &Path, flags: &ConfigFlags) -> Resul
 
 pub(super) async fn restore(app: &App, file: &Path, flags: &ConfigFlags) -> Result {
     let config = Config::load(flags)?;
-    let database = sqlite(&config, "pg_restore --clean --dbname=DATABASE FILE")?;
+    let database = sqlite(&config, "stop the servers; pg_restore --clean --if-exists --dbname=DATABASE FILE")?;
     let aside = aside(&database, &app.now.format("%Y%m%dT%H%M%SZ").to_string());
     if database.exists() {
         app.confirm(&format!("Put {} in the place of {}?", file.display(), database.display()))?;

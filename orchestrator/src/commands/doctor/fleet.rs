@@ -3,13 +3,18 @@
 use orchestrator_proto::v1 as pb;
 
 use super::check::Check;
+use super::waiting;
 use crate::app::App;
 use crate::commands::glance::{Facts, facts};
 use crate::connection::Client;
 
 pub(super) async fn checks(app: &App, client: &Client) -> Vec<Check> {
     match facts(app, client).await {
-        Ok(facts) => findings(&facts),
+        Ok(facts) => {
+            let mut checks = findings(&facts);
+            checks.push(waiting::check(client, &facts.workers).await);
+            checks
+        }
         Err(error) => vec![Check::of_error("workers", &error)],
     }
 }
@@ -60,8 +65,9 @@ fn lost(facts: &Facts) -> Check {
         None => Check::good(NAME, "none"),
         Some(job) => {
             let finding = format!(
-                "{}: their robots may still run, nothing else of their triggers starts",
-                facts.status.jobs_lost
+                "{} ({}): their robots may still run, nothing else of their triggers starts",
+                facts.status.jobs_lost,
+                some(facts.lost.iter().map(|job| job.trigger_name.as_str()), facts.status.jobs_lost),
             );
             Check::bad(
                 NAME,
@@ -77,8 +83,13 @@ fn failing(facts: &Facts) -> Check {
     match facts.failed.first() {
         None => Check::good(NAME, "none"),
         Some(trigger) => {
-            let fix = format!("orchestrator trigger show \"{}\"; then: orchestrator trigger enable", trigger.name);
-            Check::odd(NAME, format!("{} are held after failures", facts.status.triggers_failed), fix)
+            let fix = format!(
+                "orchestrator trigger show \"{0}\" tells which job failed; then: orchestrator trigger enable \"{0}\"",
+                trigger.name
+            );
+            let count = facts.status.triggers_failed;
+            let names = some(facts.failed.iter().map(|trigger| trigger.name.as_str()), count);
+            Check::odd(NAME, format!("{count} held after failures, and not run until enabled: {names}"), fix)
         }
     }
 }
@@ -93,6 +104,14 @@ fn overdue(facts: &Facts) -> Check {
         }
         None => Check::odd(NAME, format!("{} were due and wait", facts.status.triggers_overdue), "orchestrator status"),
     }
+}
+
+/// Those that are known by name, and how many more there are.
+fn some<'a>(names: impl Iterator<Item = &'a str>, count: u32) -> String {
+    let names: Vec<&str> = names.collect();
+    let more = usize::try_from(count).unwrap_or(usize::MAX).saturating_sub(names.len());
+    let said = names.join(", ");
+    if more == 0 { said } else { format!("{said} and {more} more") }
 }
 
 #[cfg(test)]
@@ -115,6 +134,18 @@ mod tests {
         assert_eq!(outcome(vec![worker("a", "UP")]), Outcome::Good);
         assert_eq!(outcome(vec![worker("a", "UP"), worker("b", "LOST")]), Outcome::Bad);
         assert_eq!(outcome(vec![worker("a", "DRAINING"), worker("b", "STOPPED")]), Outcome::Bad);
+    }
+
+    #[test]
+    fn held_triggers_and_lost_jobs_are_named() {
+        let status = pb::GetStatusResponse { triggers_failed: 3, jobs_lost: 1, ..pb::GetStatusResponse::default() };
+        let failed = ["night", "mail"].map(|name| pb::Trigger { name: name.to_owned(), ..pb::Trigger::default() });
+        let lost = pb::Job { id: "7".to_owned(), trigger_name: "pay".to_owned(), ..pb::Job::default() };
+        let facts = Facts { status, failed: failed.into(), lost: vec![lost], ..Facts::default() };
+        let (failing, lost) = (super::failing(&facts), super::lost(&facts));
+        assert_eq!((failing.outcome, lost.outcome), (Outcome::Odd, Outcome::Bad));
+        assert!(failing.finding.ends_with("night, mail and 1 more"), "{}", failing.finding);
+        assert!(failing.fix.ends_with("enable \"night\"") && lost.finding.starts_with("1 (pay)"), "{lost:?}");
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod fleet;
 mod here;
 mod machine;
 mod reach;
+mod waiting;
 
 use clap::Args;
 use serde_json::json;

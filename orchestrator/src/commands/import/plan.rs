@@ -280,8 +280,11 @@ fn of_trigger(
         notes.push(format!("only on {}, not connected yet", unknown.join(", ")));
     }
     let context = DraftContext { limits: most(), zone, existing: None };
-    if let Err(error) = convert::draft(message.clone(), context) {
-        return without_work(Action::Refuse, error.to_string());
+    // As the server will, so that a dry run tells of it.
+    let checked = convert::draft(message.clone(), context).map_err(|error| error.to_string());
+    let checked = checked.and_then(|draft| draft.checked(existing.now).map_err(|error| error.to_string()));
+    if let Err(problem) = checked {
+        return without_work(Action::Refuse, problem);
     }
     taken.insert(message.name.clone());
     (Action::Create, notes.join("; "), Work::Trigger { trigger: Box::new(message), paused })

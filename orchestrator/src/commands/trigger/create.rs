@@ -62,7 +62,7 @@ pub(crate) struct Common {
     /// The process's name, which jobs and logs show.
     #[arg(long, value_name = "PROCESS")]
     process: String,
-    /// The path of the program on the worker, or with --git the URL of a repository.
+    /// The absolute path of the program on the worker, or with --git the URL of a repository.
     #[arg(long, value_name = "PATH", allow_hyphen_values = true)]
     path: String,
     /// Handed to the process as one value.
@@ -93,7 +93,7 @@ pub(crate) struct Common {
 }
 
 /// A pair of flags of which the last one counts.
-#[derive(Debug, Clone, Copy, Args)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Args)]
 pub(super) struct Blocking {
     /// Run alone on the worker (the default).
     #[arg(long, action = ArgAction::SetTrue, overrides_with = "no_blocking")]

@@ -23,12 +23,12 @@ pub(crate) struct EditArgs {
 }
 
 /// What may be changed of a trigger. What is not named stays.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, PartialEq, Eq, Args)]
 pub(super) struct Changes {
     /// The process's name.
     #[arg(long, value_name = "PROCESS")]
     process: Option<String>,
-    /// The path of the program on the worker, or the URL of the repository.
+    /// The absolute path of the program on the worker, or the URL of the repository.
     #[arg(long, value_name = "PATH", allow_hyphen_values = true)]
     path: Option<String>,
     /// Handed to the process as one value; '' for none.
@@ -73,6 +73,12 @@ pub(super) struct Changes {
 }
 
 pub(super) async fn edit(app: &App, args: EditArgs) -> Result {
+    if args.asks_for_nothing() {
+        return Err(CliError::Usage {
+            message: format!("nothing was named that is to be changed of \"{}\"", args.trigger),
+            next: Some("orchestrator trigger edit --help lists what can be".to_owned()),
+        });
+    }
     let client = app.connect().await?;
     let request = pb::GetTriggerRequest { trigger: args.trigger.clone() };
     let old = client.triggers().get(request).await?.into_inner();
@@ -82,6 +88,12 @@ pub(super) async fn edit(app: &App, args: EditArgs) -> Result {
     let reply = client.triggers().update(request).await?.into_inner();
     let name = &reply.get()?.name;
     app.printer.done(&reply, name, &format!("Trigger \"{name}\" is changed."))
+}
+
+impl EditArgs {
+    fn asks_for_nothing(&self) -> bool {
+        self.name.is_none() && self.changes == Changes::default()
+    }
 }
 
 impl Changes {
@@ -139,5 +151,29 @@ fn replace(field: &mut String, given: Option<String>) {
 fn replace_or_clear(field: &mut Option<String>, given: Option<String>) {
     if let Some(given) = given {
         *field = Some(given).filter(|given| !given.is_empty());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: EditArgs,
+    }
+
+    #[test]
+    fn an_edit_that_names_nothing_asks_for_nothing() {
+        let asks_for_nothing = |line: &str| Line::try_parse_from(line.split(' ')).unwrap().args.asks_for_nothing();
+        assert!(asks_for_nothing("edit night"));
+        for flags in
+            ["--name x", "--priority 0", "--args ", "--no-timeout", "--blocking", "--max-attempts 1", "--at now"]
+        {
+            assert!(!asks_for_nothing(&format!("edit night {flags}")), "{flags}");
+        }
     }
 }

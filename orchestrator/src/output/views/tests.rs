@@ -126,6 +126,34 @@ fn triggers() {
 }
 
 #[test]
+fn triggers_that_wait_or_are_held_say_why() {
+    let shown = |trigger| page(&pb::GetTriggerResponse { trigger: Some(trigger), last_change: None });
+    let wait = pb::QueueWait {
+        reason: "it backs off, since its last run failed; 7 new elements wait in queue \"q\"".to_owned(),
+        waiting: 7,
+        needed: 5,
+        backs_off_until: at("2026-11-22T12:03:00Z"),
+        ..pb::QueueWait::default()
+    };
+    let free = || pb::Trigger { hold: "NONE".to_owned(), status: "IDLE".to_owned(), ..queue_trigger() };
+    let waiting = shown(pb::Trigger { queue_wait: Some(wait.clone()), ..free() });
+    assert!(waiting.contains("7 new elements wait in queue \"q\"; it looks again in 3 min"), "{waiting}");
+    // It does not, while the queue is paused.
+    let paused = pb::QueueWait { reason: "queue \"q\" is paused".to_owned(), queue_paused: true, ..wait };
+    assert!(!shown(pb::Trigger { queue_wait: Some(paused), ..free() }).contains("it looks again"));
+    let cause = pb::HoldCause {
+        reason: "3 runs in a row failed".to_owned(),
+        since: at("2026-11-22T11:30:00Z"),
+        job_id: job().id,
+        job_status: "FAILED".to_owned(),
+        job_reason: "exit code 3".to_owned(),
+        ..pb::HoldCause::default()
+    };
+    let held = pb::Trigger { hold: "FAILED".to_owned(), hold_cause: Some(cause), ..scheduled() };
+    insta::assert_snapshot!("trigger_page_held", shown(held));
+}
+
+#[test]
 fn jobs() {
     let waiting = pb::Job {
         id: "0199c1de-7a10-7000-8000-0000000000cc".to_owned(),

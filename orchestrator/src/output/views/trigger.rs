@@ -5,7 +5,7 @@ use pb::trigger::Kind;
 
 use super::{listing, single};
 use crate::output::times::{duration, exact, time};
-use crate::output::{Cell, Column, Row};
+use crate::output::{Cell, Column, Look, Row};
 
 const EMPTY: &str =
     "No triggers yet. Create one: orchestrator trigger create single NAME --process PROCESS --path PATH";
@@ -25,7 +25,7 @@ impl Row for pb::Trigger {
         Column::new("Status", |t, _| Cell::state(&t.status)),
         Column::new("Process name", |t, _| Cell::text(&t.process_name)),
         Column::new("Last run", |t, look| Cell::text(time(look, t.last_run.as_ref()))),
-        Column::new("Next run", |t, look| Cell::text(time(look, t.next_run.as_ref()))),
+        Column::new("Next run", next_run),
         Column::wide("Fires", |t, _| Cell::text(fires(t))),
         Column::wide("Path", |t, _| Cell::text(&t.process_path)),
         Column::wide("Workers", |t, _| Cell::text(t.worker_whitelist.join(", "))),
@@ -37,8 +37,10 @@ impl Row for pb::Trigger {
         Column::new("ID", |t, _| Cell::text(&t.id)),
         Column::new("Status", |t, _| Cell::state(&t.status)),
         Column::new("Hold", |t, _| if t.hold == "NONE" { Cell::text("") } else { Cell::state(&t.hold) }),
+        Column::new("Held because", |t, look| Cell::text(held_because(t, look))),
         Column::new("Fires", |t, _| Cell::text(fires(t))),
-        Column::new("Next run", |t, look| Cell::text(time(look, t.next_run.as_ref()))),
+        Column::new("Waits", |t, look| Cell::text(waits(t, look))),
+        Column::new("Next run", next_run),
         Column::new("Last run", |t, look| Cell::text(time(look, t.last_run.as_ref()))),
         Column::new("Failures in a row", |t, _| count(t.consecutive_failures)),
         Column::new("Process name", |t, _| Cell::text(&t.process_name)),
@@ -94,6 +96,44 @@ fn fires(trigger: &pb::Trigger) -> String {
         }
         None => String::new(),
     }
+}
+
+/// When it starts by itself, which it does not on hold.
+fn next_run(trigger: &pb::Trigger, look: &Look) -> Cell {
+    match trigger.hold.as_str() {
+        "" | "NONE" => Cell::text(time(look, trigger.next_run.as_ref())),
+        // It has had its run.
+        "DONE" => Cell::text(""),
+        _ => Cell::text("on hold"),
+    }
+}
+
+/// Why it is on hold, since when, and what became of the job behind that.
+fn held_because(trigger: &pb::Trigger, look: &Look) -> String {
+    let Some(cause) = &trigger.hold_cause else { return String::new() };
+    let since = time(look, cause.since.as_ref());
+    let since = if since.is_empty() { since } else { format!(" ({since})") };
+    let job = match (cause.job_id.as_str(), cause.job_reason.as_str()) {
+        ("", _) => String::new(),
+        (id, "") => format!("; job {id}: {}", cause.job_status),
+        (id, reason) => format!("; job {id}: {}, {reason}", cause.job_status),
+    };
+    format!("{}{since}{job}", cause.reason)
+}
+
+/// What stands between a queue trigger and its next job.
+fn waits(trigger: &pb::Trigger, look: &Look) -> String {
+    let Some(wait) = &trigger.queue_wait else { return String::new() };
+    match &wait.backs_off_until {
+        Some(until) if !wait.queue_paused => format!("{}; it looks again {}", wait.reason, at(look, until)),
+        _ => wait.reason.clone(),
+    }
+}
+
+/// "in 5 min", or "at" a time of a clock.
+fn at(look: &Look, wire: &prost_types::Timestamp) -> String {
+    let time = time(look, Some(wire));
+    if time.starts_with(|c: char| c.is_ascii_digit()) { format!("at {time}") } else { time }
 }
 
 fn git(trigger: &pb::Trigger) -> String {
