@@ -18,7 +18,7 @@ async fn fail(world: &World, reference: &str, data: &str) -> String {
         "-o",
         "json",
     ];
-    let id = world.cli(&add).await.ok().json()["element"]["id"].as_str().unwrap().to_owned();
+    let id = world.cli(&add).await.ok().json()["element"]["id"].as_str().expect("an id").to_owned();
     world.cli(&["queue", "element", "set-status", &id, "failed", "--message", "no such \"case\"; see log"]).await.ok();
     id
 }
@@ -30,7 +30,7 @@ async fn exported(world: &World, form: &str) -> String {
 fn new_elements(said: &Said) -> Vec<(String, String, String)> {
     let text = |element: &Value, name: &str| element[name].as_str().unwrap_or_default().to_owned();
     let json = said.json();
-    let elements = json["elements"].as_array().unwrap();
+    let elements = json["elements"].as_array().expect("a list");
     elements.iter().map(|e| (text(e, "reference"), text(e, "data"), text(e, "createdBy"))).collect()
 }
 
@@ -56,8 +56,11 @@ async fn failed_elements_are_exported_corrected_and_put_in_again() {
         // As Excel saves what it opened.
         let excel = exported(world, "excel").await;
         // All of its letters have the same number in Windows-1252 as in Unicode.
-        let windows: Vec<u8> =
-            excel.trim_start_matches('\u{feff}').chars().map(|letter| u8::try_from(letter).unwrap()).collect();
+        let windows: Vec<u8> = excel
+            .trim_start_matches('\u{feff}')
+            .chars()
+            .map(|letter| u8::try_from(letter).expect("a letter of Latin 1"))
+            .collect();
         world.stage().file("saved.csv", windows);
         let import = ["queue", "element", "import", "q", "saved.csv"];
         world
