@@ -210,6 +210,12 @@ impl Scheduler {
         Ok(())
     }
 
+    /// A count that grows with whatever may have ended a token, on this server or another. What is remembered of tokens holds
+    /// while it stays the same.
+    pub fn token_changes(&self) -> std::sync::Arc<std::sync::atomic::AtomicU64> {
+        self.inner.wake.token_changes()
+    }
+
     /// How long things are kept.
     pub(crate) fn retention(&self) -> &Retention {
         &self.inner.retention

@@ -1,6 +1,7 @@
 //! Word within this server that something changed.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use orchestrator_core::text::{QueueName, WorkerName};
@@ -63,6 +64,8 @@ pub(crate) struct Wake {
     orders: Mutex<HashMap<String, Vec<Weak<Notify>>>>,
     /// Counts how often word was lost.
     lost: watch::Sender<u64>,
+    /// Counts what may have ended a token or a session.
+    token_changes: Arc<AtomicU64>,
 }
 
 impl Wake {
@@ -76,7 +79,13 @@ impl Wake {
             elements: Arc::default(),
             orders: Mutex::default(),
             lost,
+            token_changes: Arc::default(),
         }
+    }
+
+    /// A count that has grown before the call is answered that ended a token.
+    pub(crate) fn token_changes(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.token_changes)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -131,6 +140,9 @@ impl Wake {
                 self.elements.tell();
                 continue;
             }
+            if *hint == Hint::Tokens {
+                self.token_changes.fetch_add(1, Ordering::Release);
+            }
             if let Hint::Worker { name } = hint {
                 let orders = self.orders();
                 orders.get(name).into_iter().flatten().filter_map(Weak::upgrade).for_each(|waiter| waiter.notify_one());
@@ -181,6 +193,7 @@ impl Wake {
             state.triggers_changed();
         }
         self.engine.notify_one();
+        self.token_changes.fetch_add(1, Ordering::Release);
         self.lost.send_modify(|count| *count += 1);
     }
 

@@ -41,7 +41,7 @@ pub(crate) struct Admitted(pub(crate) String);
 
 impl Gate {
     pub(crate) fn new(accounts: Accounts) -> Self {
-        let tokens = Tokens::new(accounts.scheduler().db().clone());
+        let tokens = Tokens::new(accounts.scheduler().db().clone(), accounts.scheduler().token_changes());
         Self { accounts, tokens, last_used: LastUsed::default() }
     }
 
@@ -69,7 +69,9 @@ impl Gate {
     async fn listen(&self, mut changes: broadcast::Receiver<Hint>) {
         loop {
             match changes.recv().await {
-                Ok(Hint::Tokens) | Err(broadcast::error::RecvError::Lagged(_)) => {
+                // What is remembered of tokens ends with the word itself; see `Tokens`.
+                Ok(Hint::Tokens) => self.accounts.forget_sessions(),
+                Err(broadcast::error::RecvError::Lagged(_)) => {
                     self.tokens.forget_all();
                     self.accounts.forget_sessions();
                 }

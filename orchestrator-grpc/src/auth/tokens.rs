@@ -1,7 +1,8 @@
 //! From token hashes to identities: looked up in the database, remembered for at most five seconds.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::TimeDelta;
 use orchestrator_core::clock::Timestamp;
@@ -62,26 +63,37 @@ impl Answer {
     }
 }
 
+/// What is remembered.
+#[derive(Debug, Default)]
+struct Answers {
+    by_token: HashMap<Presented, Answer>,
+    /// The changes of tokens that had been heard of when it was empty last.
+    changes: u64,
+}
+
 /// Finds identities.
 #[derive(Debug)]
 pub(super) struct Tokens {
     db: Db,
-    answers: Mutex<HashMap<Presented, Answer>>,
+    answers: Mutex<Answers>,
+    /// Grows whenever a token may have ended: what was remembered before is worth nothing then.
+    changes: Arc<AtomicU64>,
 }
 
 impl Tokens {
-    pub(super) fn new(db: Db) -> Self {
-        Self { db, answers: Mutex::default() }
+    pub(super) fn new(db: Db, changes: Arc<AtomicU64>) -> Self {
+        Self { db, answers: Mutex::default(), changes }
     }
 
     /// Who presents this, at `now`.
     pub(super) async fn identify(&self, presented: Presented, now: Timestamp) -> Result<Identity, Status> {
-        if let Some(answer) = self.remembered(presented, now) {
-            return answer.at(now).map_err(Closed::status);
-        }
+        let changes = match self.remembered(presented, now) {
+            Ok(answer) => return answer.at(now).map_err(Closed::status),
+            Err(changes) => changes,
+        };
         // In a box, as everything that calls rarely do: every call carries what it holds in place.
         let answer = Box::pin(self.ask(presented, now)).await.map_err(status::db)?;
-        self.remember(presented, answer.clone(), now);
+        self.remember(presented, answer.clone(), now, changes);
         answer.at(now).map_err(Closed::status)
     }
 
@@ -89,29 +101,39 @@ impl Tokens {
     pub(super) fn forget_job(&self, job: JobId) {
         let is_of_job =
             |answer: &Answer| matches!(&answer.identity, Ok(Identity::Job(identity)) if identity.job_id == job);
-        self.lock().retain(|_, answer| !is_of_job(answer));
+        self.answers().by_token.retain(|_, answer| !is_of_job(answer));
     }
 
-    /// Forgets everything: a token was revoked.
+    /// Forgets everything: word of what may have ended was lost.
     pub(super) fn forget_all(&self) {
-        self.lock().clear();
+        self.answers().by_token.clear();
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Presented, Answer>> {
-        self.answers.lock().unwrap_or_else(PoisonError::into_inner)
+    /// What is remembered, without what a change of tokens has made doubtful.
+    fn answers(&self) -> MutexGuard<'_, Answers> {
+        let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+        let changes = self.changes.load(Ordering::Acquire);
+        if answers.changes != changes {
+            answers.by_token.clear();
+            answers.changes = changes;
+        }
+        answers
     }
 
-    fn remembered(&self, presented: Presented, now: Timestamp) -> Option<Answer> {
-        let mut answers = self.lock();
-        let answer = answers.get_mut(&presented).filter(|answer| answer.is_believed_at(now))?;
+    /// What is remembered of a token; else the changes of tokens until now, for [`Self::remember`].
+    fn remembered(&self, presented: Presented, now: Timestamp) -> Result<Answer, u64> {
+        let mut answers = self.answers();
+        let changes = answers.changes;
+        let answer = answers.by_token.get_mut(&presented).filter(|answer| answer.is_believed_at(now)).ok_or(changes)?;
         answer.renewals = RENEWALS;
-        Some(answer.clone())
+        Ok(answer.clone())
     }
 
     /// Reads the answers about workers' own tokens again that are in use and will soon be too old, all at once.
     pub(super) async fn renew(&self, now: Timestamp) -> Result<(), DbError> {
         let old: Vec<(Presented, TokenHash, Timestamp)> = self
-            .lock()
+            .answers()
+            .by_token
             .iter()
             .filter(|(_, answer)| answer.renewals > 0 && answer.is_believed_at(now) && now >= answer.asked_at + RENEWED)
             .filter_map(|(presented, answer)| match presented {
@@ -125,10 +147,12 @@ impl Tokens {
         let hashes: Vec<[u8; 32]> = old.iter().map(|(_, hash, _)| *hash.as_bytes()).collect();
         let mut tx = self.db.begin_read().await?;
         let found: HashMap<[u8; 32], StoredToken> = tx.tokens_by_hash(&hashes).await?.into_iter().collect();
-        let mut answers = self.lock();
+        let mut answers = self.answers();
         for (presented, hash, seen) in old {
             // What was forgotten, or asked for anew, meanwhile may have been revoked after this look.
-            let Some(answer) = answers.get_mut(&presented).filter(|answer| answer.asked_at == seen) else { continue };
+            let Some(answer) = answers.by_token.get_mut(&presented).filter(|answer| answer.asked_at == seen) else {
+                continue;
+            };
             let kind = presented.kind();
             let token = found.get(hash.as_bytes()).filter(|token| token.kind == kind);
             *answer = Answer {
@@ -141,8 +165,13 @@ impl Tokens {
         Ok(())
     }
 
-    fn remember(&self, presented: Presented, answer: Answer, now: Timestamp) {
-        let mut answers = self.lock();
+    /// Remembers an answer, unless a token has ended since so many changes: it may be this one.
+    fn remember(&self, presented: Presented, answer: Answer, now: Timestamp, changes: u64) {
+        let mut answers = self.answers();
+        if answers.changes != changes {
+            return;
+        }
+        let answers = &mut answers.by_token;
         if answers.len() >= MOST_REMEMBERED {
             answers.retain(|_, answer| answer.is_believed_at(now));
             if answers.len() >= MOST_REMEMBERED {
@@ -270,7 +299,8 @@ mod tests {
             let mut tx = db.begin_write().await.unwrap();
             tx.token_insert(&token, at(0)).await.unwrap();
             tx.commit().await.unwrap();
-            Self { tokens: Tokens::new(db), id, presented: Presented::Worker(secret.hash()), _folder: folder }
+            let tokens = Tokens::new(db, Arc::default());
+            Self { tokens, id, presented: Presented::Worker(secret.hash()), _folder: folder }
         }
 
         async fn revoke(&self) {
@@ -281,7 +311,7 @@ mod tests {
 
         /// Whether the answer of the database is still remembered.
         fn is_remembered(&self, second: i64) -> bool {
-            self.tokens.remembered(self.presented, at(second)).is_some()
+            self.tokens.remembered(self.presented, at(second)).is_ok()
         }
     }
 
@@ -303,6 +333,25 @@ mod tests {
             world.tokens.renew(at(second)).await.unwrap();
         }
         assert!(!world.is_remembered(20));
+    }
+
+    #[tokio::test]
+    async fn what_was_remembered_of_a_token_is_worth_nothing_from_the_word_of_its_end_on() {
+        let world = World::new().await;
+        world.tokens.identify(world.presented, at(0)).await.unwrap();
+        world.revoke().await;
+        world.tokens.changes.fetch_add(1, Ordering::Release);
+        assert!(world.tokens.identify(world.presented, at(1)).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn an_answer_from_before_the_end_of_a_token_is_not_remembered_after_it() {
+        let world = World::new().await;
+        let changes = world.tokens.remembered(world.presented, at(0)).unwrap_err();
+        let answer = world.tokens.ask(world.presented, at(0)).await.unwrap();
+        world.tokens.changes.fetch_add(1, Ordering::Release);
+        world.tokens.remember(world.presented, answer, at(0), changes);
+        assert!(!world.is_remembered(0));
     }
 
     #[tokio::test]

@@ -158,7 +158,7 @@ async fn a_queue_that_is_none_is_told_from_one_that_is_empty() {
         let set = world.cli(&["queue", "set", "later", "--max-attempts", "2"]).await.ok();
         assert!(set.stderr.contains("Queue \"later\" is new."), "{set}");
         world.cli(&["queue", "element", "claim", "later"]).await.ok();
-        let create = ["trigger", "create", "queue", "t", "--process", "p", "--path", "p.py", "--min-batch", "1"];
+        let create = ["trigger", "create", "queue", "t", "--process", "p", "--path", "/srv/p.py", "--min-batch", "1"];
         world.cli(&[&create[..], &["--queue", "watched"]].concat()).await.ok();
         world.cli(&["queue", "element", "list", "watched"]).await.ok();
         world.cli(&["queue", "show", "watched"]).await.ok();
