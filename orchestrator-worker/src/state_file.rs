@@ -31,15 +31,24 @@ pub struct RunningJob {
     /// The agent's installation, which the processes bear as well. Up to version 0.1.0 they bore the job alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub installation: Option<InstanceId>,
-    /// The session of the main process.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub session: Option<u32>,
-    /// Descendants of the main process that bear no cookie.
+    /// Descendants of the main process, and members of its group, that bear no cookie.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub strays: Vec<Identity>,
     /// When the processes are identified by this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub era: Option<Era>,
+    /// What a later agent could not kill.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub survivors: Option<Survivors>,
+}
+
+/// Processes that did not end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Survivors {
+    /// When these identities name them.
+    pub era: Era,
+    /// The processes.
+    pub processes: Vec<Identity>,
 }
 
 impl RunningJob {
@@ -51,20 +60,15 @@ impl RunningJob {
             lease_token,
             process: None,
             installation: Some(installation),
-            session: None,
             strays: Vec::new(),
             era: None,
+            survivors: None,
         }
     }
 
     /// A job whose robot runs.
     pub fn started(cookie: JobCookie, process: &RunningProcess) -> Self {
-        Self {
-            process: Some(process.identity()),
-            session: process.session(),
-            era: Some(Era::current()),
-            ..Self::granted(cookie)
-        }
+        Self { process: Some(process.identity()), era: Some(Era::current()), ..Self::granted(cookie) }
     }
 
     /// What can be said now of the processes that were noted. Those of another era have ended, and their ids may name others.
@@ -74,13 +78,15 @@ impl RunningJob {
             (Some(_), process) => process.filter(|_| is_present),
             (None, process) => process.and_then(|Identity { pid, started }| started_at_second(pid, started)),
         };
+        let mut strays = if is_present { self.strays.clone() } else { Vec::new() };
+        let survivors = self.survivors.as_ref().filter(|survivors| survivors.era == Era::current());
+        strays.extend(survivors.into_iter().flat_map(|survivors| survivors.processes.iter().copied()));
         Leftover {
             job: self.job_id,
             grant: self.installation.map(|installation| Grant { installation, lease_token: self.lease_token }),
             is_started: self.process.is_some(),
             main,
-            session: self.session,
-            strays: if is_present { self.strays.clone() } else { Vec::new() },
+            strays,
         }
     }
 }
@@ -159,6 +165,20 @@ impl StateFile {
         self.change(|jobs| {
             if let Some(job) = jobs.get_mut(&cookie.job()).filter(|job| is_meant(job)) {
                 job.strays = strays;
+            }
+        })
+        .await
+    }
+
+    /// Notes what of a job could not be killed, for whoever tries after this agent.
+    pub async fn note_survivors(&self, job: JobId, processes: Vec<Identity>) -> Result<(), StateFileError> {
+        let survivors = Some(Survivors { era: Era::current(), processes });
+        if self.lock().by_id.get(&job).is_none_or(|job| job.survivors == survivors) {
+            return Ok(());
+        }
+        self.change(|jobs| {
+            if let Some(job) = jobs.get_mut(&job) {
+                job.survivors = survivors;
             }
         })
         .await

@@ -15,7 +15,7 @@ use super::residue::{self, Residue};
 use super::run::{AgentError, Inner, Stopping};
 use super::session::Sessions;
 use crate::checkout::{CheckoutOptions, Checkouts, Mirroring};
-use crate::process::Launcher;
+use crate::process::{Launcher, sees_others};
 use crate::python_package::PythonPackage;
 use crate::robot_api::{CallsAs, RobotApi};
 use crate::spool::Spools;
@@ -43,6 +43,12 @@ pub(super) async fn assemble(
         }),
     };
     let checkouts = Checkouts::new(checkout_options, launcher.clone(), Arc::new(SystemClock), tasks.clone());
+    if !sees_others() {
+        tracing::warn!(
+            "processes of other users are hidden from this one (/proc with hidepid): a robot that becomes another user is not \
+             found when it outlives its job. Mount /proc without hidepid, or give the worker's user the group of gid="
+        );
+    }
     let residues = end_leftovers(&launcher, &state, &checkouts).await?;
     let python = PythonPackage::below(&installation.folder.join("python"));
     unpack(&python);

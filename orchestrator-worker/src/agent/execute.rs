@@ -52,7 +52,7 @@ pub(super) async fn execute(
     });
     let (remark, closing) = oneshot::channel();
     let shipped = agent.ship(granted.clone(), Shipment { chunks, closing });
-    let (outcome, said) = supervise(&mut process, granted, watch).await;
+    let (outcome, said) = supervise(&mut process, (granted, agent), watch).await;
     if let Some(said) = said {
         // Nobody listens when the server takes no more of this job's output.
         let _ = remark.send(said);

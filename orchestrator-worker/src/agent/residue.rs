@@ -31,16 +31,17 @@ pub(super) struct Residue {
 
 /// Kills what is left of a job. What does not end in some seconds is what this returns.
 pub(super) async fn end(launcher: &Launcher, job: RunningJob) -> Result<RunningJob, Residue> {
-    let left = job.leftover();
+    let mut left = job.leftover();
     let mut attempt = 1;
     loop {
         let sweep = kill_leftovers(launcher, &left).await;
         if !sweep.killed.is_empty() {
             tracing::warn!(job.id = %job.job_id, killed = ?sweep.killed, "ended what an earlier agent had left running");
         }
-        if sweep.survivors.is_empty() {
+        if !sweep.has_survivors() {
             return Ok(job);
         }
+        left.remember(&sweep.survivors);
         if attempt == ATTEMPTS {
             tell(&left, &sweep.survivors);
             return Err(Residue { job, left, survivors: sweep.survivors });
@@ -57,7 +58,8 @@ pub(super) async fn see_to_the_end(
     mut watch: Watch,
     mut slot: Option<OwnedSemaphorePermit>,
 ) {
-    let Residue { job, left, mut survivors } = residue;
+    let Residue { job, mut left, mut survivors } = residue;
+    agent.note_survivors(&left).await;
     let held = super::claims::Holding { agent: agent.clone(), held: (job.job_id, job.lease_token) };
     loop {
         let has_slot = slot.is_some();
@@ -73,12 +75,14 @@ pub(super) async fn see_to_the_end(
             () = tokio::time::sleep(AGAIN) => {}
         }
         let sweep = kill_survivors(&agent.launcher, &left).await;
-        if sweep.survivors.is_empty() {
+        if !sweep.has_survivors() {
             break;
         }
+        left.remember(&sweep.survivors);
+        agent.note_survivors(&left).await;
         let is_known = |found: &SweptProcess| survivors.iter().any(|known| known.identity == found.identity);
         // What survives may start others all the time.
-        if !sweep.survivors.iter().any(is_known) {
+        if !sweep.survivors.is_empty() && !sweep.survivors.iter().any(is_known) {
             tell(&left, &sweep.survivors);
         }
         survivors = sweep.survivors;
@@ -96,6 +100,15 @@ pub(super) async fn see_to_the_end(
         tracing::error!(error = %error, "the state file could not be written");
     }
     drop((held, slot));
+}
+
+impl Inner {
+    /// For the next agent: what is known by its parents only cannot be found again once these are gone.
+    pub(super) async fn note_survivors(&self, left: &Leftover) {
+        if let Err(error) = self.state.note_survivors(left.job, left.strays.clone()).await {
+            tracing::error!(error = %error, "the state file could not be written");
+        }
+    }
 }
 
 fn outcome(orders: Orders) -> Outcome {

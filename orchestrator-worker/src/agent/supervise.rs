@@ -4,13 +4,14 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use orchestrator_core::policy::Policies;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep, timeout};
 
 use super::granted::Granted;
 use super::held::{Orders, Watch};
 use super::lease::LeaseEnd;
 use super::outcome::Outcome;
-use crate::process::{Children, Exit, RunningProcess, Stopped, Sweep, SweptProcess};
+use super::run::Inner;
+use crate::process::{Children, Exit, Leftover, RunningProcess, Stopped, Sweep, SweptProcess, kill_survivors};
 
 /// How long before the end of its lease a robot that stops when lost is killed: killing takes up to a second.
 const LEASE_MARGIN: Duration = Duration::from_secs(2);
@@ -33,7 +34,7 @@ enum Cause {
 /// remarked on. No outcome: the job is not ours any more.
 pub(super) async fn supervise(
     process: &mut RunningProcess,
-    granted: &Granted,
+    (granted, agent): (&Granted, &Inner),
     watch: &mut Watch,
 ) -> (Option<Outcome>, Option<String>) {
     let policies = &granted.policies;
@@ -42,14 +43,14 @@ pub(super) async fn supervise(
         biased;
         exit = process.wait() => match exit {
             Ok(exit) => return ended_by_itself(process, granted, exit).await,
-            Err(error) => return unseen(process, granted, &error).await,
+            Err(error) => return unseen(process, (granted, agent), &error).await,
         },
         _ = watch.until(Orders::any) => Cause::Ordered,
         limit = overtime(policies.timeout) => Cause::TimedOut(limit),
         () = lost(&mut lease, policies.stop_on_lost) => Cause::Lost,
     };
     let stopped = end(process, policies, watch, cause).await;
-    let stopped = until_dead(process, granted, stopped).await;
+    let stopped = until_dead(process, (granted, agent), stopped).await;
     let remark = remark(granted, &stopped.sweep);
     let outcome = (!watch.orders().gone).then(|| outcome(watch.orders(), cause, stopped.exit));
     (outcome, remark)
@@ -69,30 +70,60 @@ async fn ended_by_itself(
 /// The system does not say how the robot is: it must not go on unseen.
 async fn unseen(
     process: &mut RunningProcess,
-    granted: &Granted,
+    (granted, agent): (&Granted, &Inner),
     error: &std::io::Error,
 ) -> (Option<Outcome>, Option<String>) {
     let stopped = process.stop(Duration::ZERO).await;
-    let stopped = until_dead(process, granted, stopped).await;
+    let stopped = until_dead(process, (granted, agent), stopped).await;
     let outcome = Outcome::failed(stopped.exit.and_then(code), format!("its end could not be seen: {error}"));
     (Some(outcome), remark(granted, &stopped.sweep))
 }
 
-/// Goes on to kill a robot that lives: its job is not over, and nothing may be started in its place. Only the agent's own end
-/// ends this, and the next agent finds the job in the state file.
-async fn until_dead(process: &mut RunningProcess, granted: &Granted, mut stopped: Stopped) -> Stopped {
-    if stopped.exit.is_none() {
-        tracing::error!(
-            job.id = %granted.job, process.pid = process.identity().pid, survivors = ?stopped.sweep.survivors,
-            "a robot that was to be killed lives on, so its job is not over; it is tried again every 2 s. One that runs as \
-             another user has to be ended by root (kill -9 PID); one in state D ends when the disk or network drive answers"
-        );
+/// Goes on to kill what lives of a robot that was to be ended: its job is not over, and nothing may be started in its place. Only
+/// the agent's own end ends this, and the next agent finds the job in the state file.
+async fn until_dead(
+    process: &mut RunningProcess,
+    (granted, agent): (&Granted, &Inner),
+    mut stopped: Stopped,
+) -> Stopped {
+    if stopped.exit.is_some() && !stopped.sweep.has_survivors() {
+        return stopped;
     }
-    while stopped.exit.is_none() {
-        tokio::time::sleep(AGAIN).await;
-        stopped = process.stop(Duration::ZERO).await;
+    tracing::error!(
+        job.id = %granted.job, process.pid = process.identity().pid, survivors = ?stopped.sweep.survivors,
+        "processes of a job that was to be ended live on, so it is not over; it is tried again every 2 s. One that runs as \
+         another user has to be ended by root (kill -9 PID); one in state D ends when the disk or network drive answers"
+    );
+    let mut left = leftover(process, granted);
+    left.remember(&stopped.sweep.survivors);
+    agent.note_survivors(&left).await;
+    loop {
+        if let Ok(Ok(exit)) = timeout(AGAIN, process.wait()).await {
+            stopped.exit = Some(exit);
+            sleep(AGAIN).await;
+        }
+        let sweep = kill_survivors(&agent.launcher, &left).await;
+        if stopped.exit.is_some() && !sweep.has_survivors() {
+            break;
+        }
+        left.remember(&sweep.survivors);
+        agent.note_survivors(&left).await;
     }
+    // Lets go of the main process, if that ended only now.
+    let last = process.sweep(Children::Kill).await;
+    stopped.sweep.survivors = last.survivors;
     stopped
+}
+
+/// The robot as an agent would look for it that did not start it.
+fn leftover(process: &RunningProcess, granted: &Granted) -> Leftover {
+    Leftover {
+        job: granted.job,
+        grant: Some(granted.cookie.grant()),
+        is_started: true,
+        main: Some(process.identity()),
+        strays: Vec::new(),
+    }
 }
 
 /// An administrator's kill names the end before a time-out does, and both before the agent's own end.

@@ -135,9 +135,7 @@ impl Launcher {
                 let child = command.spawn()?;
                 let pid = child.id().ok_or_else(|| io::Error::other("the process has no id"))?;
                 let seen = Snapshot::of(pid);
-                let identity =
-                    seen.as_ref().map_or_else(|| Identity { pid, started: kernel_now() }, |seen| seen.identity);
-                Ok((child, (identity, seen.and_then(|seen| seen.session))))
+                Ok((child, seen.map_or_else(|| Identity { pid, started: kernel_now() }, |seen| seen.identity)))
             })
             .map_err(refused)?;
         Ok(RunningProcess::new(child, process, tree, self.registry))

@@ -5,7 +5,7 @@ use std::time::Duration;
 use orchestrator_core::id::JobId;
 
 use super::registry::Registry;
-use super::sweep::{Quarry, SWEEP_LIMIT, Sweep};
+use super::sweep::{Quarry, SWEEP_LIMIT, Sweep, SweptProcess};
 use super::{Grant, Identity, Launcher};
 
 /// A job that an earlier agent ran, and what it had noted of the job's processes. Identities are of the present era.
@@ -19,13 +19,20 @@ pub struct Leftover {
     pub is_started: bool,
     /// Its main process, if that can still be named.
     pub main: Option<Identity>,
-    /// The session of the main process.
-    pub session: Option<u32>,
-    /// Descendants that were seen to bear no mark.
+    /// Processes that were seen to belong to it, whatever they bear.
     pub strays: Vec<Identity>,
 }
 
 impl Leftover {
+    /// Keeps in mind what was found by its parents, which may be gone at the next look.
+    pub fn remember(&mut self, survivors: &[SweptProcess]) {
+        for survivor in survivors {
+            if !self.strays.contains(&survivor.identity) {
+                self.strays.push(survivor.identity);
+            }
+        }
+    }
+
     async fn sweep(&self, limit: Duration) -> Sweep {
         Quarry::left(self).sweep(Registry::of_this_process(), limit).await
     }

@@ -28,7 +28,7 @@ mod surveyed;
 mod sweep;
 mod watch;
 
-pub(crate) use platform::started_at_second;
+pub(crate) use platform::{sees_others, started_at_second};
 
 #[cfg(unix)]
 #[path = "unix.rs"]

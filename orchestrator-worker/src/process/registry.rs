@@ -97,10 +97,10 @@ impl Registry {
     pub(crate) fn track<C>(
         &self,
         cookie: JobCookie,
-        spawn: impl FnOnce() -> io::Result<(C, (Identity, Option<u32>))>,
-    ) -> io::Result<(C, (Identity, Option<u32>), TreeId)> {
+        spawn: impl FnOnce() -> io::Result<(C, Identity)>,
+    ) -> io::Result<(C, Identity, TreeId)> {
         let _spawning = self.spawning.read().unwrap_or_else(PoisonError::into_inner);
-        let (child, (identity, session)) = spawn()?;
+        let (child, identity) = spawn()?;
         let mut state = self.state();
         state.next_tree += 1;
         let id = TreeId(state.next_tree);
@@ -115,7 +115,7 @@ impl Registry {
         };
         state.trees.insert(id, tree);
         state.own_children.insert(identity.pid);
-        Ok((child, (identity, session), id))
+        Ok((child, identity, id))
     }
 
     /// What is known of a tree.
@@ -234,7 +234,7 @@ mod tests {
         let grant = Grant { installation: InstanceId::generate(), lease_token: LeaseToken::new(1) };
         let cookie = JobCookie::new(JobId::generate(), grant);
         let main = Identity { pid: BASE, started: 100 };
-        let (.., tree) = registry.track(cookie, || Ok(((), (main, None)))).unwrap();
+        let (.., tree) = registry.track(cookie, || Ok(((), main))).unwrap();
         registry.tree_ended(tree, false);
         (registry, tree)
     }
@@ -246,7 +246,6 @@ mod tests {
             identity,
             parent: Some(std::process::id()),
             group: Some(identity.pid),
-            session: Some(identity.pid),
             name: "orphan".to_owned(),
             mark: None,
             is_dead: false,

@@ -56,7 +56,6 @@ pub struct Stopped {
 pub struct RunningProcess {
     child: Box<dyn ChildWrapper>,
     identity: Identity,
-    session: Option<u32>,
     tree: TreeId,
     registry: &'static Registry,
     exit: Option<Exit>,
@@ -66,21 +65,16 @@ pub struct RunningProcess {
 impl RunningProcess {
     pub(crate) fn new(
         child: Box<dyn ChildWrapper>,
-        (identity, session): (Identity, Option<u32>),
+        identity: Identity,
         tree: TreeId,
         registry: &'static Registry,
     ) -> Self {
-        Self { child, identity, session, tree, registry, exit: None, is_released: false }
+        Self { child, identity, tree, registry, exit: None, is_released: false }
     }
 
     /// The main process.
     pub fn identity(&self) -> Identity {
         self.identity
-    }
-
-    /// The session that the main process is in; none where there are no sessions.
-    pub fn session(&self) -> Option<u32> {
-        self.session
     }
 
     /// The ends of its two output pipes, once. Both must be read until the process is over, or it blocks.

@@ -39,8 +39,6 @@ pub(crate) struct Seen {
     pub(crate) parent: Option<u32>,
     /// None of kernel threads, of groups of other pid namespaces, and on systems without groups.
     pub(crate) group: Option<u32>,
-    /// As the group.
-    pub(crate) session: Option<u32>,
     pub(crate) name: String,
     pub(crate) mark: Option<Mark>,
     /// Has ended, but its parent has not asked for its exit status yet.
@@ -49,7 +47,11 @@ pub(crate) struct Seen {
 
 /// All processes at one moment, by process id.
 #[derive(Debug, Default)]
-pub(crate) struct Snapshot(HashMap<u32, Seen>);
+pub(crate) struct Snapshot {
+    by_pid: HashMap<u32, Seen>,
+    /// The system did not let itself be looked at: who is missing may be there.
+    pub(crate) is_blind: bool,
+}
 
 impl Snapshot {
     /// All processes, seen after this call began. Blocks for some milliseconds; callers that ask at the same time share
@@ -64,22 +66,27 @@ impl Snapshot {
             return Arc::clone(snapshot);
         }
         let began_at = Instant::now();
-        let snapshot = Arc::new(Self::of_all(platform::look_at_all()));
+        let snapshot = Arc::new(platform::look_at_all().map_or_else(|error| Self::blind(&error), Self::of_all));
         *last = Some((began_at, Arc::clone(&snapshot)));
         snapshot
     }
 
-    /// One process, now.
+    fn blind(error: &std::io::Error) -> Self {
+        tracing::error!(%error, "failed to look at the processes of this machine");
+        Self { by_pid: HashMap::new(), is_blind: true }
+    }
+
+    /// One process, now; none when it is gone or cannot be looked at.
     pub(crate) fn of(pid: u32) -> Option<Seen> {
-        platform::look_at(pid)
+        platform::look_at(pid).ok().flatten()
     }
 
     pub(crate) fn processes(&self) -> impl Iterator<Item = &Seen> {
-        self.0.values()
+        self.by_pid.values()
     }
 
     pub(crate) fn get(&self, pid: u32) -> Option<&Seen> {
-        self.0.get(&pid)
+        self.by_pid.get(&pid)
     }
 
     /// Whether this very process is there, ended or not.
@@ -88,6 +95,6 @@ impl Snapshot {
     }
 
     pub(crate) fn of_all(seen: impl IntoIterator<Item = Seen>) -> Self {
-        Self(seen.into_iter().map(|seen| (seen.identity.pid, seen)).collect())
+        Self { by_pid: seen.into_iter().map(|seen| (seen.identity.pid, seen)).collect(), is_blind: false }
     }
 }

@@ -2,6 +2,7 @@
 //! of `sysinfo`.
 
 use std::ffi::OsString;
+use std::io;
 
 use sysinfo::{Pid, Process, ProcessRefreshKind, ProcessStatus, ProcessesToUpdate, System, UpdateKind};
 
@@ -11,24 +12,27 @@ use super::platform;
 use super::scan::Seen;
 
 /// All processes.
-pub(crate) fn look_at_all() -> Vec<Seen> {
+pub(crate) fn look_at_all() -> io::Result<Vec<Seen>> {
     look(ProcessesToUpdate::All)
 }
 
 /// One process; none when it is gone.
-pub(crate) fn look_at(pid: u32) -> Option<Seen> {
-    look(ProcessesToUpdate::Some(&[Pid::from_u32(pid)])).into_iter().find(|seen| seen.identity.pid == pid)
+pub(crate) fn look_at(pid: u32) -> io::Result<Option<Seen>> {
+    let seen = look(ProcessesToUpdate::Some(&[Pid::from_u32(pid)]))?;
+    Ok(seen.into_iter().find(|seen| seen.identity.pid == pid))
 }
 
-fn look(which: ProcessesToUpdate<'_>) -> Vec<Seen> {
+/// Whether this process is shown those of other users.
+pub(crate) fn sees_others() -> bool {
+    true
+}
+
+fn look(which: ProcessesToUpdate<'_>) -> io::Result<Vec<Seen>> {
     // The only cause of an error is a system that sysinfo does not know.
-    let Ok(mut system) = System::new() else {
-        tracing::error!("failed to look at the processes of this machine: unsupported system");
-        return Vec::new();
-    };
+    let mut system = System::new().map_err(|_| io::Error::from(io::ErrorKind::Unsupported))?;
     let kind = ProcessRefreshKind::nothing().with_environ(UpdateKind::Always).without_tasks();
     system.refresh_processes_specifics(which, true, kind);
-    system.processes().values().map(seen).collect()
+    Ok(system.processes().values().map(seen).collect())
 }
 
 fn seen(process: &Process) -> Seen {
@@ -37,7 +41,6 @@ fn seen(process: &Process) -> Seen {
         identity: Identity { pid, started: process.start_time() },
         parent: process.parent().map(Pid::as_u32),
         group: platform::group_of(pid),
-        session: platform::session_of(pid),
         name: process.name().to_string_lossy().into_owned(),
         mark: Mark::in_environment(
             process.environ().iter().map(OsString::as_os_str).map(std::ffi::OsStr::as_encoded_bytes),
@@ -59,5 +62,5 @@ pub(crate) fn era() -> String {
 
 /// The process with this id if it started at this second.
 pub(crate) fn started_at_second(pid: u32, second: u64) -> Option<Identity> {
-    look_at(pid).map(|seen| seen.identity).filter(|identity| identity.started == second)
+    look_at(pid).ok()?.map(|seen| seen.identity).filter(|identity| identity.started == second)
 }

@@ -66,8 +66,17 @@ pub struct Sweep {
     pub killed: Vec<SweptProcess>,
     /// Processes of the job that could not be killed in time.
     pub survivors: Vec<SweptProcess>,
+    /// The system did not let itself be looked at: more may have survived.
+    pub is_blind: bool,
     /// Orphans without any mark that may belong to this job, to another one that still runs, or to none; left alone.
     pub undecided: Vec<SweptProcess>,
+}
+
+impl Sweep {
+    /// Whether something of the job survived, or may have.
+    pub fn has_survivors(&self) -> bool {
+        !self.survivors.is_empty() || self.is_blind
+    }
 }
 
 /// What is known of the tree to be swept.
@@ -82,18 +91,11 @@ pub(crate) struct Quarry {
     /// The main process, while it is not reaped.
     pub(crate) main: Option<u32>,
     /// The main process of an earlier agent's tree, which may have been reaped.
-    recorded: Option<Recorded>,
+    recorded: Option<Identity>,
     /// Processes that were seen to descend from the tree.
     pub(crate) known: HashSet<Identity>,
     /// The tree as this process knows it: orphans that it adopted are judged as well.
     pub(crate) tree: Option<TreeId>,
-}
-
-/// A main process that somebody else started.
-#[derive(Debug, Clone, Copy)]
-struct Recorded {
-    main: Identity,
-    session: Option<u32>,
 }
 
 impl Quarry {
@@ -117,7 +119,7 @@ impl Quarry {
             grant: left.grant,
             is_bare_id_enough: left.is_started,
             main: None,
-            recorded: left.main.map(|main| Recorded { main, session: left.session }),
+            recorded: left.main,
             known: left.strays.iter().copied().collect(),
             tree: None,
         }
@@ -143,6 +145,7 @@ impl Quarry {
                 seen.identity.pid != own
                     && !found.contains_key(&seen.identity.pid)
                     && seen.parent.is_some_and(|parent| found.contains_key(&parent) || self.main == Some(parent))
+                    && !is_older_than_parent(seen, snapshot)
             };
             let heirs: Vec<u32> = snapshot.processes().filter(is_heir).map(|seen| seen.identity.pid).collect();
             if heirs.is_empty() {
@@ -162,7 +165,7 @@ impl Quarry {
             None
         } else if self.is_marked(seen) || self.bears_bare_id(seen) {
             Some(FoundBy::Cookie)
-        } else if self.recorded.is_some_and(|recorded| recorded.main == seen.identity) {
+        } else if self.recorded == Some(seen.identity) {
             Some(FoundBy::Record)
         } else if self.is_in_group(seen) || self.is_in_recorded_group(seen, snapshot) {
             Some(FoundBy::Group)
@@ -190,15 +193,10 @@ impl Quarry {
         self.main.is_some() && seen.group == self.main
     }
 
-    /// Whether it is in the group of a main process that may have been reaped. A group's number is free when its last member
-    /// has ended, and then names another group as soon as a process with that id makes one of its own.
+    /// Whether it is in the group of the main process that was noted. Once that has been reaped the group's number tells nothing:
+    /// it is free when the last member has ended, and then another's. Members without a mark were noted one by one.
     fn is_in_recorded_group(&self, seen: &Seen, snapshot: &Snapshot) -> bool {
-        let Some(Recorded { main, session }) = self.recorded else { return false };
-        let is_same_group = match snapshot.get(main.pid) {
-            Some(leader) => leader.identity == main,
-            None => session.is_some() && seen.session == session && seen.identity.started >= main.started,
-        };
-        seen.group == Some(main.pid) && is_same_group && seen.mark.is_none()
+        self.recorded.is_some_and(|main| seen.group == Some(main.pid) && seen.mark.is_none() && snapshot.has(main))
     }
 
     /// Kills until nothing more is found, or the time is up.
@@ -219,16 +217,25 @@ impl Quarry {
                 }
                 Err(error) => {
                     tracing::error!(%error, "failed to look for processes that a job left behind");
+                    sweep.is_blind = true;
                     break;
                 }
             };
+            if met.is_blind {
+                if is_last {
+                    sweep.is_blind = true;
+                    break;
+                }
+                sleep(DOUBTFUL_PAUSE).await;
+                continue;
+            }
             let is_doubtful = self.tree.is_none() || !met.undecided.is_empty();
             sweep.undecided = met.undecided;
             empty_looks = if met.members.is_empty() { empty_looks + 1 } else { 0 };
             if empty_looks >= if is_doubtful { DOUBTFUL_LOOKS } else { 1 } {
                 break;
             }
-            if is_last {
+            if is_last && !met.members.is_empty() {
                 sweep.survivors = met.members;
                 break;
             }
@@ -254,12 +261,24 @@ impl Quarry {
                 registry.reap(dead);
             }
         }
-        Met { members, undecided: adopted.undecided.iter().map(|seen| swept(seen, FoundBy::Adoption)).collect() }
+        Met {
+            is_blind: snapshot.is_blind,
+            members,
+            undecided: adopted.undecided.iter().map(|seen| swept(seen, FoundBy::Adoption)).collect(),
+        }
     }
+}
+
+/// Whether it cannot be the child of what has its parent's id now: where ids of ended parents are kept, as on Windows, they may
+/// have passed to another process.
+fn is_older_than_parent(seen: &Seen, snapshot: &Snapshot) -> bool {
+    let parent = seen.parent.and_then(|parent| snapshot.get(parent));
+    parent.is_some_and(|parent| seen.identity.started < parent.identity.started)
 }
 
 /// What one pass met.
 struct Met {
+    is_blind: bool,
     members: Vec<SweptProcess>,
     undecided: Vec<SweptProcess>,
 }

@@ -10,10 +10,10 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::Exit;
 #[cfg(target_os = "linux")]
-pub(crate) use super::procfs::{era, kernel_now, look_at, look_at_all, started_at_second};
+pub(crate) use super::procfs::{era, kernel_now, look_at, look_at_all, sees_others, started_at_second};
 use super::scan::Seen;
 #[cfg(not(target_os = "linux"))]
-pub(crate) use super::surveyed::{era, kernel_now, look_at, look_at_all, started_at_second};
+pub(crate) use super::surveyed::{era, kernel_now, look_at, look_at_all, sees_others, started_at_second};
 
 /// Makes this process the parent of orphaned descendants.
 #[cfg(target_os = "linux")]
@@ -79,13 +79,6 @@ pub(crate) fn kill_group(child: &mut Box<dyn ChildWrapper>) {
 pub(crate) fn group_of(pid: u32) -> Option<u32> {
     let pid = nix::unistd::Pid::from_raw(i32::try_from(pid).ok()?);
     nix::unistd::getpgid(Some(pid)).ok().and_then(|group| u32::try_from(group.as_raw()).ok())
-}
-
-/// The session of a process, ended ones included.
-#[cfg(not(target_os = "linux"))]
-pub(crate) fn session_of(pid: u32) -> Option<u32> {
-    let pid = nix::unistd::Pid::from_raw(i32::try_from(pid).ok()?);
-    nix::unistd::getsid(Some(pid)).ok().and_then(|session| u32::try_from(session.as_raw()).ok())
 }
 
 /// Whether a process is known to be in another group than this process.

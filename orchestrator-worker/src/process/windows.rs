@@ -14,7 +14,7 @@ use sysinfo::{Pid, ProcessesToUpdate, System};
 
 use super::Exit;
 use super::scan::Seen;
-pub(crate) use super::surveyed::{era, kernel_now, look_at, look_at_all, started_at_second};
+pub(crate) use super::surveyed::{era, kernel_now, look_at, look_at_all, sees_others, started_at_second};
 
 /// Job Objects keep descendants together; nothing is adopted.
 #[expect(clippy::unnecessary_wraps, reason = "the same signature on every system")]
@@ -51,11 +51,6 @@ pub(crate) fn kill_group(child: &mut Box<dyn ChildWrapper>) {
 
 /// There are no process groups.
 pub(crate) fn group_of(_pid: u32) -> Option<u32> {
-    None
-}
-
-/// There are no sessions of process groups.
-pub(crate) fn session_of(_pid: u32) -> Option<u32> {
     None
 }
 

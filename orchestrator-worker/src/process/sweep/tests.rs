@@ -8,8 +8,6 @@ const BASE: u32 = 1 << 30;
 
 const NONE: [u32; 0] = [];
 
-const SESSION: Option<u32> = Some(BASE);
-
 fn cookie() -> JobCookie {
     let grant = Grant { installation: InstanceId::generate(), lease_token: LeaseToken::new(3) };
     JobCookie::new(JobId::generate(), grant)
@@ -31,7 +29,6 @@ fn seen(pid: u32, parent: u32, cookie: Option<JobCookie>) -> Seen {
         identity: Identity { pid: BASE + pid, started: 1 },
         parent: Some(BASE + parent),
         group: None,
-        session: SESSION,
         name: String::new(),
         mark: cookie.map(|cookie| Mark { job: cookie.job(), grant: Some(cookie.grant()) }),
         is_dead: false,
@@ -53,7 +50,6 @@ fn left(cookie: JobCookie, main: Option<u32>) -> Leftover {
         grant: Some(cookie.grant()),
         is_started: main.is_some(),
         main: main.map(|pid| Identity { pid: BASE + pid, started: 1 }),
-        session: SESSION,
         strays: Vec::new(),
     }
 }
@@ -130,17 +126,44 @@ fn a_recorded_main_process_is_found_without_any_mark_and_its_successor_is_not() 
 }
 
 #[test]
-fn a_recorded_group_is_told_from_a_later_one_of_its_number() {
+fn a_group_is_known_by_its_leader_alone() {
     let quarry = Quarry::left(&left(cookie(), Some(1)));
-    let member = in_group(1, seen(2, 0, None));
-    assert_eq!(found(&quarry, [member.clone()]), [2], "its leader has ended");
-    let mut leader = in_group(1, seen(1, 0, None));
-    leader.identity.started += 1;
-    assert_eq!(found(&quarry, [leader, member.clone()]), NONE, "another leader has that number now");
-    let elsewhere = Seen { session: Some(BASE + 1), ..member.clone() };
-    assert_eq!(found(&quarry, [elsewhere]), NONE, "another session");
-    let older = Seen { identity: Identity { started: 0, ..member.identity }, ..member };
-    assert_eq!(found(&quarry, [older]), NONE, "it was there before");
+    let (leader, member) = (in_group(1, seen(1, 0, None)), in_group(1, seen(2, 0, None)));
+    assert_eq!(found(&quarry, [leader.clone(), member.clone()]), [1, 2]);
+    assert_eq!(found(&quarry, [member.clone()]), NONE, "the number may be another's by now");
+    let later = Seen { identity: Identity { started: 2, ..leader.identity }, ..leader };
+    assert_eq!(found(&quarry, [later, member.clone()]), NONE, "another leader has that number now");
+    let mut noted = left(cookie(), Some(1));
+    noted.strays.push(member.identity);
+    assert_eq!(found(&Quarry::left(&noted), [member]), [2], "but a member that was noted is known");
+}
+
+#[test]
+fn what_was_found_by_its_parents_is_found_without_them() {
+    let ours = cookie();
+    let mut left = left(ours, None);
+    let (parent, child) = (seen(1, 0, Some(ours)), seen(2, 1, None));
+    let snapshot = Snapshot::of_all([parent, child.clone()]);
+    let survivors: Vec<SweptProcess> =
+        Quarry::left(&left).members(&snapshot, &[]).into_iter().map(|(seen, how)| swept(seen, how)).collect();
+    left.remember(&survivors);
+    assert_eq!(found(&Quarry::left(&left), [Seen { parent: Some(1), ..child }]), [2]);
+}
+
+#[test]
+fn a_look_that_failed_does_not_say_that_nothing_is_left() {
+    let blind = Sweep { is_blind: true, ..Sweep::default() };
+    assert!(blind.has_survivors() && !Sweep::default().has_survivors());
+}
+
+#[test]
+fn nobody_is_the_child_of_a_younger_process() {
+    let ours = cookie();
+    let mut parent = seen(1, 0, Some(ours));
+    parent.identity.started = 5;
+    let (before, after) =
+        (seen(2, 1, None), Seen { identity: Identity { pid: BASE + 3, started: 5 }, ..seen(3, 1, None) });
+    assert_eq!(found(&Quarry::left(&left(ours, None)), [parent, before, after]), [1, 3]);
 }
 
 #[test]
