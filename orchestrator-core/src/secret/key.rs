@@ -115,7 +115,9 @@ impl fmt::Debug for Key {
 #[derive(Debug)]
 pub struct KeyRing {
     writing: Key,
+    /// Staged keys first, then those that were written with, newest first.
     reading: Vec<Key>,
+    staged_count: usize,
 }
 
 /// Two keys of a ring would have the same id.
@@ -133,18 +135,19 @@ impl KeyRing {
         ids.sort_unstable();
         match ids.windows(2).find(|pair| pair[0] == pair[1]) {
             Some(pair) => Err(KeyRingError { id: pair[0].clone() }),
-            None => Ok(Self { writing, reading }),
+            None => Ok(Self { writing, reading, staged_count: 0 }),
         }
     }
 
     /// A ring of keys whose ids are known to differ.
-    pub(super) fn from_unique(writing: Key, reading: Vec<Key>) -> Self {
-        Self { writing, reading }
+    pub(super) fn from_unique(writing: Key, staged: Vec<Key>, old: Vec<Key>) -> Self {
+        let staged_count = staged.len();
+        Self { writing, reading: staged.into_iter().chain(old).collect(), staged_count }
     }
 
     /// A ring of one new random key with a random id.
     pub fn generate() -> Result<Self, RandomError> {
-        Ok(Self { writing: Key::generate(KeyId::generate()?)?, reading: Vec::new() })
+        Ok(Self { writing: Key::generate(KeyId::generate()?)?, reading: Vec::new(), staged_count: 0 })
     }
 
     /// Makes a new random key the writing one. The old one becomes the first of the reading keys.
@@ -152,9 +155,13 @@ impl KeyRing {
     /// When this fails, the ring is as it was.
     pub fn rotate(&mut self) -> Result<(), RandomError> {
         let new = self.another()?;
-        let old = std::mem::replace(&mut self.writing, new);
-        self.reading.insert(0, old);
+        self.write_with(new);
         Ok(())
+    }
+
+    fn write_with(&mut self, new: Key) {
+        let old = std::mem::replace(&mut self.writing, new);
+        self.reading.insert(self.staged_count, old);
     }
 
     /// Adds a new random key for reading, as the first of them: where it is known to all who read, [`Self::promote`] makes it
@@ -164,17 +171,23 @@ impl KeyRing {
     pub fn stage(&mut self) -> Result<&Key, RandomError> {
         let new = self.another()?;
         self.reading.insert(0, new);
+        self.staged_count += 1;
         Ok(&self.reading[0])
     }
 
-    /// Makes a reading key the writing one, and the writing one the first of the reading keys. False changes nothing: there is
-    /// no reading key of that id.
+    /// Makes a reading key, mostly a staged one, the writing one, and the writing one the newest of the old ones. False changes
+    /// nothing: there is no reading key of that id.
     pub fn promote(&mut self, id: &KeyId) -> bool {
         let Some(at) = self.reading.iter().position(|key| key.id() == id) else { return false };
         let new = self.reading.remove(at);
-        let old = std::mem::replace(&mut self.writing, new);
-        self.reading.insert(0, old);
+        self.staged_count -= usize::from(at < self.staged_count);
+        self.write_with(new);
         true
+    }
+
+    /// Keys that were never written with: [`Self::promote`] makes one the writing one.
+    pub fn staged(&self) -> &[Key] {
+        &self.reading[..self.staged_count]
     }
 
     /// A new random key whose id no key of the ring has.
@@ -187,10 +200,11 @@ impl KeyRing {
         }
     }
 
-    /// The ring with its writing key alone.
+    /// The ring without keys that were written with before.
     #[must_use]
-    pub fn without_old(self) -> Self {
-        Self { writing: self.writing, reading: Vec::new() }
+    pub fn without_old(mut self) -> Self {
+        self.reading.truncate(self.staged_count);
+        self
     }
 
     /// The key that new values are encrypted with.
@@ -239,8 +253,11 @@ mod tests {
         let new = ring.stage().unwrap().id().clone();
         assert_eq!((ring.writing().id(), ring.reading()[0].id()), (&old, &new));
         assert!(!ring.promote(&old), "it is no reading key");
+        let mut ring = KeyRing::parse(ring.render().expose()).unwrap();
+        assert_eq!(ring.staged().iter().map(Key::id).collect::<Vec<_>>(), [&new], "the file tells which is staged");
         assert!(ring.promote(&new));
         assert_eq!((ring.writing().id(), ring.reading()[0].id(), ring.reading().len()), (&new, &old, 1));
+        assert!(ring.staged().is_empty());
     }
 
     #[test]
@@ -269,6 +286,6 @@ mod tests {
         let key = Key::copy_of(KeyId::parse("k1").unwrap(), &[0xAB; 32]).unwrap();
         let ring = KeyRing::new(key, Vec::new()).unwrap();
         let shown = format!("{ring:?}");
-        assert_eq!(shown, r#"KeyRing { writing: Key { id: "k1", .. }, reading: [] }"#);
+        assert_eq!(shown, r#"KeyRing { writing: Key { id: "k1", .. }, reading: [], staged_count: 0 }"#);
     }
 }

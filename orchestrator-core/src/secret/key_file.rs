@@ -7,6 +7,8 @@
 //! write orch-key-1:Zk3vQ0aB:<base64 of 32 bytes>
 //! read  orch-key-1:2025:<base64 of 32 bytes>
 //! ```
+//!
+//! A key of the role `stage` is read with, too; nothing was written with it yet.
 
 use std::collections::HashMap;
 
@@ -41,8 +43,8 @@ pub enum KeyFileError {
 /// What is wrong with a line of a key file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KeyLineProblem {
-    /// Not `write` or `read` and one word after it.
-    #[error("expected `write` or `read`, a space and a key")]
+    /// Not `write`, `read` or `stage` and one word after it.
+    #[error("expected `write`, `read` or `stage`, a space and a key")]
     Form,
     /// The key has not three parts, or the first is not `orch-key-1`.
     #[error("expected a key of the form `{PREFIX}<key id>:<base64>`")]
@@ -79,6 +81,7 @@ pub enum KeyLineProblem {
 enum Role {
     Write,
     Read,
+    Stage,
 }
 
 impl KeyRing {
@@ -91,7 +94,7 @@ impl KeyRing {
             file.read_line(line, content).map_err(|problem| KeyFileError::Line { line, problem })?;
         }
         let (_, writing) = file.writing.ok_or(KeyFileError::NoWritingKey)?;
-        Ok(Self::from_unique(writing, file.reading))
+        Ok(Self::from_unique(writing, file.staged, file.reading))
     }
 
     /// Writes the text of a key file, which [`KeyRing::parse`] reads. Comments of a file that was read are not kept.
@@ -101,7 +104,11 @@ impl KeyRing {
         let mut text = Zeroizing::new(String::with_capacity(capacity));
         text.push_str(HEADER);
         render_line(&mut text, "write ", self.writing());
-        for key in self.reading() {
+        let (staged, old) = self.reading().split_at(self.staged().len());
+        for key in staged {
+            render_line(&mut text, "stage ", key);
+        }
+        for key in old {
             render_line(&mut text, "read  ", key);
         }
         Plaintext::copy_of(&text)
@@ -120,6 +127,7 @@ fn render_line(text: &mut String, role: &str, key: &Key) {
 struct KeyFile {
     writing: Option<(usize, Key)>,
     reading: Vec<Key>,
+    staged: Vec<Key>,
     lines: HashMap<KeyId, usize>,
 }
 
@@ -135,6 +143,7 @@ impl KeyFile {
             }
             (Role::Write, None) => self.writing = Some((line, key)),
             (Role::Read, _) => self.reading.push(key),
+            (Role::Stage, _) => self.staged.push(key),
         }
         Ok(())
     }
@@ -148,6 +157,7 @@ fn parse_line(content: &str) -> Result<Option<(Role, Key)>, KeyLineProblem> {
         (None, ..) => Ok(None),
         (Some("write"), Some(key), None) => Ok(Some((Role::Write, parse_key(key)?))),
         (Some("read"), Some(key), None) => Ok(Some((Role::Read, parse_key(key)?))),
+        (Some("stage"), Some(key), None) => Ok(Some((Role::Stage, parse_key(key)?))),
         _ => Err(KeyLineProblem::Form),
     }
 }
@@ -205,10 +215,10 @@ mod tests {
     #[rstest]
     #[case::no_key_at_all("# nothing\n", "there is no writing key: one line must begin with `write`")]
     #[case::only_reading("read orch-key-1:a:{K}", "there is no writing key: one line must begin with `write`")]
-    #[case::no_role("\norch-key-1:a:{K}", "line 2: expected `write` or `read`, a space and a key")]
-    #[case::unknown_role("delete orch-key-1:a:{K}", "line 1: expected `write` or `read`, a space and a key")]
-    #[case::role_only("write", "line 1: expected `write` or `read`, a space and a key")]
-    #[case::words_after("write orch-key-1:a:{K} x", "line 1: expected `write` or `read`, a space and a key")]
+    #[case::no_role("\norch-key-1:a:{K}", "line 2: expected `write`, `read` or `stage`, a space and a key")]
+    #[case::unknown_role("delete orch-key-1:a:{K}", "line 1: expected `write`, `read` or `stage`, a space and a key")]
+    #[case::role_only("write", "line 1: expected `write`, `read` or `stage`, a space and a key")]
+    #[case::words_after("write orch-key-1:a:{K} x", "line 1: expected `write`, `read` or `stage`, a space and a key")]
     #[case::other_version(
         "write orch-key-2:a:{K}",
         "line 1: expected a key of the form `orch-key-1:<key id>:<base64>`"

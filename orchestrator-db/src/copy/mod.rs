@@ -84,8 +84,11 @@ pub async fn copy_to_postgres(
     to: &DbOptions,
     mut progress: impl FnMut(Copied),
 ) -> Result<Vec<(&'static str, u64)>, CopyError> {
+    if !from.url.starts_with("sqlite:") || !to.url.starts_with("postgres") {
+        return Err(CopyError::Direction);
+    }
     let source = open_source(from).await?;
-    let target = Db::open(to).await.map_err(|source| CopyError::Open { side: "to", source })?;
+    let target = open_target(to).await?;
     let done = match (source.sqlite(), target.postgres()) {
         (Some(read), Some(pool)) => {
             let failed = |source| CopyError::Open { side: "to", source: ConnectError::Unreachable(source) };
@@ -110,6 +113,22 @@ async fn open_source(from: &DbOptions) -> Result<Db, CopyError> {
         db.close().await;
         return Err(failed(ConnectError::NotMigrated));
     }
+    Ok(db)
+}
+
+/// Migrates the target only once it is known to be empty: one that servers use may be of an older version, and must stay so.
+async fn open_target(to: &DbOptions) -> Result<Db, CopyError> {
+    let failed = |source| CopyError::Open { side: "to", source };
+    let db = Db::connect(to).await.map_err(failed)?;
+    let pool = db.postgres().ok_or(CopyError::Direction)?;
+    let mut connection = pool.acquire().await.map_err(|source| failed(ConnectError::Unreachable(source)))?;
+    for table in TABLES {
+        if rows::exists(&mut connection, table).await? && rows::any(&mut connection, table).await? {
+            return Err(CopyError::NotEmpty { table });
+        }
+    }
+    drop(connection);
+    db.migrate().await.map_err(failed)?;
     Ok(db)
 }
 

@@ -54,6 +54,14 @@ pub(super) async fn count(write: &mut PgConnection, table: &'static str) -> Resu
     Ok(u64::try_from(count).unwrap_or_default())
 }
 
+pub(super) async fn exists(write: &mut PgConnection, table: &'static str) -> Result<bool, CopyError> {
+    sqlx::query_scalar("SELECT to_regclass($1) IS NOT NULL")
+        .bind(table)
+        .fetch_one(write)
+        .await
+        .map_err(|source| CopyError::Write { table, source })
+}
+
 pub(super) async fn any(write: &mut PgConnection, table: &'static str) -> Result<bool, CopyError> {
     sqlx::query_scalar(AssertSqlSafe(format!("SELECT EXISTS (SELECT 1 FROM {table})")))
         .fetch_one(write)

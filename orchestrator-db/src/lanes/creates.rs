@@ -70,7 +70,7 @@ impl Work for Creates {
         for call in calls {
             // An id that two calls of this transaction have belongs to the first of them.
             let new: Vec<&NewElement> = call.elements.iter().filter(|new| created.remove(&new.id)).collect();
-            if new.len() < call.elements.len() && !call.repeat {
+            if new.len() < call.elements.len() && !(call.repeat && is_of_its_queue(tx, call).await?) {
                 // What this call alone has written must not stay.
                 if !new.is_empty() {
                     return Err(DbError::Conflict { constraint: "queues.id".to_owned() });
@@ -146,6 +146,12 @@ fn single(calls: &[CreateCall]) -> Option<Vec<&NewElement>> {
     let alone = |call: &CreateCall| call.elements.len() == 1 && !call.repeat && call.actor == *actor;
     let elements: Vec<&NewElement> = calls.iter().filter(|call| alone(call)).flat_map(|call| &call.elements).collect();
     (elements.len() == calls.len() && creations_fit_at_once(&elements)).then_some(elements)
+}
+
+/// Whether what is there of a repeated call is in the call's queue: else it is not what the first one made.
+async fn is_of_its_queue(tx: &mut Tx, call: &CreateCall) -> Result<bool, DbError> {
+    let elements: Vec<&NewElement> = call.elements.iter().collect();
+    Ok(!tx.element_any_elsewhere(&elements).await?)
 }
 
 /// The element of a call that is about one.

@@ -155,6 +155,18 @@ async fn a_database_that_holds_something_is_not_copied_over() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_database_of_an_older_version_that_holds_something_stays_of_that_version() {
+    let (source, target) = world().await;
+    target.execute("INSERT INTO queue_settings (queue_name, max_attempts, changed_at) VALUES ('q', 1, now())").await;
+    target.execute("DELETE FROM _sqlx_migrations WHERE version = (SELECT MAX(version) FROM _sqlx_migrations)").await;
+    let (from, to) = (DbOptions::new(source.url()), DbOptions::new(target.url()));
+    let _folder = source.closed().await;
+    let refused = copy_to_postgres(&from, &to, drop).await.unwrap_err();
+    assert!(matches!(refused, CopyError::NotEmpty { table: "queue_settings" }), "{refused}");
+    assert!(!target.migration_status().await.unwrap().last().unwrap().applied);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_row_that_cannot_be_written_leaves_the_target_empty() {
     let (source, target) = world().await;
     // The last but two of all tables: what was written before it is undone.
@@ -175,6 +187,9 @@ async fn a_database_that_a_server_has_is_not_copied() {
     let refused = copy_to_postgres(&from, &to, drop).await.unwrap_err();
     assert!(matches!(refused, CopyError::Open { side: "from", source: ConnectError::InUse { .. } }), "{refused}");
     assert_eq!(source.dialect(), Dialect::Sqlite);
+    let nowhere = DbOptions::new("sqlite:/nowhere/at/all.db");
+    let sideways = copy_to_postgres(&from, &nowhere, drop).await.unwrap_err();
+    assert!(matches!(sideways, CopyError::Direction), "{sideways}");
     let backwards = copy_to_postgres(&to, &to, drop).await.unwrap_err();
     assert!(matches!(backwards, CopyError::Direction), "{backwards}");
 }

@@ -28,12 +28,15 @@ pub(super) fn code(error: &CopyError) -> &'static str {
     }
 }
 
-/// What was below it.
+/// What was below it, each thing once.
 pub(super) fn why(error: &CopyError) -> Option<String> {
     let mut below = std::error::Error::source(error);
-    let mut words = Vec::new();
+    let mut words: Vec<String> = Vec::new();
     while let Some(cause) = below {
-        words.push(cause.to_string());
+        let said = cause.to_string();
+        if !words.iter().any(|word| word.contains(&said)) {
+            words.push(said);
+        }
         below = cause.source();
     }
     (!words.is_empty()).then(|| words.join(": "))
@@ -44,14 +47,14 @@ pub(super) fn next(error: &CopyError) -> &'static str {
     match error {
         CopyError::Direction => "name the target as postgres://USER@HOST/NAME with --to, and the source with --data",
         CopyError::NotEmpty { .. } => {
-            "make a database that no server has used (createdb NAME), and name that one; nothing was written"
+            "make a database that no server has used (createdb NAME), and name that one; nothing was changed in this one"
         }
         CopyError::Open { source: ConnectError::InUse { .. }, .. } => "stop the server first",
         CopyError::Open { source: ConnectError::NotMigrated, .. } => {
             "bring it to this version first: orchestrator db migrate"
         }
         CopyError::Open { .. } | CopyError::Incomplete { .. } | CopyError::Read { .. } | CopyError::Write { .. } => {
-            "nothing was written: mend what is said above, and copy again"
+            "no rows were copied: mend what is said above, and copy again"
         }
     }
 }

@@ -114,6 +114,19 @@ impl Rows {
         still.map(|(status, count)| (status.as_str(), *count)).collect()
     }
 
+    /// As [`Self::repeated`], for people, such as `3 DONE, 1 NEW`; nothing where there are none. A file that is no export may
+    /// have anything in that column: only the first few words are shown.
+    pub fn repeated_in_words(&self) -> Option<String> {
+        const MOST: usize = 5;
+        let repeated = self.repeated();
+        let mut words: Vec<String> =
+            repeated.iter().take(MOST).map(|(status, count)| format!("{count} {status}")).collect();
+        if repeated.len() > MOST {
+            words.push(format!("and {} other words", repeated.len() - MOST));
+        }
+        (!words.is_empty()).then(|| words.join(", "))
+    }
+
     fn push(&mut self, line: u64, row: Row) {
         match self.element(line, row) {
             Ok(element) => {

@@ -79,6 +79,7 @@ async fn staged_rotation(world: &World) -> anyhow::Result<()> {
     first.stop().await;
     first.start().await;
     set_and_read_everywhere(world, first, "staged").await;
+    world.cli(&["key", "prune", &file, "--yes"]).await.refused(2, &["is staged and not old", "key promote"]);
     second.stop().await;
     second.start().await;
     world.cli(&["key", "promote", "nobody", &file, "--yes"]).await.refused(2, &["does not have it", &new]);

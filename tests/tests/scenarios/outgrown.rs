@@ -18,7 +18,7 @@ async fn move_house(world: &World) -> Result<()> {
     world.server().stop().await;
     let said = world.cli_with(&copy, "", &to).await.ok();
     assert_eq!(said.json()["tables"]["queues"], 1234);
-    world.cli_with(&copy, "", &to).await.refused(5, &["NOT_EMPTY", "nothing was written"]);
+    world.cli_with(&copy, "", &to).await.refused(5, &["NOT_EMPTY", "nothing was changed"]);
 
     world.server().move_to(&target);
     world.server().start().await;

@@ -12,8 +12,9 @@ use uuid::Uuid;
 
 pub(crate) use self::at_once::{creations_fit_at_once, elements_create_at_once, elements_create_on_sqlite};
 use super::count::Deltas;
-use crate::dialect::{Sql, sql};
+use crate::dialect::{Sql, on_conn, sql};
 use crate::error::DbError;
+use crate::lists::Ids;
 use crate::tx::{Tx, TxInner};
 
 /// A piece of work to store. Elements of one call are claimed in the order of their ids.
@@ -71,9 +72,12 @@ macro_rules! insert_text {
 const ELEMENT_INSERT: Sql = insert_text!("");
 const ELEMENT_INSERT_MISSING: Sql = insert_text!(" ON CONFLICT (id) DO NOTHING");
 
+const ELEMENT_ANY_ELSEWHERE: Sql =
+    sql!["SELECT EXISTS (SELECT 1 FROM queues WHERE id" [in_ids "$1"] " AND queue_name <> $2)"];
+
 impl Tx {
-    /// Creates elements, all or none, with one creation instant. With `repeat` the ids that are there already are left as
-    /// they are; without it they are a conflict. How many were created.
+    /// Creates elements, all or none, with one creation instant. With `repeat` the ids that are in their queue already are left
+    /// as they are; others, and without it all, are a conflict. How many were created.
     pub async fn element_insert(
         &mut self,
         elements: &[NewElement],
@@ -82,7 +86,26 @@ impl Tx {
     ) -> Result<usize, DbError> {
         let text = if repeat { ELEMENT_INSERT_MISSING } else { ELEMENT_INSERT };
         let elements: Vec<&NewElement> = elements.iter().collect();
-        Ok(self.insert_elements(text, &elements, now).await?.len())
+        let created = self.insert_elements(text, &elements, now).await?.len();
+        if created < elements.len() && self.element_any_elsewhere(&elements).await? {
+            return Err(DbError::Conflict { constraint: "queues.id".to_owned() });
+        }
+        Ok(created)
+    }
+
+    /// Whether an element with the id of one of these, which are of one queue, is in another queue: then it is not the one that
+    /// an earlier call made.
+    pub(crate) async fn element_any_elsewhere(&mut self, elements: &[&NewElement]) -> Result<bool, DbError> {
+        let Some(first) = elements.first() else { return Ok(false) };
+        let ids: Ids = elements.iter().map(|element| element.id.as_uuid()).collect();
+        on_conn!(self, |conn, dialect| {
+            sqlx::query_scalar(ELEMENT_ANY_ELSEWHERE.text(dialect))
+                .bind(&ids)
+                .bind(first.queue_name.as_str())
+                .fetch_one(conn)
+                .await
+        })
+        .map_err(DbError::in_op("element_any_elsewhere"))
     }
 
     /// Creates the elements whose ids are not there yet, with one creation instant, and tells which.
@@ -170,4 +193,4 @@ impl<'a> Columns<'a> {
 }
 
 #[cfg(test)]
-crate::statements::statements![ELEMENT_INSERT, ELEMENT_INSERT_MISSING; at_once];
+crate::statements::statements![ELEMENT_INSERT, ELEMENT_INSERT_MISSING, ELEMENT_ANY_ELSEWHERE; at_once];

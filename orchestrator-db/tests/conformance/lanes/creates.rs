@@ -53,7 +53,12 @@ async fn a_repeated_creation_gives_the_element_as_it_is(db: TestDb) {
     let held = claim_alone(&world.db, request(), t0()).await;
     let repeated = CreateCall { repeat: true, ..create(new.clone()) };
     assert_eq!(world.lanes.create(repeated).await.unwrap().unwrap().one, Some(held[0].clone()));
-    assert!(world.lanes.create(create(new)).await.unwrap().is_err());
+    assert!(world.lanes.create(create(new.clone())).await.unwrap().is_err());
+    // What another queue has under this id is no earlier try of this call.
+    let queue_name = orchestrator_core::text::QueueName::parse("another").unwrap();
+    let elsewhere = orchestrator_db::NewElement { queue_name, ..new };
+    let elsewhere = CreateCall { repeat: true, ..create(elsewhere) };
+    assert!(world.lanes.create(elsewhere).await.unwrap().is_err());
 }
 
 async fn creations_of_one_actor_in_one_commit_are_one_row_of_the_audit(db: TestDb) {

@@ -1,5 +1,5 @@
 use orchestrator_core::queue::ElementStatus::{Abandoned, Done, Failed, InProgress, New};
-use orchestrator_core::text::{ElementData, Reference};
+use orchestrator_core::text::{ElementData, QueueName, Reference};
 use orchestrator_db::{DbError, ElementEdit, NewElement, StatusBy, StatusError};
 
 use super::world::*;
@@ -8,6 +8,7 @@ use crate::harness::TestDb;
 conformance! {
     an_id_that_exists_is_a_conflict_and_nothing_is_stored,
     a_repeated_creation_leaves_what_is_there,
+    a_repeated_creation_of_what_another_queue_has_is_refused_and_adds_nothing,
     ten_thousand_elements_are_stored_at_once,
     text_of_any_kind_survives,
     an_edit_changes_what_it_names_and_clears_what_it_empties,
@@ -37,6 +38,18 @@ async fn a_repeated_creation_leaves_what_is_there(db: TestDb) {
     let stored = get(&db, first.id).await;
     assert_eq!((stored.data, stored.times.created_date), (first.data, t0()));
     assert_eq!(counts(&db).await.new, 2);
+}
+
+async fn a_repeated_creation_of_what_another_queue_has_is_refused_and_adds_nothing(db: TestDb) {
+    let there = with_data("there");
+    insert(&db, std::slice::from_ref(&there), t0()).await;
+    let moved = NewElement { queue_name: QueueName::parse("another").unwrap(), ..there.clone() };
+    let new = NewElement { queue_name: moved.queue_name.clone(), ..element() };
+    let mut tx = db.begin_write().await.unwrap();
+    let refused = tx.element_insert(&[new, moved], true, at(1)).await.unwrap_err();
+    assert!(matches!(refused, DbError::Conflict { .. }), "{refused}");
+    drop(tx);
+    assert_eq!(get(&db, there.id).await.queue_name, there.queue_name);
 }
 
 async fn ten_thousand_elements_are_stored_at_once(db: TestDb) {

@@ -154,11 +154,10 @@ fn not_text(name: &str, error: &NotText) -> String {
 
 /// Why not, when the file says that elements are done, under way or still to come.
 fn repeated(rows: &Rows) -> Option<String> {
-    let counts: Vec<String> = rows.repeated().iter().map(|(status, count)| format!("{count} {status}")).collect();
-    let counts = shown_in_line(&counts.join(", "));
-    (!counts.is_empty()).then(|| {
+    rows.repeated_in_words().map(|counts| {
         format!(
-            "The file says that elements are neither failed nor abandoned ({counts}). To add each of them once more, say so below. Nothing was added."
+            "The file says that elements are neither failed nor abandoned ({}). To add each of them once more, say so below. Nothing was added.",
+            shown_in_line(&counts)
         )
     })
 }

@@ -45,11 +45,13 @@ pub(super) fn rotate(app: &App, path: &Path, dry_run: bool) -> Result {
     }
     keys.rotate().map_err(CliError::Random)?;
     let (new, old) = (keys.writing().id().as_str().to_owned(), keys.reading().len());
-    app.confirm(&format!("Add a new key to {}, beside {old} that stay for reading?", path.display()))?;
+    app.confirm(&format!(
+        "Add a new key to {}, beside {old} that stay for reading? (For one server; with several use --stage.)",
+        path.display()
+    ))?;
     write(path, &keys)?;
     app.printer.note(
-        "This is for one server; with several, take the old file back and use: orchestrator key rotate --stage\n\
-         Next:  copy the file to the safe place, readable by you alone\n\
+        "Next:  copy the file to the safe place, readable by you alone\n\
          \x20      restart the server; robots do not notice\n\
          \x20      orchestrator key reencrypt, then orchestrator key prune",
     );
@@ -165,6 +167,13 @@ pub(super) async fn prune(app: &App, path: &Path, dry_run: bool) -> Result {
         return Err(CliError::Usage {
             message: format!("passwords are still encrypted with key {}", key.id().as_str()),
             next: Some("orchestrator key reencrypt".to_owned()),
+        });
+    }
+    let staged: Vec<&str> = keys.staged().iter().map(|key| key.id().as_str()).collect();
+    if !staged.is_empty() {
+        return Err(CliError::Usage {
+            message: format!("{} is staged and not old: nothing is encrypted with it yet", staged.join(", ")),
+            next: Some(format!("make it the writing one first: orchestrator key promote {}", staged[0])),
         });
     }
     let old: Vec<String> = keys.reading().iter().map(|key| key.id().as_str().to_owned()).collect();

@@ -68,12 +68,17 @@ pub(super) async fn import(app: &App, args: ImportArgs) -> Result {
     let new = known::is_new(&client, &args.queue).await?;
     let count = elements.len();
     let messages = messages(&args.queue, elements);
-    let reply = repeatable(async |repeat| {
+    let send = async |repeat| {
         let progress = Progress::new("Sending", count, app.printer.is_for_people());
         client.queues().bulk_create(tokio_stream::iter(upload(messages.clone(), repeat, progress))).await
-    })
-    .await
-    .map_err(|error| in_line(error, args.keep_ids, &lines))?;
+    };
+    // Ids of the file may have been there before: a second try could not tell them from those that the first one added.
+    let reply = if args.keep_ids {
+        send(false).await.map(tonic::Response::into_inner).map_err(CliError::from)
+    } else {
+        repeatable(send).await
+    };
+    let reply = reply.map_err(|error| in_line(error, args.keep_ids, &lines))?;
     if let Some(new) = new {
         new.tell(app);
     }
@@ -94,15 +99,11 @@ fn tell_what_is_left_out(app: &App, args: &ImportArgs, rows: &Rows) {
 
 /// What an export says is done, under way or still to come would be worked on twice.
 fn confirm_repeated(app: &App, args: &ImportArgs, rows: &Rows) -> Result {
-    let repeated = rows.repeated();
-    if repeated.is_empty() {
-        return Ok(());
-    }
-    let counts: Vec<String> = repeated.iter().map(|(status, count)| format!("{count} {status}")).collect();
+    let Some(repeated) = rows.repeated_in_words() else { return Ok(()) };
     app.confirm(&format!(
         "{} says that elements are neither failed nor abandoned ({}): add each of them to queue \"{}\" once more?",
         args.file.display(),
-        counts.join(", "),
+        repeated,
         args.queue
     ))
 }
