@@ -246,6 +246,17 @@ async fn a_last_record_of_which_nothing_but_room_was_written_is_torn_off() {
 }
 
 #[tokio::test]
+async fn a_file_that_cannot_be_used_is_left_as_it_is_and_stops_no_other() {
+    let world = World::new();
+    append(&world.file().await, "kept").await.unwrap();
+    // Nobody can read a folder as a file, whatever he may.
+    let unusable = world.path().join("0-unusable.spool");
+    std::fs::create_dir(&unusable).unwrap();
+    assert_eq!(texts(&world.reopened()).await, ["kept"]);
+    assert!(unusable.exists());
+}
+
+#[tokio::test]
 async fn a_file_without_a_beginning_is_set_aside_and_stops_nothing() {
     let world = World::new();
     let spools = world.spools(ROOM);
