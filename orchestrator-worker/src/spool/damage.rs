@@ -1,5 +1,6 @@
 //! What the disk has lost of a spool file: it stands before what can be read, so that its robot was promised it.
 
+use std::fs::OpenOptions;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -27,6 +28,8 @@ pub(super) struct Damages {
     bytes: u64,
     /// Of these, how many an earlier look has noted in the file.
     noted: u64,
+    /// Records behind all that can be read, which do not stay in the file.
+    cut: u64,
     /// When the entry before the first that is not noted was written.
     since: Option<prost_types::Timestamp>,
     owed: Option<Damage>,
@@ -42,6 +45,18 @@ impl Damages {
         self.bytes += bytes;
     }
 
+    /// Nothing can be read behind an entry of this time, and what stood there goes.
+    pub(super) fn cut(&mut self, records: u64, bytes: u64, since: Option<prost_types::Timestamp>) {
+        if records == 0 {
+            return;
+        }
+        if self.passed == self.noted {
+            self.since = since;
+        }
+        self.cut += records;
+        self.bytes += bytes;
+    }
+
     /// Takes a record of a file that is read.
     pub(super) fn take(&mut self, record: DamagedRecords) {
         let DamagedRecords { count, id, since, noted } = record;
@@ -51,7 +66,7 @@ impl Damages {
 
     /// What is to be written down, when something was found that is not yet.
     pub(super) fn note(&mut self) -> Option<Record> {
-        let found = self.passed.saturating_sub(self.noted);
+        let found = self.passed.saturating_sub(self.noted) + std::mem::take(&mut self.cut);
         if found == 0 {
             return None;
         }
@@ -91,9 +106,22 @@ pub(super) fn copy_of(path: &Path) -> PathBuf {
 /// Keeps a file as it is, before anything of it goes.
 pub(super) fn keep(path: &Path, bytes: u64, head: &Head) {
     let copy = copy_of(path);
-    let kept: io::Result<u64> = std::fs::copy(path, &copy);
+    let kept = copied(path, &copy);
     tracing::error!(
         job.id = head.job_id, bytes, copy = %copy.display(), error = kept.err().map(tracing::field::display),
-        "the disk has damaged what the robot of a job had written; what follows is delivered, and the file kept as it is"
+        "the disk has damaged what the robot of a job had written; what can be read is delivered, and the file kept as it is"
     );
+}
+
+/// Copies a file. A copy that is there is whole, and on disk.
+fn copied(path: &Path, copy: &Path) -> io::Result<()> {
+    let part = path.with_extension("damaged-part");
+    let whole = std::fs::copy(path, &part)
+        .and_then(|_| OpenOptions::new().write(true).open(&part)?.sync_all())
+        .and_then(|()| std::fs::rename(&part, copy));
+    if whole.is_err() {
+        // On a full disk it must not take the room that is left.
+        let _ = std::fs::remove_file(&part);
+    }
+    whole
 }

@@ -13,6 +13,7 @@ use tokio::sync::{Mutex, watch};
 
 use super::budget::Budget;
 use super::damage::{Damage, Damages, copy_of, keep};
+use super::gap::Gap;
 use super::record::{Entry, Found, Head, LostLines, Record, framed, next};
 
 /// Why something could not be kept.
@@ -57,6 +58,10 @@ struct State {
     /// Behind the head.
     head_end: u64,
     next_seq: u64,
+    /// When the last entry that could be read was written.
+    last_at: Option<prost_types::Timestamp>,
+    /// Records passed over since that entry; nothing before the first, whose number may be any.
+    passed: Option<u64>,
     waiting: VecDeque<Slot>,
     lost: Option<Lost>,
     damages: Damages,
@@ -93,35 +98,37 @@ impl SpoolFile {
         let mut reader = BufReader::new(&file);
         let Found::Whole(Record::Head(head), head_end) = next(&mut reader)? else { return Ok(None) };
         let mut state = State::behind(head_end);
-        let (mut damaged, mut damaged_records, mut before) = (0, 0, None);
+        let mut is_torn = false;
         loop {
             match next(&mut reader)? {
-                Found::Whole(record, bytes) => {
-                    state.damages.pass(std::mem::take(&mut damaged_records), damaged, before);
-                    state.end += std::mem::take(&mut damaged);
-                    if let Record::Entry(entry) = &record {
-                        before = entry.at;
+                Found::Whole(record, bytes) => state.take(record, bytes),
+                Found::End => break,
+                Found::Damaged | Found::Torn => {
+                    let gap = Gap::behind(&file, state.end)?;
+                    is_torn = gap.records == 0;
+                    state.skip(gap);
+                    if gap.is_last {
+                        break;
                     }
-                    state.take(record, bytes);
-                }
-                Found::Damaged(bytes) => {
-                    damaged += bytes;
-                    damaged_records += 1;
-                }
-                Found::End if damaged == 0 => break,
-                Found::End | Found::Torn => {
-                    // Nobody was answered for what is torn off.
-                    tracing::warn!(file = %path.display(), at_byte = state.end, "the end of a spool file was never written whole");
-                    file.set_len(state.end)?;
-                    break;
+                    reader.seek(SeekFrom::Start(gap.end))?;
                 }
             }
         }
-        if let Some(note) = state.damages.note() {
+        let note = state.damages.note();
+        if note.is_some() {
             keep(&path, state.damages.bytes(), &head);
+        }
+        if is_torn {
+            // Nobody was answered for what is torn off.
+            tracing::warn!(file = %path.display(), at_byte = state.end, "the end of a spool file was never written whole");
+            file.set_len(state.end)?;
+        }
+        if let Some(note) = note {
             let frame = framed(note);
             write_now(&file, state.end, &frame)?;
             state.end += frame.len() as u64;
+            // What cannot be read at the end goes only now that its loss is written down.
+            file.set_len(state.end)?;
         }
         budget.charge(state.end);
         let waiting = watch::channel(state.count()).0;
@@ -307,11 +314,25 @@ impl State {
     /// Of a file that holds its head.
     fn behind(head_end: u64) -> Self {
         let (waiting, damages) = (VecDeque::new(), Damages::default());
-        Self { end: head_end, head_end, next_seq: 1, waiting, lost: None, damages }
+        Self { end: head_end, head_end, next_seq: 1, last_at: None, passed: None, waiting, lost: None, damages }
     }
 
     fn count(&self) -> usize {
         self.waiting.len() + usize::from(self.lost.is_some()) + usize::from(self.damages.owed().is_some())
+    }
+
+    /// Passes over what cannot be read; what stands at the end does not count as the file's.
+    fn skip(&mut self, gap: Gap) {
+        let bytes = gap.end - self.end;
+        if gap.is_last {
+            self.damages.cut(gap.records, bytes, self.last_at);
+            return;
+        }
+        self.damages.pass(gap.records, bytes, self.last_at);
+        if let Some(passed) = &mut self.passed {
+            *passed += gap.records;
+        }
+        self.end = gap.end;
     }
 
     /// Takes a record of a file that is read.
@@ -319,6 +340,12 @@ impl State {
         match record {
             Record::Head(_) => {}
             Record::Entry(entry) => {
+                // Where lengths are damaged the numbers of the entries tell better how many are missing.
+                let missing = entry.seq.saturating_sub(self.next_seq);
+                if let Some(more) = self.passed.and_then(|passed| missing.checked_sub(passed)) {
+                    self.damages.pass(more, 0, self.last_at);
+                }
+                (self.passed, self.last_at) = (Some(0), entry.at);
                 self.waiting.push_back(Slot { seq: entry.seq, at: self.end, bytes });
                 self.next_seq = entry.seq + 1;
             }

@@ -59,7 +59,7 @@ impl Spools {
         SpoolFile::create(path, head, self.budget.clone(), self.limits.job_bytes).await
     }
 
-    /// What an earlier agent left. A file that cannot be read is told, and kept.
+    /// What an earlier agent left. A file that cannot be used is told and left as it is: it concerns one job, the others go on.
     pub(crate) fn left(&self) -> Result<Vec<(Head, SpoolFile)>, SpoolError> {
         let failed = |source| SpoolError { path: self.folder.clone(), source };
         let mut left = Vec::new();
@@ -71,7 +71,11 @@ impl Spools {
             match SpoolFile::open(path.clone(), self.budget.clone(), self.limits.job_bytes) {
                 Ok(Some(found)) => left.push(found),
                 Ok(None) => set_aside(&path),
-                Err(source) => return Err(SpoolError { path, source }),
+                Err(error) => tracing::error!(
+                    file = %path.display(), %error,
+                    "a spool file cannot be used, and what its robot wrote is not delivered; see to the disk, its free room and the \
+                     permissions of the file, and restart the agent, which tries again; or move the file away to give it up"
+                ),
             }
         }
         Ok(left)

@@ -8,6 +8,7 @@ mod budget;
 mod damage;
 mod file;
 mod folder;
+mod gap;
 mod record;
 mod refused;
 #[cfg(test)]

@@ -133,10 +133,43 @@ pub(super) enum Found {
     Whole(Record, u64),
     /// Nothing more.
     End,
-    /// A record of so many bytes that is not what was written.
-    Damaged(u64),
+    /// A record that is not what was written.
+    Damaged,
     /// The beginning of a record whose rest was never written, or bytes that are none.
     Torn,
+}
+
+/// How many bytes it takes at most to tell whether something begins like a record.
+pub(super) const PROLOGUE: usize = FRAME + 1 + 10;
+
+/// What the first bytes of something say that it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Claim {
+    /// A record of so many bytes with its frame, whatever became of its content.
+    Record(u64),
+    /// The file ends before that can be told.
+    Unclear,
+    /// No record, or one whose length is damaged.
+    Nothing,
+}
+
+/// Reads what the first bytes claim. A record has its length twice, in its frame and in its payload: they must agree.
+pub(super) fn claimed(bytes: &[u8]) -> Claim {
+    let (Some(frame), Some(tag)) = (bytes.first_chunk::<4>(), bytes.get(FRAME)) else { return Claim::Unclear };
+    let varint = &bytes[FRAME + 1..];
+    let mut behind = varint;
+    let Ok(value) = prost::decode_length_delimiter(&mut behind) else {
+        return if bytes.len() < PROLOGUE { Claim::Unclear } else { Claim::Nothing };
+    };
+    let around = 1 + varint.len() - behind.len();
+    let payload = match *tag {
+        // A number: `Delivered`.
+        0x18 => Some(around),
+        0x0a | 0x12 | 0x22 | 0x2a => value.checked_add(around),
+        _ => None,
+    };
+    let length = u32::from_le_bytes(*frame) as usize;
+    if payload == Some(length) && length <= LONGEST { Claim::Record((FRAME + length) as u64) } else { Claim::Nothing }
 }
 
 /// Reads the next record.
@@ -158,10 +191,10 @@ pub(super) fn next(file: &mut impl Read) -> io::Result<Found> {
     }
     let bytes = (FRAME + length) as u64;
     if check(&payload) != *expected {
-        return Ok(Found::Damaged(bytes));
+        return Ok(Found::Damaged);
     }
     let record = Container::decode(Bytes::from(payload)).ok().and_then(|container| container.record);
-    Ok(record.map_or(Found::Damaged(bytes), |record| Found::Whole(record, bytes)))
+    Ok(record.map_or(Found::Damaged, |record| Found::Whole(record, bytes)))
 }
 
 /// Reads until the buffer is full or the file ends.
@@ -206,7 +239,28 @@ mod tests {
             let mut changed = whole.clone();
             changed[position] ^= 1;
             let found = next(&mut changed.as_slice()).unwrap();
-            assert!(matches!(found, Found::Torn | Found::Damaged(_)), "byte {position}");
+            assert!(matches!(found, Found::Torn | Found::Damaged), "byte {position}");
+        }
+    }
+
+    #[test]
+    fn every_kind_of_record_tells_its_length_twice() {
+        let long = Entry { message: Bytes::from(vec![7; 300]), ..Entry::default() };
+        let kinds = [
+            Record::Head(Head { job_id: "job".to_owned(), ..Head::default() }),
+            entry(1),
+            Record::Entry(long),
+            Record::Delivered(0),
+            Record::Delivered(u64::MAX),
+            Record::Lost(LostLines { count: 3, ..LostLines::default() }),
+            Record::Damaged(DamagedRecords::default()),
+        ];
+        for record in kinds {
+            let mut whole = framed(record.clone());
+            assert_eq!(claimed(&whole), Claim::Record(whole.len() as u64), "{record:?}");
+            whole[0] ^= 4;
+            assert_eq!(claimed(&whole), Claim::Nothing, "{record:?}");
+            assert_eq!(claimed(&whole[..FRAME]), Claim::Unclear, "{record:?}");
         }
     }
 

@@ -158,6 +158,104 @@ async fn what_the_disk_has_damaged_is_counted_until_it_is_announced_and_is_annou
     assert_eq!(world.reopened().damage().await, None);
 }
 
+/// A spool file of five entries, and where each begins; the last number is the file's length.
+async fn of_five(world: &World) -> (PathBuf, Vec<usize>) {
+    let file = world.file().await;
+    let path = file.path().to_owned();
+    let mut starts = vec![usize::try_from(length(&path)).unwrap()];
+    for text in ["1", "2", "3", "4", "5"] {
+        append(&file, text).await.unwrap();
+        starts.push(usize::try_from(length(&path)).unwrap());
+    }
+    (path, starts)
+}
+
+#[tokio::test]
+async fn a_damaged_length_takes_nothing_with_it_that_follows() {
+    let world = World::new();
+    let (path, starts) = of_five(&world).await;
+    let sound = std::fs::read(&path).unwrap();
+    for (byte, bit) in (0..4).flat_map(|byte| (0..8).map(move |bit| (byte, bit))) {
+        let mut bytes = sound.clone();
+        bytes[starts[1] + byte] ^= 1 << bit;
+        std::fs::write(&path, &bytes).unwrap();
+        let file = world.reopened();
+        assert_eq!(texts(&file).await, ["1", "3", "4", "5"], "bit {bit} of byte {byte}");
+        let found = file.damage().await.unwrap();
+        assert_eq!((found.count, found.since), (1, file.first(1).await.unwrap()[0].at), "bit {bit} of byte {byte}");
+        assert_eq!(std::fs::read(path.with_extension("damaged")).unwrap(), bytes);
+        append(&file, "6").await.unwrap();
+        let again = world.reopened();
+        assert_eq!((texts(&again).await.len(), again.damage().await), (5, Some(found)), "bit {bit} of byte {byte}");
+    }
+}
+
+#[tokio::test]
+async fn damaged_lengths_side_by_side_are_all_counted() {
+    let world = World::new();
+    let (path, starts) = of_five(&world).await;
+    let mut bytes = std::fs::read(&path).unwrap();
+    for start in &starts[1..4] {
+        bytes[*start] ^= 4;
+    }
+    std::fs::write(&path, &bytes).unwrap();
+    let file = world.reopened();
+    assert_eq!((texts(&file).await, file.damage().await.unwrap().count), (vec!["1".to_owned(), "5".to_owned()], 3));
+}
+
+#[tokio::test]
+async fn what_is_damaged_at_the_end_is_kept_and_counted_once() {
+    let world = World::new();
+    let (path, starts) = of_five(&world).await;
+    let sound = std::fs::read(&path).unwrap();
+    // Which bytes are changed, and how many entries are lost with them.
+    let cases = [
+        (vec![starts[4] - 1, starts[5] - 1], 2),
+        (vec![starts[3] - 1, starts[4] - 1, starts[5] - 1], 3),
+        (vec![starts[3], starts[5] - 1], 2),
+        (vec![starts[4]], 1),
+    ];
+    for (changed, count) in cases {
+        let mut bytes = sound.clone();
+        for at in &changed {
+            bytes[*at] ^= 4;
+        }
+        std::fs::write(&path, &bytes).unwrap();
+        let file = world.reopened();
+        let found = file.damage().await.unwrap();
+        assert_eq!((found.count, texts(&file).await.len() as u64), (count, 5 - count), "{changed:?}");
+        assert_eq!(std::fs::read(path.with_extension("damaged")).unwrap(), bytes);
+        append(&file, "next").await.unwrap();
+        let again = world.reopened();
+        assert_eq!((again.damage().await, texts(&again).await.pop()), (Some(found), Some("next".to_owned())));
+        again.damage_announced().await.unwrap();
+        assert_eq!(world.reopened().damage().await, None, "{changed:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_last_record_of_which_nothing_but_room_was_written_is_torn_off() {
+    let world = World::new();
+    let (path, starts) = of_five(&world).await;
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[starts[4]..].fill(0);
+    std::fs::write(&path, &bytes).unwrap();
+    let file = world.reopened();
+    assert_eq!((texts(&file).await.len(), file.damage().await), (4, None));
+    assert!(!path.with_extension("damaged").exists());
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_used_is_left_as_it_is_and_stops_no_other() {
+    let world = World::new();
+    append(&world.file().await, "kept").await.unwrap();
+    // Nobody can read a folder as a file, whatever he may.
+    let unusable = world.path().join("0-unusable.spool");
+    std::fs::create_dir(&unusable).unwrap();
+    assert_eq!(texts(&world.reopened()).await, ["kept"]);
+    assert!(unusable.exists());
+}
+
 #[tokio::test]
 async fn a_file_without_a_beginning_is_set_aside_and_stops_nothing() {
     let world = World::new();
