@@ -360,18 +360,29 @@ time.sleep(600)
         let at = bytes.windows(text.len()).position(|window| window == text.as_bytes()).context("the line")?;
         bytes[at] = b'L';
     }
+    // Behind the head and seven lines: the length of the eighth's record.
+    let mut at = 0;
+    for _ in 0..8 {
+        let length = bytes[at..].first_chunk::<4>().context("a record")?;
+        at += 12 + usize::try_from(u32::from_le_bytes(*length))?;
+    }
+    bytes[at] ^= 4;
     std::fs::write(&file, bytes)?;
+    // Of another job: it stops nothing of this one.
+    let unusable = file.with_file_name("0-unusable.spool");
+    std::fs::create_dir(&unusable)?;
 
     worker.start();
     world.server().start().await;
     world.ended_within(&job.id, seconds(40)).await;
     let said = lines(world, &job.id).await?;
     let kept = said.iter().filter(|line| line.ends_with("of nine")).count();
-    assert_eq!(kept, 7, "{said:#?}");
+    assert_eq!(kept, 6, "{said:#?}");
     let copy = file.with_extension("damaged");
     let told: Vec<&String> = said.iter().filter(|line| line.contains("damaged")).collect();
     assert_eq!(told.len(), 1, "{said:#?}");
-    assert!(told[0].starts_with("2 calls of this job") && told[0].contains(&copy.display().to_string()), "{told:?}");
+    assert!(told[0].starts_with("3 calls of this job") && told[0].contains(&copy.display().to_string()), "{told:?}");
+    std::fs::remove_dir(unusable)?;
     assert_eq!(worker.spool(), [copy]);
     Ok(())
 }
