@@ -21,6 +21,14 @@ pub(crate) async fn render(scheduler: &Scheduler) -> Result<String, DbError> {
     Ok(text(&figures, overdue, now))
 }
 
+/// Whether the gauges of the database could be read, which is told also when they could not.
+pub(crate) fn database_up(is_up: bool) -> String {
+    let mut page = Page::default();
+    page.gauge("orchestrator_database_up", "1 while this server can read its database, else 0.");
+    page.plain(u8::from(is_up));
+    page.0
+}
+
 fn text(figures: &Figures, overdue: u64, now: Timestamp) -> String {
     let mut page = Page::default();
     page.gauge("orchestrator_workers", "Workers by state: UP and DRAINING are connected.");

@@ -1,7 +1,7 @@
 //! Jobs of developers: a user's own program, off any worker, that calls as the robot of a job does.
 //!
 //! All of them hang on one trigger that is hidden from the beginning. Each is running from the moment it is made until its
-//! program says that it has ended, it is begun anew, killed, or has not called for an hour.
+//! program says that it has ended, it is begun anew, killed, has not called for an hour, or its user is deleted.
 
 use std::time::Duration;
 
@@ -144,6 +144,15 @@ impl Scheduler {
             made => made,
         }
     }
+}
+
+/// Ends the development job of a token that is deleted, where it has one, in the transaction that deletes it: nobody can
+/// call for it any more.
+pub async fn end_development_of(tx: &mut Tx, token: TokenId, now: Timestamp) -> Result<Vec<Hint>, DbError> {
+    let hash = TokenHash::of_development(token);
+    let Some(found) = tx.job_by_token_hash(hash.as_bytes()).await? else { return Ok(Vec::new()) };
+    let (trigger, job) = lock_with_trigger(tx, found.job.id).await?;
+    end_development(tx, &trigger, &job, Outcome::Killed, &Reason::cut("its user was deleted"), now).await
 }
 
 /// Whether a job is a developer's.

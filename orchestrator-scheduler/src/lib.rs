@@ -39,7 +39,7 @@ mod wake;
 pub use claim::{Claim, ClaimError};
 pub use commands::Command;
 pub use decide::{Circumstances, Verdict, decide_due, decide_queue};
-pub use development::{DEVELOPMENT_TRIGGER, DevelopmentEnd};
+pub use development::{DEVELOPMENT_TRIGGER, DevelopmentEnd, end_development_of};
 pub use discipline::DisciplinedClock;
 pub use element_changes::ElementChanges;
 pub use engine::TickSummary;

@@ -171,6 +171,7 @@ fn settings() -> Vec<Route> {
         open("/settings/users/{user}", ADMIN, pages::settings::user_change::show),
         send("/settings/users/{user}", ADMIN, pages::settings::user_change::update),
         send("/settings/users/{user}/disable", ADMIN, pages::settings::user_change::disable),
+        open("/settings/users/{user}/delete", ADMIN, pages::settings::user_change::ask_delete),
         send("/settings/users/{user}/delete", ADMIN, pages::settings::user_change::delete),
         send("/settings/users/{user}/enable", ADMIN, pages::settings::user_change::enable),
         send("/settings/users/{user}/link", ADMIN, pages::settings::user_change::make_link),

@@ -51,6 +51,7 @@ async function found() {
     "/settings/users",
     "/settings/users/new",
     `/settings/users/${users[0].id}`,
+    `/settings/users/${users[0].id}/delete`,
     "/settings/sessions",
     "/settings/tokens",
     "/settings/tokens/new",

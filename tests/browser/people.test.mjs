@@ -55,6 +55,25 @@ test("a user is made, gets another role, and is locked out", async () => {
   await admin.isUntroubled();
 });
 
+test("a user is deleted after a question, and not without its answer", async () => {
+  await admin.open("/settings/users/new");
+  await page.locator("#name").fill("mette");
+  await page.locator("#password").fill(PASSWORD);
+  await press("Create user");
+  await page.getByRole("heading", { name: "mette" }).waitFor();
+  const isThere = async () => (await world.rpc("AdminService/ListUsers")).users.some((user) => user.name === "mette");
+  await page.getByRole("link", { name: "Delete mette" }).click();
+  await dialog().getByText("This cannot be undone").waitFor();
+  await dialog().getByText("Cancel").click();
+  await dialog().waitFor({ state: "detached" });
+  assert.ok(await isThere());
+  await page.getByRole("link", { name: "Delete mette" }).click();
+  await dialog().getByRole("button", { name: "Delete user mette" }).click();
+  await page.waitForURL("**/settings/users");
+  assert.ok(!(await isThere()));
+  await admin.isUntroubled();
+});
+
 test("a token is shown once, and revoked after a question", async () => {
   await admin.open("/settings/tokens/new");
   await page.locator("#name").fill("nightly");

@@ -83,9 +83,23 @@ fn in_range(field: &'static str, value: u32) -> Result<(), DraftError> {
 
 impl TriggerDraft {
     /// Checks what the types alone cannot, and fills in the next run of a scheduled trigger that names none.
-    pub fn checked(mut self, now: Timestamp) -> Result<Self, DraftError> {
+    pub fn checked(self, now: Timestamp) -> Result<Self, DraftError> {
+        self.check_path()?;
+        self.checked_but_path(now)
+    }
+
+    /// As [`TriggerDraft::checked`], for an edit of a trigger that runs `stored`. A path that stays is not refused: it may
+    /// be older than the rule, and whoever changes a priority would be kept from it.
+    pub fn checked_edit(self, stored: &ProcessSpec, now: Timestamp) -> Result<Self, DraftError> {
+        if self.process.path != stored.path || self.process.is_git_repo != stored.is_git_repo {
+            self.check_path()?;
+        }
+        self.checked_but_path(now)
+    }
+
+    fn checked_but_path(mut self, now: Timestamp) -> Result<Self, DraftError> {
         self.policies.validate()?;
-        self.check_source()?;
+        self.check_branch()?;
         self.check_whitelist()?;
         match &mut self.kind {
             TriggerKind::Single { next_run } => {
@@ -104,19 +118,21 @@ impl TriggerDraft {
         Ok(self)
     }
 
-    fn check_source(&self) -> Result<(), DraftError> {
-        let process = &self.process;
-        if process.is_git_repo {
-            GitUrl::parse(process.path.as_str())?;
-            if let Some(branch) = &process.git_branch {
-                GitRef::parse(branch.as_str())?;
-            }
+    fn check_path(&self) -> Result<(), DraftError> {
+        let path = self.process.path.as_str();
+        if self.process.is_git_repo {
+            GitUrl::parse(path)?;
             return Ok(());
         }
-        check_worker_path(process.path.as_str())?;
-        if process.git_branch.is_some() {
+        Ok(check_worker_path(path)?)
+    }
+
+    fn check_branch(&self) -> Result<(), DraftError> {
+        let Some(branch) = &self.process.git_branch else { return Ok(()) };
+        if !self.process.is_git_repo {
             return Err(DraftError::BranchWithoutRepository);
         }
+        GitRef::parse(branch.as_str())?;
         Ok(())
     }
 

@@ -9,6 +9,7 @@ use orchestrator_core::text::{ActorName, DisplayName, UserName};
 use orchestrator_db::{Hint, NewUser, StoredUser, Tx};
 use orchestrator_proto::convert::{self, DecodeError};
 use orchestrator_proto::v1;
+use orchestrator_scheduler::end_development_of;
 use serde_json::{Value, json};
 use tonic::{Code, Status};
 
@@ -136,7 +137,8 @@ pub(super) async fn update(
     Ok(show::user(&after))
 }
 
-/// Deletes a user with everything by which it could sign in. What it did and made keeps its name.
+/// Deletes a user with everything by which it could sign in, and ends its development jobs. What it did and made keeps its
+/// name.
 pub(super) async fn delete(
     accounts: &Accounts,
     caller: &User,
@@ -156,11 +158,15 @@ pub(super) async fn delete(
         if before.is_live_admin() && admins.iter().all(|admin| *admin == id) {
             return Err(last_admin(&before.name).into());
         }
+        let mut hints = vec![Hint::Access, Hint::Tokens];
+        for token in tx.token_list_of_people(Some(id), now).await?.rows {
+            hints.extend(end_development_of(tx, token.id, now).await?);
+        }
         let ended = sessions::end_all(tx, id, None, now).await?;
         tx.user_delete(id).await?;
         let row = audit::row(actor, "user.delete", audit::USER, &before.name, (Some(document(&before)), None));
         tx.audit_insert(&[row], now).await?;
-        Ok(((before, ended), vec![Hint::Access, Hint::Tokens]))
+        Ok(((before, ended), hints))
     })?;
     accounts.forget_sessions();
     Ok(v1::DeleteUserResponse {

@@ -18,11 +18,12 @@ use super::headers::presented;
 use super::identity::{Identity, KnownBy};
 use super::last_used::LastUsed;
 use super::page;
-use super::tokens::Tokens;
+use super::readers::Readers;
+use super::tokens::{Closed, Tokens};
 use crate::accounts::Accounts;
 use crate::authorize::{self, Rule};
-use crate::json;
 use crate::status::{Refusal, reason};
+use crate::{json, metrics};
 
 /// How often answers about tokens are renewed.
 const RENEWAL: Duration = Duration::from_secs(1);
@@ -33,6 +34,7 @@ pub(crate) struct Gate {
     accounts: Accounts,
     tokens: Tokens,
     last_used: LastUsed,
+    readers: Readers,
 }
 
 /// Put on requests that the gate let through, with the path of their method.
@@ -42,7 +44,7 @@ pub(crate) struct Admitted(pub(crate) String);
 impl Gate {
     pub(crate) fn new(accounts: Accounts) -> Self {
         let tokens = Tokens::new(accounts.scheduler().db().clone(), accounts.scheduler().token_changes());
-        Self { accounts, tokens, last_used: LastUsed::default() }
+        Self { accounts, tokens, last_used: LastUsed::default(), readers: Readers::default() }
     }
 
     /// Keeps what is remembered about tokens true, and writes when they were used, until the server stops.
@@ -102,10 +104,23 @@ impl Gate {
         Ok(())
     }
 
-    /// Whether a user's token is presented, for what is no method of a service.
-    pub(crate) async fn user(&self, headers: &HeaderMap) -> Result<(), Status> {
-        let identity = self.tokens.identify(presented(headers)?, self.accounts.scheduler().now()).await?;
-        authorize::permit(Rule::User(Role::Viewer), &identity)
+    /// Whether a user's token is presented, for the server's figures. They are worth most while the database is away: who
+    /// read them before may then, too.
+    pub(crate) async fn reader(&self, headers: &HeaderMap) -> Result<(), Status> {
+        let (presented, now) = (presented(headers)?, self.accounts.scheduler().now());
+        let answer = match tokio::time::timeout(metrics::PATIENCE, self.tokens.answer(presented, now)).await {
+            Ok(Ok(answer)) => answer,
+            _ if self.readers.knows(&presented, now) => return Ok(()),
+            Ok(Err(_)) | Err(_) => return Err(cannot_tell()),
+        };
+        let expires_at = answer.expires_at;
+        let identity = answer.at(now).map_err(Closed::status);
+        let permitted = identity.and_then(|identity| authorize::permit(Rule::User(Role::Viewer), &identity));
+        match permitted {
+            Ok(()) => self.readers.note(presented, expires_at, now),
+            Err(_) => self.readers.forget(&presented),
+        }
+        permitted
     }
 
     /// Who calls this method, if they may. `None` for methods that are open to anyone.
@@ -129,6 +144,11 @@ impl Gate {
         }
         Ok(Some(identity))
     }
+}
+
+fn cannot_tell() -> Status {
+    let message = "the database is not available right now, and this token has not read figures before; try again";
+    Refusal::new(Code::Unavailable, reason::DATABASE_UNAVAILABLE, message).status()
 }
 
 /// How a method is called.

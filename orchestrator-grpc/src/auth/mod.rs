@@ -13,6 +13,7 @@ mod headers;
 mod identity;
 mod last_used;
 mod page;
+mod readers;
 mod tokens;
 
 pub(crate) use gate::{Admitted, Gate, admit, is_grpc, only_admitted, unknown_method};

@@ -33,7 +33,7 @@ const MOST_REMEMBERED: usize = 50_000;
 
 /// Why a token that looks like one opens nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Closed {
+pub(super) enum Closed {
     Unknown,
     Revoked,
     Expired,
@@ -42,12 +42,12 @@ enum Closed {
 
 /// What the database said about what a request presents.
 #[derive(Debug, Clone)]
-struct Answer {
+pub(super) struct Answer {
     /// Read before the database was asked.
     asked_at: Timestamp,
     /// How often it is still renewed unless someone asks for it.
     renewals: u8,
-    expires_at: Option<Timestamp>,
+    pub(super) expires_at: Option<Timestamp>,
     identity: Result<Identity, Closed>,
 }
 
@@ -57,7 +57,8 @@ impl Answer {
         (self.asked_at..self.asked_at + BELIEVED).contains(&now)
     }
 
-    fn at(self, now: Timestamp) -> Result<Identity, Closed> {
+    /// Whose it is, unless it has ended.
+    pub(super) fn at(self, now: Timestamp) -> Result<Identity, Closed> {
         let identity = self.identity?;
         if self.expires_at.is_some_and(|expires_at| now >= expires_at) { Err(Closed::Expired) } else { Ok(identity) }
     }
@@ -87,14 +88,19 @@ impl Tokens {
 
     /// Who presents this, at `now`.
     pub(super) async fn identify(&self, presented: Presented, now: Timestamp) -> Result<Identity, Status> {
+        self.answer(presented, now).await.map_err(status::db)?.at(now).map_err(Closed::status)
+    }
+
+    /// What the database says about this, or said a moment ago.
+    pub(super) async fn answer(&self, presented: Presented, now: Timestamp) -> Result<Answer, DbError> {
         let changes = match self.remembered(presented, now) {
-            Ok(answer) => return answer.at(now).map_err(Closed::status),
+            Ok(answer) => return Ok(answer),
             Err(changes) => changes,
         };
         // In a box, as everything that calls rarely do: every call carries what it holds in place.
-        let answer = Box::pin(self.ask(presented, now)).await.map_err(status::db)?;
+        let answer = Box::pin(self.ask(presented, now)).await?;
         self.remember(presented, answer.clone(), now, changes);
-        answer.at(now).map_err(Closed::status)
+        Ok(answer)
     }
 
     /// Forgets what is known about a job's token: the job may have ended.
@@ -245,7 +251,7 @@ fn of_job(job: Job, worker: &WorkerName) -> Option<Identity> {
 }
 
 impl Closed {
-    fn status(self) -> Status {
+    pub(super) fn status(self) -> Status {
         let (reason, message) = match self {
             Self::Unknown => (reason::TOKEN_UNKNOWN, "nobody has this token"),
             Self::Revoked => (reason::TOKEN_REVOKED, "the token was revoked"),

@@ -37,7 +37,7 @@ pub(super) fn app(
     let pages = services.pages.clone();
     let clock = services.clock.clone();
     let (zone, accounts) = (services.scheduler.zone(), services.accounts.clone());
-    let measured = (gate.clone(), services.scheduler.clone());
+    let figures = metrics::Figures::new(gate.clone(), services.scheduler.clone());
     let busy = services.busy(limits, shutdown.soft.clone());
     let grpc = services
         .routes(limits, health.clone(), busy.clone(), options.certificate_ends_at)?
@@ -62,7 +62,7 @@ pub(super) fn app(
     let app = axum::Router::new()
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz).with_state(health))
-        .route("/metrics", get(metrics::show).with_state(measured))
+        .route("/metrics", get(metrics::show).with_state(figures))
         .route("/rpc/{service}/{method}", post(json::call).with_state(Arc::new(transcoder)))
         .merge(grpc);
     let router = app

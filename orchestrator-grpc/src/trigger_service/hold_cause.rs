@@ -3,7 +3,7 @@
 use orchestrator_core::clock::Timestamp;
 use orchestrator_core::job::{Job, JobOrigin, JobStatus};
 use orchestrator_core::trigger::{Hold, Trigger, TriggerType};
-use orchestrator_db::{AuditEntry, DbError, JobFilter, PageRequest, Tx};
+use orchestrator_db::{AuditEntry, DbError, DecisionKind, JobFilter, PageRequest, Tx};
 use orchestrator_proto::{convert, v1};
 use serde_json::Value;
 
@@ -21,12 +21,58 @@ pub(super) async fn of(tx: &mut Tx, trigger: &Trigger, trail: &[AuditEntry]) -> 
             let job = latest(tx, trigger, |status| matches!(status, JobStatus::Failed | JobStatus::TimedOut)).await?;
             of_job(failed(trigger), job.as_ref())
         }
-        Hold::Done => {
-            let job = latest(tx, trigger, |status| status == JobStatus::Done).await?;
-            of_job("it has had its run".to_owned(), job.as_ref())
-        }
+        Hold::Done => done(tx, trigger).await?,
     };
     Ok(Some(cause))
+}
+
+/// Why a single trigger has nothing before it: its run ended, however it did, or its instant was skipped.
+async fn done(tx: &mut Tx, trigger: &Trigger) -> Result<v1::HoldCause, DbError> {
+    let job = latest(tx, trigger, |status| !status.is_active()).await?;
+    let ended_at = job.as_ref().and_then(|job| job.end_time);
+    let (decisions, _) = tx.decision_list(Some(trigger.id), &PageRequest::first(1)).await?;
+    let skipped = decisions.into_iter().find(|latest| is_skipped(latest.decision));
+    if let Some(decision) = skipped.filter(|decision| ended_at.is_none_or(|at| at < decision.decided_at)) {
+        return Ok(v1::HoldCause {
+            reason: format!("{}: {}", skipped_instant(trigger, job.as_ref()), decision.reason),
+            since: Some(convert::timestamp(decision.decided_at)),
+            ..v1::HoldCause::default()
+        });
+    }
+    let reason = match &job {
+        Some(job) => ended(job.state.status()).to_owned(),
+        // What is told of it was pruned, but for when a job of it started last.
+        None if trigger.last_run.is_some() => "it has had its run".to_owned(),
+        None => skipped_instant(trigger, None).to_owned(),
+    };
+    Ok(of_job(reason, job.as_ref()))
+}
+
+/// Whether the instant of such a decision is over without a job.
+fn is_skipped(decision: DecisionKind) -> bool {
+    match decision {
+        DecisionKind::Missed | DecisionKind::TooLate | DecisionKind::Overlap | DecisionKind::OnHold => true,
+        DecisionKind::Buffered | DecisionKind::Backoff => false,
+    }
+}
+
+fn skipped_instant(trigger: &Trigger, job: Option<&Job>) -> &'static str {
+    if trigger.last_run.is_none() && job.is_none() {
+        "its instant was skipped and it never ran"
+    } else {
+        "its instant was skipped"
+    }
+}
+
+fn ended(status: JobStatus) -> &'static str {
+    match status {
+        JobStatus::Killed => "its run was killed",
+        JobStatus::Cancelled => "its run was cancelled",
+        JobStatus::Failed | JobStatus::TimedOut => "its run failed",
+        JobStatus::Done | JobStatus::Queued | JobStatus::Assigned | JobStatus::Running | JobStatus::Lost => {
+            "it has had its run"
+        }
+    }
 }
 
 fn failed(trigger: &Trigger) -> String {
@@ -43,7 +89,8 @@ async fn latest(tx: &mut Tx, trigger: &Trigger, ended: fn(JobStatus) -> bool) ->
     let (jobs, _) = tx.job_list(&filter, &PageRequest::first(LOOKED_THROUGH)).await?;
     let own =
         jobs.rows.into_iter().filter(|job| job.snapshot.origin == JobOrigin::Trigger && ended(job.state.status()));
-    Ok(own.max_by_key(|job| job.end_time))
+    // The list begins with the newest, which is the one that counts of several that ended at once.
+    Ok(own.rev().max_by_key(|job| job.end_time))
 }
 
 fn of_job(reason: String, job: Option<&Job>) -> v1::HoldCause {

@@ -10,11 +10,11 @@ use crate::http::post;
 use crate::sign_in::PASSWORD;
 use crate::world::{Presents, World, reason, world};
 
-async fn admin(world: &World) -> AdminServiceClient<Channel> {
+pub(crate) async fn admin(world: &World) -> AdminServiceClient<Channel> {
     AdminServiceClient::new(world.channel().await)
 }
 
-async fn create(world: &World, root: &Presents, name: &str, role: Role) {
+pub(crate) async fn create(world: &World, root: &Presents, name: &str, role: Role) {
     let user = v1::CreateUserRequest {
         name: name.to_owned(),
         role: role.to_string(),
@@ -33,7 +33,7 @@ async fn sign_in(world: &World, name: &str, password: &str) -> Result<v1::SignIn
     admin(world).await.sign_in(Request::new(request(name, password))).await.map(tonic::Response::into_inner)
 }
 
-async fn signed_in(world: &World, name: &str) -> Presents {
+pub(crate) async fn signed_in(world: &World, name: &str) -> Presents {
     Presents::bearer(&sign_in(world, name, PASSWORD).await.unwrap().secret)
 }
 

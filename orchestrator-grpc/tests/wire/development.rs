@@ -7,6 +7,7 @@ use orchestrator_core::secret::TokenKind;
 use orchestrator_proto::v1;
 use serde_json::{Value, json};
 
+use crate::command_line;
 use crate::http::post;
 use crate::world::{Presents, World, postgres_world, world};
 
@@ -173,4 +174,37 @@ async fn viewers_do_not_develop_and_the_trigger_stays_hidden() {
     let list = json!({ "action": "development.begin" });
     let audit = post(&world, "/rpc/orchestrator.v1.AdminService/ListAudit", &admin, &list.to_string()).await.json();
     assert_eq!((&audit["entries"][0]["actor"], &audit["entries"][0]["actorKind"]), (&json!("anna"), &json!("USER")));
+}
+
+async fn a_deleted_users_job_is_over(world: &World) {
+    let root = world.user(Role::Admin).await;
+    command_line::create(world, &root, "berta", Role::Operator).await;
+    let (berta, elsewhere) =
+        (command_line::signed_in(world, "berta").await, command_line::signed_in(world, "berta").await);
+    let (first, second) = (begin(world, &berta, "Invoices").await, begin(world, &elsewhere, "Letters").await);
+    let others = begin(world, &root, "Invoices").await;
+    let bulk = json!({ "queueName": "work", "elements": [{ "reference": "1" }] });
+    ask(world, &berta, "BulkCreateQueueElements", bulk).await;
+    ask(world, &berta, "ClaimQueueElement", json!({ "queueName": "work" })).await;
+
+    let delete = v1::DeleteUserRequest { user: "berta".to_owned(), oneself: false };
+    command_line::admin(world).await.delete_user(root.on(delete)).await.unwrap();
+    for id in [&first, &second] {
+        let ended = job(world, id).await;
+        assert_eq!((ended.status.as_str(), ended.reason.as_str()), ("KILLED", "its user was deleted"));
+    }
+    assert_eq!(job(world, &others).await.status, "RUNNING");
+    let list = json!({ "queueName": "work", "statuses": ["ABANDONED"] });
+    let given_back = ask(world, &root, "ListQueueElements", list).await;
+    assert_eq!(given_back["elements"][0]["reference"], "1", "{given_back}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deleted_users_job_is_over_on_sqlite() {
+    a_deleted_users_job_is_over(&world().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deleted_users_job_is_over_on_postgres() {
+    a_deleted_users_job_is_over(&postgres_world().await).await;
 }

@@ -3,10 +3,14 @@
 use std::time::Duration;
 
 use orchestrator_core::clock::Clock as _;
+use orchestrator_core::id::TriggerId;
 use orchestrator_core::identity::Role;
+use orchestrator_core::text::Limits;
+use orchestrator_proto::convert::{self, DraftContext};
 use orchestrator_proto::v1;
 use tonic::Code;
 
+use crate::queues::field;
 use crate::world::{reason, register, single, world};
 
 fn chunk(seq: i64, text: &str) -> v1::OutputChunk {
@@ -171,6 +175,30 @@ async fn triggers_are_made_found_changed_and_deleted() {
     triggers.delete(admin.on(delete)).await.unwrap();
     let gone = triggers.get(admin.on(v1::GetTriggerRequest { trigger: made.id })).await.unwrap_err();
     assert_eq!((gone.code(), reason(&gone).as_str()), (Code::NotFound, "TRIGGER_NOT_FOUND"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trigger_with_a_path_from_before_the_rule_can_still_be_changed() {
+    let world = world().await;
+    let admin = world.user(Role::Admin).await;
+    let mut triggers = world.triggers().await;
+    let old = v1::Trigger { process_path: "main.py".to_owned(), ..single("old") };
+    let context = DraftContext { limits: Limits::default(), zone: world.scheduler.zone(), existing: None };
+    let draft = convert::draft(old, context).unwrap();
+    let mut tx = world.scheduler.db().begin_write().await.unwrap();
+    tx.trigger_insert(TriggerId::generate(), &draft, None, world.clock.now()).await.unwrap();
+    tx.commit().await.unwrap();
+    let get = v1::GetTriggerRequest { trigger: "old".to_owned() };
+    let mut trigger = triggers.get(admin.on(get)).await.unwrap().into_inner().trigger.unwrap();
+    assert_eq!(trigger.process_path, "main.py");
+    trigger.priority = 6;
+    let update = v1::UpdateTriggerRequest { trigger: Some(trigger.clone()) };
+    let updated = triggers.update(admin.on(update)).await.unwrap().into_inner().trigger.unwrap();
+    assert_eq!((updated.priority, updated.process_path.as_str()), (6, "main.py"));
+    let moved = v1::Trigger { process_path: "other.py".to_owned(), ..updated };
+    let update = v1::UpdateTriggerRequest { trigger: Some(moved) };
+    let refused = triggers.update(admin.on(update)).await.unwrap_err();
+    assert_eq!((reason(&refused).as_str(), field(&refused).as_str()), ("INVALID_FIELD", "process_path"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

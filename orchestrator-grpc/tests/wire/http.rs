@@ -114,18 +114,40 @@ async fn a_connection_that_says_nothing_or_dribbles_is_closed() {
     }
 }
 
+async fn figures(world: &World, presents: &Presents) -> Answer {
+    let token = presents.bearer.as_deref().map(|token| format!("authorization: Bearer {token}\r\n"));
+    let head =
+        format!("GET /metrics HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{}\r\n", token.unwrap_or_default());
+    exchange(world, head.as_bytes()).await
+}
+
+#[tokio::test]
+async fn figures_of_the_lanes_are_shown_while_the_database_is_away() {
+    orchestrator_grpc::metrics::measure();
+    let world = world().await;
+    let operator = world.user(orchestrator_core::identity::Role::Operator).await;
+    let stranger = world.user(orchestrator_core::identity::Role::Viewer).await;
+    let line = serde_json::json!({ "queueName": "q", "element": { "data": "x" } }).to_string();
+    assert_eq!(post(&world, "/rpc/orchestrator.v1.QueueService/Create", &operator, &line).await.status, 200);
+    assert_eq!(figures(&world, &operator).await.status, 200);
+    world.scheduler.db().close().await;
+    // What was remembered of tokens is long too old by then.
+    world.clock.advance(chrono::TimeDelta::hours(1));
+    let shown = figures(&world, &operator).await;
+    assert_eq!(shown.status, 200, "{}", shown.body);
+    assert!(shown.body.lines().any(|line| line == "orchestrator_database_up 0"), "{}", shown.body);
+    assert!(shown.body.contains("orchestrator_lane_batch_size_bucket{lane=\"create\",le=\"1\"}"), "{}", shown.body);
+    assert!(!shown.body.contains("orchestrator_jobs"), "what is not known is not told: {}", shown.body);
+    assert_eq!(figures(&world, &stranger).await.status, 503);
+    world.clock.advance(chrono::TimeDelta::hours(24));
+    assert_eq!(figures(&world, &operator).await.status, 503);
+}
+
 #[tokio::test]
 async fn figures_are_shown_to_users_and_to_nobody_else() {
     orchestrator_grpc::metrics::measure();
     let world = world().await;
-    let ask = async |presents: &Presents| {
-        let token = presents.bearer.as_deref().map(|token| format!("authorization: Bearer {token}\r\n"));
-        let head = format!(
-            "GET /metrics HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{}\r\n",
-            token.unwrap_or_default()
-        );
-        exchange(&world, head.as_bytes()).await
-    };
+    let ask = async |presents: &Presents| figures(&world, presents).await;
     let viewer = world.user(orchestrator_core::identity::Role::Viewer).await;
     assert_eq!(ask(&Presents::default()).await.status, 401);
     assert_eq!(ask(&Presents::bearer("orc_user_wrong")).await.status, 401);
@@ -137,7 +159,11 @@ async fn figures_are_shown_to_users_and_to_nobody_else() {
     assert_eq!(shown.status, 200);
     assert!(shown.body.contains("orchestrator_lane_batch_size_bucket{lane=\"create\",le=\"1\"}"), "{}", shown.body);
     assert!(shown.body.contains("orchestrator_lane_wait_seconds_count{lane=\"create\"}"), "{}", shown.body);
-    for line in ["orchestrator_queue_new_elements{queue=\"q\"} 1", "orchestrator_jobs{status=\"LOST\"} 0"] {
+    for line in [
+        "orchestrator_database_up 1",
+        "orchestrator_queue_new_elements{queue=\"q\"} 1",
+        "orchestrator_jobs{status=\"LOST\"} 0",
+    ] {
         assert!(shown.body.lines().any(|there| there == line), "no {line} in {}", shown.body);
     }
 }

@@ -98,6 +98,65 @@ async fn a_trigger_that_failed_names_the_job_that_put_it_on_hold() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_single_trigger_that_is_over_names_its_last_run_however_it_ended() {
+    let world = world().await;
+    let (admin, worker) = (world.user(Role::Admin).await, world.worker().await);
+    let session = register(&mut world.workers().await, &worker).await;
+    made(&world, &admin, single("once"), false).await;
+    let first = run(&world, &worker, &session, "DONE", "").await;
+    let cause = shown(&world, &admin, "once").await.hold_cause.unwrap();
+    assert_eq!((cause.reason.as_str(), cause.job_id), ("it has had its run", first));
+
+    world.clock.advance(chrono::TimeDelta::seconds(1));
+    let again = v1::EnableTriggerRequest { trigger: "once".to_owned(), next_run: None };
+    world.triggers().await.enable(admin.on(again)).await.unwrap();
+    let second = run(&world, &worker, &session, "KILLED", "killed on request").await;
+    // What someone runs by hand since is not why.
+    world.clock.advance(chrono::TimeDelta::seconds(1));
+    let by_hand = v1::RunNowRequest { trigger: "once".to_owned(), ..Default::default() };
+    world.triggers().await.run_now(admin.on(by_hand)).await.unwrap();
+    run(&world, &worker, &session, "DONE", "").await;
+    let held = shown(&world, &admin, "once").await;
+    let cause = held.hold_cause.unwrap();
+    assert_eq!((held.hold.as_str(), cause.reason.as_str()), ("DONE", "its run was killed"));
+    assert_eq!((cause.job_id, cause.job_status.as_str()), (second, "KILLED"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_single_trigger_whose_instant_was_skipped_says_that_it_never_ran() {
+    let world = world().await;
+    let (admin, worker) = (world.user(Role::Admin).await, world.worker().await);
+    let at = |seconds: i64| Some(timestamp(world.clock.now() + chrono::TimeDelta::seconds(seconds)));
+    let missed = v1::trigger::Kind::Single(v1::SingleKind { next_run: at(-3600) });
+    let policies = v1::Policies { missed: "SKIP".to_owned(), ..Default::default() };
+    let skipped = v1::Trigger { kind: Some(missed), policies: Some(policies), ..single("once") };
+    made(&world, &admin, skipped, false).await;
+    let held = async || {
+        loop {
+            let trigger = shown(&world, &admin, "once").await;
+            if trigger.hold == "DONE" {
+                return trigger.hold_cause.unwrap();
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let patience = std::time::Duration::from_secs(20);
+    let cause = tokio::time::timeout(patience, held()).await.unwrap();
+    let why = "its instant was skipped and it never ran: no server was running when it was due";
+    assert!(cause.reason.starts_with(why), "{}", cause.reason);
+    assert_eq!((cause.job_id.as_str(), cause.since), ("", at(0)));
+
+    // Enabled again it runs, and that is then why it is over.
+    world.clock.advance(chrono::TimeDelta::seconds(1));
+    let again = v1::EnableTriggerRequest { trigger: "once".to_owned(), next_run: None };
+    world.triggers().await.enable(admin.on(again)).await.unwrap();
+    let session = register(&mut world.workers().await, &worker).await;
+    let job = run(&world, &worker, &session, "DONE", "").await;
+    let cause = held().await;
+    assert_eq!((cause.reason.as_str(), cause.job_id), ("it has had its run", job));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_trigger_that_someone_holds_tells_who_and_since_when() {
     let world = world().await;
     let admin = world.user(Role::Admin).await;

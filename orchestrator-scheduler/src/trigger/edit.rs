@@ -192,7 +192,7 @@ fn keep_schedule(mut draft: TriggerDraft, stored: &StoredTrigger, now: Timestamp
         ) if next_run.is_none() && cron == old_cron && zone == old_zone => *next_run = *old,
         _ => {}
     }
-    let mut draft = draft.checked(now)?;
+    let mut draft = draft.checked_edit(&stored.trigger.process, now)?;
     if has_fired && let TriggerKind::Single { next_run } = &mut draft.kind {
         *next_run = None;
     }

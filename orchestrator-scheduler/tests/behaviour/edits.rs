@@ -2,6 +2,7 @@
 
 use orchestrator_core::id::{RequestId, TriggerId};
 use orchestrator_core::job::{JobOrigin, JobStatus as J, Outcome};
+use orchestrator_core::text::{GitBranch, ProcessPath};
 use orchestrator_core::trigger::{Hold, TriggerKind, TriggerStatus};
 use orchestrator_db::{Hint, PageRequest, TriggerFilter};
 use orchestrator_scheduler::{JobError, TriggerError};
@@ -15,6 +16,7 @@ behaviours! {
     an_edit_does_not_make_a_single_trigger_fire_again,
     an_edit_may_move_the_time_of_a_single_trigger,
     an_edit_of_what_someone_else_changed_is_refused,
+    an_edit_is_not_refused_for_a_path_that_stays,
     a_trigger_that_is_created_paused_fires_only_once_it_is_enabled,
     the_kind_of_a_trigger_stays,
     names_are_unique_among_live_triggers,
@@ -94,6 +96,28 @@ async fn an_edit_of_what_someone_else_changed_is_refused(world: World) {
     let refused = world.server.update_trigger(&admin(), trigger, every_minute("v"), Some(read_at)).await;
     assert!(matches!(refused, Err(TriggerError::ChangedMeanwhile { .. })));
     assert_eq!(world.stored(trigger).await.trigger.name.as_str(), "u");
+}
+
+async fn an_edit_is_not_refused_for_a_path_that_stays(world: World) {
+    let mut old = every_minute("t");
+    old.process.path = ProcessPath::parse("main.py").unwrap();
+    // As it was stored before relative paths were refused.
+    let trigger = TriggerId::generate();
+    let mut tx = world.server.db().begin_write().await.unwrap();
+    tx.trigger_insert(trigger, &old, Some(at(60)), at(0)).await.unwrap();
+    tx.commit().await.unwrap();
+    old.priority = 6;
+    world.edit(trigger, old.clone()).await;
+    assert_eq!(world.stored(trigger).await.trigger.priority, 6);
+
+    let (mut moved, mut repository, mut branch) = (old.clone(), old.clone(), old);
+    moved.process.path = ProcessPath::parse("other.py").unwrap();
+    repository.process.is_git_repo = true;
+    branch.process.git_branch = Some(GitBranch::parse("next").unwrap());
+    for (draft, field) in [(moved, "process_path"), (repository, "process_path"), (branch, "git_branch")] {
+        let refused = world.server.update_trigger(&admin(), trigger, draft, None).await;
+        assert!(matches!(&refused, Err(TriggerError::Draft(error)) if error.field() == field), "{field}: {refused:?}");
+    }
 }
 
 async fn the_kind_of_a_trigger_stays(world: World) {

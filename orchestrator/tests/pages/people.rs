@@ -76,6 +76,24 @@ async fn a_user_is_made_changed_disabled_and_shown_as_text() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_user_is_deleted_only_after_a_question() {
+    let world = world().await;
+    let admin = world.admin("chief").await;
+    let berta = world.user("berta", Role::Operator).await;
+    let page = format!("/settings/users/{berta}");
+    let shown = world.get(&page, &admin).await.body;
+    assert!(!shown.contains(&format!("action=\"{page}/delete\"")), "one click deletes: {shown}");
+    assert!(shown.contains(&format!("hx-get=\"{page}/delete\" hx-target=\"#dialog\"")), "{shown}");
+    let asked = world.get(&format!("{page}/delete"), &admin).await;
+    assert!(asked.status == 200 && asked.body.contains("This cannot be undone"), "{}", asked.body);
+    assert!(asked.body.contains(&format!("hx-post=\"{page}/delete\"")), "{}", asked.body);
+    assert_eq!(world.get(&page, &admin).await.status, 200, "asking deletes nothing");
+    let deleted = world.post(&format!("{page}/delete"), &admin, "").await;
+    assert_eq!((deleted.status, deleted.header("location")), (303, Some("/settings/users")), "{}", deleted.body);
+    assert_eq!(world.get(&format!("{page}/delete"), &admin).await.status, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_last_administrator_is_told_why_they_stay_one() {
     let world = world().await;
     let user = world.user("chief", Role::Admin).await;

@@ -13,6 +13,7 @@ use crate::error::PageError;
 use crate::form::{Fields, Form};
 use crate::input::{Faults, Input, Select};
 use crate::link::encoded;
+use crate::pages::confirm::Question;
 use crate::text::shown_in_line;
 use crate::times::Stamp;
 use crate::viewer::Viewer;
@@ -174,6 +175,22 @@ async fn set_disabled(viewer: &Viewer, id: String, disabled: bool) -> Result<Res
     let user = viewer.admin()?.update_user(request).await?.into_inner().user.unwrap_or_default();
     let what = if disabled { "may not sign in any more; its sessions have ended" } else { "may sign in again" };
     Ok(viewer.moved_with(&back(&id), &format!("User \u{201c}{}\u{201d} {what}.", user.name)))
+}
+
+/// `GET /settings/users/{user}/delete`
+pub(crate) async fn ask_delete(viewer: Viewer, Path(id): Path<String>) -> Result<Response, PageError> {
+    let name = shown_in_line(&find(&viewer, &id).await?.name);
+    viewer.ask(Question {
+        tab: PATH,
+        text: format!("Delete user \u{201c}{name}\u{201d}?"),
+        consequence:
+            "Its sessions end at once, and it cannot sign in any more. What it did and made keeps its name. This \
+                      cannot be undone; a user who is disabled instead can come back."
+                .to_owned(),
+        action: format!("{}/delete", back(&id)),
+        submit: format!("Delete user {name}"),
+        back: back(&id),
+    })
 }
 
 /// `POST /settings/users/{user}/delete`

@@ -1,5 +1,6 @@
 //! `trigger enable`, `pause`, `kill` and `delete`.
 
+use orchestrator_core::clock::Timestamp;
 use orchestrator_proto::v1 as pb;
 
 use crate::app::App;
@@ -7,11 +8,16 @@ use crate::arguments::Moment;
 use crate::error::Result;
 use crate::output::Single as _;
 
-pub(super) async fn enable(app: &App, trigger: String, at: Moment) -> Result {
-    let request = pb::EnableTriggerRequest { trigger, next_run: at.or_server_now() };
-    let reply = app.connect().await?.triggers().enable(request).await?.into_inner();
+pub(super) async fn enable(app: &App, trigger: String, at: Option<Moment>) -> Result {
+    let reply = app.connect().await?.triggers().enable(enabling(trigger, at, app.now)).await?.into_inner();
     let trigger = reply.get()?;
     app.printer.done(&reply, &trigger.name, &is_now(trigger))
+}
+
+/// "Now" is sent as an instant, too: without one a trigger that is not single could not be refused, and a single one that
+/// waits for its time would go on waiting.
+fn enabling(trigger: String, at: Option<Moment>, now: Timestamp) -> pb::EnableTriggerRequest {
+    pb::EnableTriggerRequest { trigger, next_run: at.map(|at| at.resolve(now)) }
 }
 
 pub(super) async fn pause(app: &App, trigger: String) -> Result {
@@ -65,6 +71,15 @@ fn jobs(count: u32, what: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_time_that_was_given_is_sent_and_now_is_one() {
+        let now: Timestamp = "2026-11-22T12:00:00Z".parse().unwrap();
+        let sent = |at| enabling("night".to_owned(), at, now).next_run.map(|at| at.seconds);
+        assert_eq!(sent(None), None);
+        assert_eq!(sent(Some(Moment::Now)), Some(now.timestamp()));
+        assert_eq!(sent(Some(Moment::At(now - chrono::TimeDelta::hours(1)))), Some(now.timestamp() - 3600));
+    }
 
     #[test]
     fn jobs_are_counted_in_words_and_none_is_not_mentioned() {

@@ -36,9 +36,9 @@ pub(crate) enum TriggerCommand {
     Enable {
         /// Its name, its id, or any unique end or beginning of the id.
         trigger: String,
-        /// For a single trigger that has fired: when it fires again.
-        #[arg(long, value_name = "TIME", default_value = "now")]
-        at: Moment,
+        /// Only for a single trigger: when it fires again. Without it, one that has fired fires now.
+        #[arg(long, value_name = "TIME")]
+        at: Option<Moment>,
     },
     /// Holds a trigger and cancels its waiting jobs; what runs may finish.
     #[command(visible_alias = "disable")]
