@@ -72,10 +72,14 @@ impl Gate {
         loop {
             match changes.recv().await {
                 // What is remembered of tokens ends with the word itself; see `Tokens`.
-                Ok(Hint::Tokens) => self.accounts.forget_sessions(),
+                Ok(Hint::Tokens) => {
+                    self.accounts.forget_sessions();
+                    self.readers.forget_all();
+                }
                 Err(broadcast::error::RecvError::Lagged(_)) => {
                     self.tokens.forget_all();
                     self.accounts.forget_sessions();
+                    self.readers.forget_all();
                 }
                 Ok(Hint::Job { id }) => self.tokens.forget_job(id),
                 Ok(

@@ -37,6 +37,11 @@ impl Readers {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(presented);
     }
 
+    /// A token has ended somewhere, and it may be one of these: each shows itself again with the next look.
+    pub(super) fn forget_all(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// Whether it may read, as far as is known without the database.
     pub(super) fn knows(&self, presented: &Presented, now: Timestamp) -> bool {
         let readers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -63,6 +68,15 @@ mod tests {
         assert!(readers.knows(&lasting, now + TimeDelta::hours(23)) && !readers.knows(&lasting, now + BELIEVED));
         assert!(readers.knows(&ending, now) && !readers.knows(&ending, now + TimeDelta::minutes(1)));
         assert!(!readers.knows(&revoked, now) && !readers.knows(&of(), now));
+    }
+
+    #[test]
+    fn nobody_is_believed_after_the_word_that_a_token_has_ended() {
+        let (now, readers) = (Timestamp::UNIX_EPOCH, Readers::default());
+        let reader = Presented::User(ApiToken::generate(TokenKind::User).unwrap().hash());
+        readers.note(reader, None, now);
+        readers.forget_all();
+        assert!(!readers.knows(&reader, now));
     }
 
     #[test]
