@@ -299,7 +299,8 @@ for number in range(50):
     get("Log", logs=[{{"logLevel": "INFO", "logMessage": str(number)}}])
 get("SetQueueElementStatus", element=element, status="DONE", message="just before")
 {written}
-time.sleep(600)
+import signal
+signal.pause()
 "#,
         wait = gate.wait_in_python(),
         written = written.add_in_python("'written'"),
@@ -337,7 +338,8 @@ get("Log", logs=[{{"logLevel": "INFO", "logMessage": "before"}}])
 for number in range(9):
     get("Log", logs=[{{"logLevel": "INFO", "logMessage": f"line {{number}} of nine"}}])
 {written}
-time.sleep(600)
+import signal
+signal.pause()
 "#,
         wait = gate.wait_in_python(),
         written = written.add_in_python("'written'"),
