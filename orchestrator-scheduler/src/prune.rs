@@ -47,6 +47,14 @@ pub struct PruneSummary {
     pub audit: u64,
 }
 
+impl PruneSummary {
+    /// Whether a kind may have had more than a round deletes.
+    pub(crate) fn may_have_left_some(&self) -> bool {
+        let Self { logs, output, jobs, elements, audit } = *self;
+        [logs, output, jobs, elements, audit].into_iter().any(|deleted| deleted >= u64::from(BATCH * BATCHES))
+    }
+}
+
 /// Up to which end of a job this server has deleted output.
 #[derive(Debug, Default)]
 pub(crate) struct OutputPruned(Mutex<Option<Timestamp>>);

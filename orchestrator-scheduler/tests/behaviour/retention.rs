@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use orchestrator_core::id::LogId;
+use orchestrator_core::id::{DecisionId, LogId};
 use orchestrator_core::job::{JobStatus as J, Outcome, OutputChunk, OutputStream};
 use orchestrator_core::log::{LogLevel, LogLine};
 use orchestrator_core::queue::ElementStatus;
 use orchestrator_core::text::{LogMessage, ProcessName};
-use orchestrator_db::{LogFilter, PageRequest, StatusBy, StatusChange};
+use orchestrator_db::{Decision, DecisionKind, LogFilter, PageRequest, StatusBy, StatusChange};
 use orchestrator_scheduler::{PruneSummary, Retention};
 
 use crate::world::{World, at, queue_name, single};
@@ -16,6 +16,7 @@ behaviours! {
     what_ended_long_ago_goes_and_what_has_not_ended_stays,
     everything_is_kept_unless_something_is_said,
     output_goes_before_its_job_where_that_is_said,
+    decisions_of_more_than_thirty_days_ago_go_in_one_round_however_many_they_are,
 }
 
 const DAY: i64 = 24 * 3600;
@@ -106,4 +107,27 @@ async fn output_goes_before_its_job_where_that_is_said(world: World) {
     assert_eq!(printed(&world, job).await, 1);
     world.server.prune(&retention, at(10 * DAY)).await.unwrap();
     assert_eq!((printed(&world, job).await, world.jobs(trigger).await.len()), (0, 1));
+}
+
+async fn decisions_of_more_than_thirty_days_ago_go_in_one_round_however_many_they_are(world: World) {
+    let trigger = world.create(single("p", 100 * DAY)).await;
+    let decided = |day: i64| Decision {
+        id: DecisionId::generate(),
+        trigger_id: trigger,
+        scheduled_at: at(day * DAY),
+        decided_at: at(day * DAY),
+        decision: DecisionKind::Overlap,
+        reason: "it was busy".to_owned(),
+    };
+    let mut rows: Vec<Decision> = (0..5_001).map(|_| decided(0)).collect();
+    rows.push(decided(2));
+    let mut tx = world.db.begin_write().await.unwrap();
+    tx.decision_insert(&rows).await.unwrap();
+    tx.commit().await.unwrap();
+
+    world.server.upkeep(at(31 * DAY)).await.unwrap();
+
+    let mut tx = world.db.begin_read().await.unwrap();
+    let (left, _) = tx.decision_list(None, &PageRequest::first(10)).await.unwrap();
+    assert_eq!(left.iter().map(|row| row.decided_at).collect::<Vec<_>>(), [at(2 * DAY)]);
 }

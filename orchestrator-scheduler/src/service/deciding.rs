@@ -1,0 +1,149 @@
+//! The loops that decide: what starts, and what was lost.
+
+use std::time::Duration;
+
+use orchestrator_core::clock::Timestamp;
+use orchestrator_db::DbError;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::{Chain, LEAD, PATIENCE, POLL, is_outage, within};
+use crate::engine::TickSummary;
+use crate::scheduler::Scheduler;
+use crate::wake::Marks;
+
+/// The shortest wait after ticks that came to nothing.
+const FRUITLESS_WAIT: Duration = Duration::from_millis(4);
+
+/// Evaluates and assigns, as soon as something is due or has changed.
+pub(super) async fn engine(scheduler: Scheduler, stop: CancellationToken) {
+    let mut marks = Marks { everything: true, ..Marks::default() };
+    let mut next_poll = Instant::now() + POLL;
+    let mut pace = Pace::default();
+    let mut next_due = None;
+    while !stop.is_cancelled() {
+        let wait = match within(PATIENCE, round(&scheduler, &marks)).await {
+            Ok(Some(summary)) => {
+                next_due = summary.next_due;
+                pace.wait(&summary, scheduler.now())
+            }
+            Ok(None) => POLL,
+            Err(error) => {
+                if is_outage(&error) && scheduler.duty().failed() {
+                    tracing::error!(error = %Chain(&error), "the database does not answer; trying again every second");
+                } else {
+                    tracing::debug!(error = %Chain(&error), "a tick failed");
+                }
+                POLL
+            }
+        };
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = scheduler.signals().for_engine() => {}
+            () = tokio::time::sleep_until(next_poll.min(Instant::now() + wait)) => {}
+        }
+        marks = scheduler.signals().take();
+        marks.due = next_due.is_some_and(|due| due <= scheduler.now() + LEAD);
+        // However busy the server is: once a second it looks at everything.
+        if Instant::now() >= next_poll {
+            marks.everything = true;
+            scheduler.signals().forget_unwatched();
+            next_poll = Instant::now() + POLL;
+        }
+    }
+}
+
+/// One tick; none while the time is not known. After an outage, duty begins anew before anything is decided.
+async fn round(scheduler: &Scheduler, marks: &Marks) -> Result<Option<TickSummary>, DbError> {
+    if !scheduler.knows_the_time().await? {
+        return Ok(None);
+    }
+    if scheduler.duty().is_away() {
+        scheduler.db().begin_read().await?.job_any_queued().await?;
+        scheduler.duty().answered(scheduler.now(), Duration::ZERO);
+    }
+    let began = Instant::now();
+    let now = scheduler.now();
+    let summary = scheduler.tick_marked(now, now + LEAD, marks).await?;
+    scheduler.duty().answered(scheduler.now(), began.elapsed());
+    Ok(Some(summary))
+}
+
+/// How long to wait for the next tick.
+#[derive(Debug, Default)]
+struct Pace {
+    fruitless: u32,
+}
+
+impl Pace {
+    /// Until shortly before the next due instant, or until it, where it could not be prepared. Where that has come and ticks
+    /// come to nothing (a row that is locked or cannot be read), each waits twice as long as the one before.
+    fn wait(&mut self, summary: &TickSummary, now: Timestamp) -> Duration {
+        let due = summary.next_due.map_or(POLL, |due| {
+            let due = (due - now).to_std().unwrap_or(Duration::ZERO);
+            due.checked_sub(LEAD).unwrap_or(due)
+        });
+        let wait = if summary.more { Duration::ZERO } else { due };
+        if !summary.is_fruitless() || wait >= FRUITLESS_WAIT {
+            self.fruitless = 0;
+            return wait;
+        }
+        self.fruitless += 1;
+        if self.fruitless == 1 {
+            return wait;
+        }
+        FRUITLESS_WAIT.saturating_mul(1 << (self.fruitless - 2).min(8)).min(POLL)
+    }
+}
+
+/// Looks for what was lost, every second.
+pub(super) async fn rescue(scheduler: Scheduler) {
+    loop {
+        tokio::time::sleep(POLL).await;
+        let look = async {
+            scheduler.knows_the_time().await?;
+            scheduler.rescue(scheduler.now()).await
+        };
+        match within(PATIENCE, look).await {
+            Ok(summary) if summary != crate::RescueSummary::default() => tracing::warn!(?summary, "rescued"),
+            Ok(_) => {}
+            Err(error) => {
+                // The engine begins the duty anew when the database is back.
+                if is_outage(&error) && scheduler.duty().failed() {
+                    tracing::error!(error = %Chain(&error), "the database does not answer; trying again every second");
+                } else {
+                    tracing::debug!(error = %Chain(&error), "rescue failed");
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::{TimeZone as _, Utc};
+
+    use super::*;
+
+    #[test]
+    fn what_is_due_and_comes_to_nothing_does_not_make_the_engine_spin() {
+        let now = Utc.timestamp_opt(1_800_000_000, 0).unwrap();
+        let stuck = TickSummary { next_due: Some(now - Duration::from_secs(5)), ..TickSummary::default() };
+        let mut pace = Pace::default();
+        let waits: Vec<u128> = (0..12).map(|_| pace.wait(&stuck, now).as_millis()).collect();
+        assert_eq!(waits, [0, 4, 8, 16, 32, 64, 128, 256, 512, 1000, 1000, 1000]);
+        let busy = TickSummary { created: 1, more: true, ..TickSummary::default() };
+        assert_eq!(pace.wait(&busy, now), Duration::ZERO);
+        assert_eq!(pace.wait(&stuck, now), Duration::ZERO);
+    }
+
+    #[test]
+    fn the_engine_sleeps_until_shortly_before_the_next_due_instant_or_until_it_where_it_could_not_be_prepared() {
+        let now = Utc.timestamp_opt(1_800_000_000, 0).unwrap();
+        let soon = TickSummary { next_due: Some(now + Duration::from_millis(300)), ..TickSummary::default() };
+        assert_eq!(Pace::default().wait(&soon, now), Duration::from_millis(260));
+        let busy = TickSummary { next_due: Some(now + Duration::from_millis(30)), ..TickSummary::default() };
+        assert_eq!(Pace::default().wait(&busy, now), Duration::from_millis(30));
+        assert_eq!(Pace::default().wait(&TickSummary::default(), now), POLL);
+    }
+}
