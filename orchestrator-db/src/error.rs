@@ -142,7 +142,7 @@ impl DbError {
     }
 }
 
-/// Deadlock, serialization; cancelled, shutting down, starting up; connection trouble; out of memory, connections or locks;
+/// Deadlock, serialization; cancelled, shutting down, starting up; idle or open for too long; connection trouble; out of memory, connections or locks;
 /// what is asked to write is a standby, as after a failover; the machine's disk fails.
 fn is_transient_in_postgres(code: &str) -> bool {
     matches!(
@@ -153,6 +153,9 @@ fn is_transient_in_postgres(code: &str) -> bool {
             | "57P01"
             | "57P02"
             | "57P03"
+            | "57P05"
+            | "25P03"
+            | "25P04"
             | "53200"
             | "53300"
             | "53400"

@@ -2,7 +2,7 @@
 
 use sqlx::{PgPool, Postgres, Sqlite};
 
-use super::pools::{KEEP_ALIVE, STEADY_PLANS, begin};
+use super::pools::{KEEP_ALIVE, NO_TIME_OUTS, STEADY_PLANS, begin};
 use super::{Db, Pools};
 use crate::error::DbError;
 use crate::line::Line;
@@ -33,7 +33,7 @@ impl Db {
             Pools::Sqlite { write, .. } => LaneLine::Sqlite(write.clone()),
             Pools::Postgres { pool, .. } => {
                 let options = (*pool.connect_options()).clone();
-                LaneLine::Postgres(Line::new(options.options(STEADY_PLANS).options(KEEP_ALIVE)))
+                LaneLine::Postgres(Line::new(options.options(STEADY_PLANS).options(KEEP_ALIVE).options(NO_TIME_OUTS)))
             }
         }
     }

@@ -66,6 +66,14 @@ pub enum ConnectError {
         /// Its value.
         value: String,
     },
+    /// Not every text could be stored.
+    #[error(
+        "the database stores text as {encoding}, which lacks characters that robots write; make one with: createdb --encoding UTF8 --template template0"
+    )]
+    Encoding {
+        /// The database's encoding.
+        encoding: String,
+    },
     /// A statement at start failed.
     #[error(transparent)]
     Db(#[from] DbError),

@@ -132,6 +132,13 @@ impl Db {
             .connect_lazy_with(connect.options(STEADY_PLANS));
         let marks = Some(Arc::new(Marks::default()));
         let db = Self { pools: Pools::Postgres { pool: pool.clone(), hot }, origin: Uuid::new_v4(), marks };
+        let encoding: String = sqlx::query_scalar("SHOW server_encoding")
+            .fetch_one(&pool)
+            .await
+            .map_err(DbError::in_op("encoding_check"))?;
+        if encoding != "UTF8" {
+            return Err(ConnectError::Encoding { encoding });
+        }
         if !options.accept_weak_durability {
             for (setting, query) in [("fsync", "SHOW fsync"), ("synchronous_commit", "SHOW synchronous_commit")] {
                 let value: String =
@@ -218,6 +225,19 @@ mod tests {
             .await
             .unwrap();
         assert!(is_stable);
+    }
+
+    #[tokio::test]
+    async fn a_database_that_cannot_store_every_text_is_refused() {
+        let url = orchestrator_test_postgres::database_url();
+        let mut connection = PgConnection::connect(&url).await.unwrap();
+        let name: String = sqlx::query_scalar("SELECT current_database()").fetch_one(&mut connection).await.unwrap();
+        let text = format!("CREATE DATABASE \"{name}_latin\" ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0");
+        sqlx::query(sqlx::AssertSqlSafe(text)).execute(&mut connection).await.unwrap();
+        let latin = url.replace(&name, &format!("{name}_latin"));
+        let refused = Db::connect(&DbOptions::new(&latin)).await.unwrap_err();
+        assert!(matches!(&refused, ConnectError::Encoding { encoding } if encoding == "LATIN1"), "{refused}");
+        assert!(refused.to_string().contains("createdb --encoding UTF8"), "{refused}");
     }
 
     #[tokio::test]

@@ -31,6 +31,7 @@ mod connect;
 mod constant;
 mod copy;
 mod credential;
+mod dropped_calls;
 mod job;
 mod job_life;
 mod job_rescue;

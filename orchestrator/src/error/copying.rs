@@ -22,6 +22,7 @@ pub(super) fn code(error: &CopyError) -> &'static str {
         CopyError::Open { source: ConnectError::TooNew { .. }, .. } => "DATABASE_TOO_NEW",
         CopyError::Open { source: ConnectError::NotMigrated, .. } => "NOT_MIGRATED",
         CopyError::Open { source: ConnectError::WeakDurability { .. }, .. } => "WEAK_DURABILITY",
+        CopyError::Open { source: ConnectError::Encoding { .. }, .. } => "DATABASE_ENCODING",
         CopyError::Open { .. } | CopyError::Incomplete { .. } | CopyError::Read { .. } | CopyError::Write { .. } => {
             "DATABASE"
         }

@@ -100,6 +100,7 @@ impl ServingError {
                 ConnectError::InUse { .. } => "DATABASE_IN_USE",
                 ConnectError::TooNew { .. } => "DATABASE_TOO_NEW",
                 ConnectError::WeakDurability { .. } => "WEAK_DURABILITY",
+                ConnectError::Encoding { .. } => "DATABASE_ENCODING",
                 ConnectError::NotMigrated => "NOT_MIGRATED",
                 _ => "DATABASE",
             },
