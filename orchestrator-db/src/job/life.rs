@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::dialect::{Sql, sql};
 use crate::error::DbError;
-use crate::rows::fetch_plain;
+use crate::rows::{fetch_plain, fetch_scalars};
 use crate::tx::Tx;
 
 /// What a heartbeat learns of one job that its worker still holds.
@@ -100,6 +100,9 @@ const JOB_REGAIN: Sql = sql!["UPDATE jobs SET status = 'RUNNING', lease_expires_
     " AND (j.status = 'LOST') IS TRUE AND j.superseded_by IS NULL ORDER BY j.id" [for_update_of "j"] [in_close]
     " AND (status = 'LOST') IS TRUE AND superseded_by IS NULL RETURNING " [columns renewed_columns]];
 
+// Whatever has become of them.
+const JOB_HOLD: Sql = sql!["SELECT j.id FROM " [text held_jobs] " ORDER BY j.id" [for_update_of "j"]];
+
 impl Tx {
     /// Renews the leases that a session of a worker lists; a LOST job that nothing superseded runs again. What is not in the
     /// answer is not held any more, or not by this session. Takes no lock on triggers.
@@ -135,8 +138,13 @@ impl Tx {
         let known: HashSet<Uuid> = renewed.iter().map(|row| row.job.as_uuid()).collect();
         let left: Vec<&Held<'_>> = listed.iter().filter(|held| !known.contains(&held.job)).collect();
         if !left.is_empty() {
-            let rows = fetch_plain!(self, "job_renew", JOB_REGAIN, as RenewedRow, [Json(&left), expires_at])?;
-            renewed.extend(rows.into_iter().map(|row| row.renewed(true)));
+            // Another beat of the same worker may find a lost one again between two of these statements, which would then both
+            // miss it: they look at what nobody else can change any more.
+            fetch_scalars!(self, "job_renew", JOB_HOLD, as Uuid, [Json(&left)])?;
+            for (statement, was_lost) in [(JOB_RENEW, false), (JOB_REGAIN, true)] {
+                let rows = fetch_plain!(self, "job_renew", statement, as RenewedRow, [Json(&left), expires_at])?;
+                renewed.extend(rows.into_iter().map(|row| row.renewed(was_lost)));
+            }
         }
         Ok(renewed)
     }
@@ -158,4 +166,4 @@ impl RenewedRow {
 }
 
 #[cfg(test)]
-crate::statements::statements![JOB_RENEW, JOB_REGAIN];
+crate::statements::statements![JOB_RENEW, JOB_REGAIN, JOB_HOLD];

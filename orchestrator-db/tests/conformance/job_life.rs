@@ -5,6 +5,7 @@ use orchestrator_core::job::{JobState, JobStatus, Outcome};
 use orchestrator_core::lease::{Lease, LeaseToken};
 use orchestrator_core::trigger::Hold;
 use orchestrator_db::{CancelBy, Db, DbOptions, Dialect, Heard, Hint, Holder, JobStart};
+use tokio::task::JoinSet;
 
 use crate::harness::TestDb;
 use crate::world::{
@@ -18,6 +19,7 @@ conformance! {
     many_jobs_start_at_once_and_only_those_that_may,
     a_start_is_told_to_other_servers_and_a_refused_one_is_not,
     many_workers_renew_at_once_each_its_own,
+    a_beat_beside_the_one_that_finds_a_lost_job_again_knows_it_too,
     a_late_completion_is_refused,
     the_first_end_wins,
     a_hand_back_queues_the_job_and_keeps_its_token,
@@ -128,6 +130,26 @@ async fn many_workers_renew_at_once_each_its_own(db: TestDb) {
     let holders = [holder("r1", vec![(a, token_a)]), holder("r2", vec![(b, token_b)])];
     assert_eq!(write!(db, |tx| tx.job_renew_all(&holders, at(30))).len(), 2);
     assert_eq!(locked(&db, b).await.lease_expires_at, Some(at(30)));
+}
+
+async fn a_beat_beside_the_one_that_finds_a_lost_job_again_knows_it_too(db: TestDb) {
+    let id = trigger(&db, "t").await;
+    let job = queued(&db, id, 1).await;
+    let token = run(&db, job, "r1", 0).await.lease.token;
+    assert_eq!(write!(db, |tx| tx.job_mark_lost(&[job], at(20))).len(), 1);
+    let holders = [Holder { worker: worker_name("r1"), session: session_of("r1"), held: vec![(job, token)] }];
+
+    let mut first = db.begin_write().await.unwrap();
+    assert!(first.job_renew_all(&holders, at(40)).await.unwrap()[0].was_lost);
+    let (other, listed) = (db.clone(), holders.clone());
+    let mut second = JoinSet::new();
+    second.spawn(async move { write!(other, |tx| tx.job_renew_all(&listed, at(41))) });
+    db.until_someone_waits().await;
+    first.commit().await.unwrap();
+
+    let renewed = second.join_next().await.unwrap().unwrap();
+    assert_eq!(renewed.iter().map(|renewed| (renewed.job, renewed.was_lost)).collect::<Vec<_>>(), [(job, false)]);
+    assert_eq!(status(&db, job).await, JobStatus::Running);
 }
 
 async fn a_late_completion_is_refused(db: TestDb) {
