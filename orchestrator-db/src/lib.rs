@@ -63,7 +63,7 @@ pub use orchestrator_core::job::OutputChunk;
 pub use page::{PageRequest, SEARCHED_ROWS};
 pub use queue::{
     ClaimRequest, ElementClaimError, ElementEdit, ElementFilter, Granted, Look, NewElement, QueueCounts, QueueSample,
-    QueueSettings, QueueSummary, SampleStep, StatusBy, StatusChange, StatusError, StatusSet,
+    QueueSettings, QueueSummary, Released, SampleStep, StatusBy, StatusChange, StatusError, StatusSet,
 };
 pub use retention::Prunable;
 pub use token::{NewToken, StoredToken, TokenOfPerson};

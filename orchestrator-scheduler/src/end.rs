@@ -11,7 +11,9 @@ use orchestrator_core::policy::backoff_after;
 use orchestrator_core::queue::{ElementStatus, QueueElement};
 use orchestrator_core::text::LogMessage;
 use orchestrator_core::trigger::{Hold, TriggerKind, TriggerType};
-use orchestrator_db::{DbError, Decision, DecisionKind, Hint, LockedJob, NewJob, StoredTrigger, TriggerProgress, Tx};
+use orchestrator_db::{
+    DbError, Decision, DecisionKind, Hint, LockedJob, NewJob, Released, StoredTrigger, TriggerProgress, Tx,
+};
 
 use crate::decide::progress_of;
 use crate::evaluate::new_job;
@@ -39,8 +41,11 @@ impl Ended<'_> {
     /// Writes everything that follows. The caller has written the job's own row.
     pub(crate) async fn settle(self, tx: &mut Tx) -> Result<Vec<Hint>, DbError> {
         let id = self.job.job.id;
-        let mut hints = released(tx, id, self.now).await?;
-        if self.log(tx).await? {
+        let (released, mut hints) = released(tx, id, self.now).await?;
+        let lines: Vec<LogLine> =
+            [self.word_of_end(), self.word_of_elements(&released)].into_iter().flatten().collect();
+        if !lines.is_empty() {
+            tx.log_insert(&lines).await?;
             hints.push(Hint::Logs);
         }
         let retried = self.retry(tx).await?;
@@ -61,11 +66,10 @@ impl Ended<'_> {
         Ok(hints)
     }
 
-    /// Writes a line about an end that is no good one; whether it did.
-    async fn log(&self, tx: &mut Tx) -> Result<bool, DbError> {
-        let job = &self.job.job;
+    /// A line about an end that is no good one.
+    fn word_of_end(&self) -> Option<LogLine> {
         let what = match self.outcome {
-            Outcome::Done | Outcome::Cancelled => return Ok(false),
+            Outcome::Done | Outcome::Cancelled => return None,
             Outcome::Failed => "failed",
             Outcome::Killed => "was killed",
             Outcome::TimedOut => "timed out",
@@ -74,16 +78,37 @@ impl Ended<'_> {
             Some(reason) if !reason.is_empty() => format!("The job {what}: {reason}"),
             _ => format!("The job {what}."),
         };
-        let line = LogLine {
+        Some(self.line(LogLevel::Error, &text))
+    }
+
+    /// A line about the elements that the robot did not finish.
+    fn word_of_elements(&self, released: &Released) -> Option<LogLine> {
+        let of = |status| released.taken_back.iter().filter(|element| element.status == status).count();
+        let parts: Vec<String> = [
+            (of(ElementStatus::New), "NEW again"),
+            (of(ElementStatus::Abandoned), "ABANDONED"),
+            (released.parked, "IN_PROGRESS still, as the robot set them"),
+        ]
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, what)| format!("{count} {what}"))
+        .collect();
+        // Abandoned ones need somebody to look at them.
+        let level = if of(ElementStatus::Abandoned) > 0 { LogLevel::Error } else { LogLevel::Info };
+        let text = format!("Queue elements that the job had taken and not finished: {}.", parts.join(", "));
+        (!parts.is_empty()).then(|| self.line(level, &text))
+    }
+
+    fn line(&self, level: LogLevel, text: &str) -> LogLine {
+        let job = &self.job.job;
+        LogLine {
             id: LogId::generate(),
             log_time: self.now,
-            level: LogLevel::Error,
+            level,
             process_name: job.process_name.clone(),
-            message: LogMessage::cut(&text),
+            message: LogMessage::cut(text),
             job_id: Some(job.id),
-        };
-        tx.log_insert(&[line]).await?;
-        Ok(true)
+        }
     }
 
     /// Inserts the next attempt, where the policy grants one.
@@ -170,13 +195,13 @@ fn is_counted(outcome: Outcome) -> bool {
 }
 
 /// Takes back what a job holds; the queues that have something new again may have triggers, and pages show all of it.
-pub(crate) async fn released(tx: &mut Tx, job: JobId, now: Timestamp) -> Result<Vec<Hint>, DbError> {
-    let elements = tx.element_release_of_job(&[job], now).await?;
-    let mut hints = hints_of_new(&elements);
-    if !elements.is_empty() {
+pub(crate) async fn released(tx: &mut Tx, job: JobId, now: Timestamp) -> Result<(Released, Vec<Hint>), DbError> {
+    let released = tx.element_release_of_job(&[job], now).await?;
+    let mut hints = hints_of_new(&released.taken_back);
+    if !released.taken_back.is_empty() {
         hints.push(Hint::Elements);
     }
-    Ok(hints)
+    Ok((released, hints))
 }
 
 /// Word of queues that have something new.

@@ -52,6 +52,7 @@ fn elements() -> impl Strategy<Value = QueueElement> {
                 job_id: job.map(JobId::from_uuid),
                 lease_token: LeaseToken::new(token),
                 lease_expires_at: expiry,
+                parked: attempt % 2 == 1,
                 attempt,
             }
         },

@@ -34,6 +34,8 @@ pub struct QueueElement {
     pub lease_token: LeaseToken,
     /// Until when a claim outside a job holds, where it asked for a lease.
     pub lease_expires_at: Option<Timestamp>,
+    /// Whether a robot itself set it to In Progress, so that it stays so when the job ends. False in every other status.
+    pub parked: bool,
     /// How often it was claimed since it was last new by a person's hand.
     pub attempt: u32,
 }

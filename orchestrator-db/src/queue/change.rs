@@ -43,15 +43,16 @@ const ELEMENT_LOCK: Sql = sql!["SELECT " [columns element_columns] ", (SELECT 1 
 const ELEMENT_WRITE: Sql = sql!["UPDATE queues SET status = change.new_status, ready = change.new_ready,
          attention = change.new_attention, start_date = change.new_start, end_date = change.new_end,
          job_id = change.new_job, lease_token = change.new_token, lease_expires_at = change.new_expiry,
-         attempt = change.new_attempt, message = change.new_message,
+         attempt = change.new_attempt, message = change.new_message, parked = change.new_parked,
          request_id = CASE WHEN change.new_ready THEN NULL ELSE request_id END
      FROM " [only postgres "unnest($1::uuid[], $2::text[], $3::boolean[], $4::boolean[], $5::timestamptz[],
-         $6::timestamptz[], $7::uuid[], $8::bigint[], $9::timestamptz[], $10::bigint[], $11::text[])
+         $6::timestamptz[], $7::uuid[], $8::bigint[], $9::timestamptz[], $10::bigint[], $11::text[], $12::boolean[])
          AS change (element_id, new_status, new_ready, new_attention, new_start, new_end, new_job, new_token,
-             new_expiry, new_attempt, new_message)"]
+             new_expiry, new_attempt, new_message, new_parked)"]
      [only sqlite "(SELECT unhex(value->>0) AS element_id, value->>1 AS new_status, value->>2 AS new_ready,
              value->>3 AS new_attention, value->>4 AS new_start, value->>5 AS new_end, unhex(value->>6) AS new_job,
-             value->>7 AS new_token, value->>8 AS new_expiry, value->>9 AS new_attempt, value->>10 AS new_message
+             value->>7 AS new_token, value->>8 AS new_expiry, value->>9 AS new_attempt, value->>10 AS new_message,
+             value->>11 AS new_parked
          FROM json_each($1)) AS change"]
      " WHERE queues.id = change.element_id"];
 
@@ -102,6 +103,7 @@ impl Tx {
                     .bind(columns.expiries)
                     .bind(columns.attempts)
                     .bind(columns.messages)
+                    .bind(columns.parked)
                     .execute(&mut **transaction)
                     .await
                     .map(drop)
@@ -135,6 +137,7 @@ fn as_json(elements: &[&QueueElement]) -> sqlx::types::Json<Vec<serde_json::Valu
             element.lease_expires_at.map(time_text),
             element.attempt,
             element.message.as_ref().map(AsRef::<str>::as_ref),
+            element.parked,
         ])
     };
     sqlx::types::Json(elements.iter().map(row).collect())
@@ -154,6 +157,7 @@ struct Columns<'a> {
     expiries: Vec<Option<Timestamp>>,
     attempts: Vec<i64>,
     messages: Vec<Option<&'a str>>,
+    parked: Vec<bool>,
 }
 
 impl<'a> Columns<'a> {
@@ -171,6 +175,7 @@ impl<'a> Columns<'a> {
             columns.expiries.push(element.lease_expires_at);
             columns.attempts.push(i64::from(element.attempt));
             columns.messages.push(element.message.as_ref().map(AsRef::as_ref));
+            columns.parked.push(element.parked);
         }
         columns
     }

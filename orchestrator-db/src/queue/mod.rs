@@ -33,6 +33,7 @@ pub(crate) use insert::{creations_fit_at_once, elements_create_at_once, elements
 pub use list::ElementFilter;
 pub use marks::Look;
 pub(crate) use marks::{MarkChanges, Marks, Position};
+pub use release::Released;
 pub use sample::{QueueSample, SampleStep};
 pub use settings::QueueSettings;
 pub(crate) use status::elements_end_at_once;

@@ -9,10 +9,11 @@ use super::status::{StatusBy, moved};
 use crate::dialect::{Sql, on_conn, sql};
 use crate::error::DbError;
 use crate::lists::Ids;
-use crate::rows::fetch_scalars;
+use crate::rows::{fetch_plain, fetch_scalars};
 use crate::tx::Tx;
 
-const HELD_BY_JOBS: Sql = sql!["SELECT id FROM queues WHERE job_id" [in_ids "$1"] " AND status = 'IN_PROGRESS'"];
+const HELD_BY_JOBS: Sql =
+    sql!["SELECT id, parked FROM queues WHERE job_id" [in_ids "$1"] " AND status = 'IN_PROGRESS'"];
 const EXPIRED: Sql = sql![
     "SELECT id FROM queues WHERE lease_expires_at <= $1 AND status = 'IN_PROGRESS'
      ORDER BY lease_expires_at LIMIT $2"[skip_locked]
@@ -22,21 +23,31 @@ const ANY_OF_JOB: Sql = sql![
      OR EXISTS (SELECT 1 FROM jobs WHERE id = $1 AND work_deleted)"
 ];
 
+/// What became of the elements that jobs held at their end.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Released {
+    /// Those that were only claimed, as they are now.
+    pub taken_back: Vec<QueueElement>,
+    /// How many stay in progress, because a robot itself set them so.
+    pub parked: usize,
+}
+
 impl Tx {
-    /// Takes back what jobs hold, at their end: new again while the queue grants another attempt, abandoned otherwise.
-    pub async fn element_release_of_job(
-        &mut self,
-        jobs: &[JobId],
-        now: Timestamp,
-    ) -> Result<Vec<QueueElement>, DbError> {
+    /// Takes back what jobs hold, at their end: new again while the queue grants another attempt, abandoned otherwise. What a
+    /// robot itself set to In Progress is its state, and stays.
+    pub async fn element_release_of_job(&mut self, jobs: &[JobId], now: Timestamp) -> Result<Released, DbError> {
         let jobs: Ids = jobs.iter().map(|job| job.as_uuid()).collect();
-        let held = fetch_scalars!(self, "element_release_of_job", HELD_BY_JOBS, as Uuid, [&jobs])?;
-        let still = |element: &QueueElement| element.job_id.is_some_and(|job| jobs.0.contains(&job.as_uuid()));
+        let held = fetch_plain!(self, "element_release_of_job", HELD_BY_JOBS, as (Uuid, bool), [&jobs])?;
+        let parked = held.iter().filter(|(_, parked)| *parked).count();
+        let held = held.into_iter().filter_map(|(id, parked)| (!parked).then_some(id)).collect();
+        let still = |element: &QueueElement| {
+            !element.parked && element.job_id.is_some_and(|job| jobs.0.contains(&job.as_uuid()))
+        };
         let why = |element: &QueueElement| {
             let job = element.job_id.map(|job| job.to_string()).unwrap_or_default();
             format!("job {job} ended at {}", seconds(now))
         };
-        self.take_back(held, still, why, now).await
+        Ok(Released { taken_back: self.take_back(held, still, why, now).await?, parked })
     }
 
     /// Takes back what was claimed outside jobs for a time that is over, by the same rule; at most `limit` at a time.

@@ -1,7 +1,7 @@
 use chrono::{DateTime, Utc};
 use orchestrator_core::id::{ElementId, JobId};
 use orchestrator_core::lease::LeaseToken;
-use orchestrator_core::queue::{ElementTimes, QueueElement};
+use orchestrator_core::queue::{ElementStatus, ElementTimes, QueueElement};
 use orchestrator_core::text::{CreatedBy, ElementData, Message, QueueName, Reference};
 use uuid::Uuid;
 
@@ -11,7 +11,7 @@ use crate::error::{Corrupt, RowAddress};
 /// The columns of [`ElementRow`].
 macro_rules! element_columns {
     () => {
-        "id, queue_name, status, created_date, start_date, end_date, lease_token, lease_expires_at, attempt, job_id, \
+        "id, queue_name, status, created_date, start_date, end_date, lease_token, lease_expires_at, parked, attempt, job_id, \
          reference, created_by, message, data"
     };
 }
@@ -27,6 +27,7 @@ pub(super) struct ElementRow {
     pub(super) end_date: Option<DateTime<Utc>>,
     pub(super) lease_token: i64,
     pub(super) lease_expires_at: Option<DateTime<Utc>>,
+    pub(super) parked: bool,
     pub(super) attempt: i64,
     pub(super) job_id: Option<Uuid>,
     pub(super) reference: Option<String>,
@@ -47,10 +48,11 @@ impl TryFrom<ElementRow> for QueueElement {
 
     fn try_from(row: ElementRow) -> Result<Self, Corrupt> {
         let at = RowAddress::new("queues", row.id);
+        let status = row.status.parse().map_err(at.column("status"))?;
         Ok(Self {
             id: ElementId::from_uuid(row.id),
             queue_name: QueueName::from_stored(row.queue_name),
-            status: row.status.parse().map_err(at.column("status"))?,
+            status,
             data: row.data.map(ElementData::from_stored),
             reference: row.reference.map(Reference::from_stored),
             times: ElementTimes { created_date: row.created_date, start_date: row.start_date, end_date: row.end_date },
@@ -59,6 +61,7 @@ impl TryFrom<ElementRow> for QueueElement {
             job_id: row.job_id.map(JobId::from_uuid),
             lease_token: LeaseToken::new(row.lease_token),
             lease_expires_at: row.lease_expires_at,
+            parked: row.parked && status == ElementStatus::InProgress,
             attempt: u32::try_from(row.attempt).map_err(at.column("attempt"))?,
         })
     }
@@ -78,6 +81,7 @@ mod tests {
             end_date: None,
             lease_token: 0,
             lease_expires_at: None,
+            parked: false,
             attempt: 0,
             job_id: None,
             reference: None,

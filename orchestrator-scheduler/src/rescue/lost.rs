@@ -116,7 +116,7 @@ async fn supersede(
     {
         return Ok(Vec::new());
     }
-    let mut hints = released(tx, job.job.id, now).await?;
+    let (_, mut hints) = released(tx, job.job.id, now).await?;
     tx.trigger_refresh_status(&[trigger.trigger.id]).await?;
     hints.extend([Hint::Job { id: job.job.id }, Hint::Jobs, Hint::Triggers]);
     Ok(hints)

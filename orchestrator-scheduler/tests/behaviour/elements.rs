@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use orchestrator_core::job::Outcome;
+use orchestrator_core::log::LogLevel;
 use orchestrator_core::policy::Policies;
 use orchestrator_core::queue::ElementStatus as E;
-use orchestrator_db::QueueSettings;
+use orchestrator_db::{LogFilter, PageRequest, QueueSettings, StatusBy, StatusChange};
 
 use crate::world::{World, admin, at, queue_name, single, with};
 
@@ -15,6 +16,7 @@ behaviours! {
     a_lost_job_keeps_its_elements_until_it_ends,
     a_superseded_attempt_gives_its_elements_back,
     nothing_is_given_to_a_job_that_has_ended,
+    the_log_of_a_job_tells_what_it_left_unfinished,
 }
 
 async fn what_a_job_still_holds_at_its_end_is_abandoned(world: World) {
@@ -27,6 +29,29 @@ async fn what_a_job_still_holds_at_its_end_is_abandoned(world: World) {
         world.finish(&agent, &grant, outcome).await;
         assert_eq!(world.element(id).await.status, E::Abandoned);
     }
+}
+
+async fn the_log_of_a_job_tells_what_it_left_unfinished(world: World) {
+    let agent = world.worker("w").await;
+    world.create(single("t", 0)).await;
+    let ids = world.add_elements("q", 3).await;
+    let grant = world.run(&agent).await;
+    for _ in &ids {
+        world.take_element("q", grant.job.id).await.unwrap();
+    }
+    let mut tx = world.db.begin_write().await.unwrap();
+    let parked =
+        StatusChange { id: ids[0], status: E::InProgress, message: None, by: StatusBy::Job(grant.job.id), token: None };
+    tx.element_set_status(&[parked], at(1)).await.unwrap().remove(0).unwrap();
+    tx.commit().await.unwrap();
+
+    world.finish(&agent, &grant, Outcome::Done).await;
+
+    let mut tx = world.db.begin_read().await.unwrap();
+    let (lines, _) = tx.log_list(&LogFilter::default(), &PageRequest::first(9)).await.unwrap();
+    let told: Vec<_> = lines.rows.iter().map(|line| (line.level, line.message.as_str(), line.job_id)).collect();
+    let text = "Queue elements that the job had taken and not finished: 2 ABANDONED, 1 IN_PROGRESS still, as the robot set them.";
+    assert_eq!(told, [(LogLevel::Error, text, Some(grant.job.id))]);
 }
 
 async fn what_a_job_still_holds_is_new_again_while_attempts_are_left(world: World) {

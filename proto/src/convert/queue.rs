@@ -23,6 +23,7 @@ pub fn element(element: &QueueElement) -> v1::QueueElement {
         job_id: element.job_id.map(|job| job.to_string()).unwrap_or_default(),
         lease_token: element.lease_token.value(),
         lease_expires_at: element.lease_expires_at.map(timestamp),
+        parked: element.parked,
         attempt: element.attempt,
     }
 }
@@ -46,6 +47,7 @@ pub fn read_element(message: v1::QueueElement) -> Result<QueueElement, DecodeErr
         job_id: optional_id("job_id", &message.job_id)?,
         lease_token: LeaseToken::new(message.lease_token),
         lease_expires_at: optional_instant("lease_expires_at", message.lease_expires_at)?,
+        parked: message.parked,
         attempt: message.attempt,
     })
 }

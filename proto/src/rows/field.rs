@@ -4,7 +4,7 @@
 pub(super) const FIELDS: &str = "reference, data, created_by";
 
 /// What an export tells beside it, by the names of its columns; JSON spells them `queueName` and so on.
-const TOLD: [&str; 9] = [
+const TOLD: [&str; 10] = [
     "queue_name",
     "message",
     "created_date",
@@ -14,6 +14,7 @@ const TOLD: [&str; 9] = [
     "attempt",
     "lease_token",
     "lease_expires_at",
+    "parked",
 ];
 
 /// What a column or key is about.

@@ -38,6 +38,7 @@ mod server_killed;
 mod shared_commits;
 mod single_trigger;
 mod spool;
+mod status_as_memory;
 mod tokens;
 mod two_servers;
 mod worker_killed;

@@ -121,7 +121,7 @@ macro_rules! claim_text {
              lease_expires_at = ($7::timestamptz[])[picked.place]
          FROM picked
          WHERE queues.id = ANY(ARRAY[picked.element_id]) AND ready IS NOT FALSE
-         RETURNING id, queue_name, status, created_date, start_date, end_date, lease_token, lease_expires_at, attempt,
+         RETURNING id, queue_name, status, created_date, start_date, end_date, lease_token, lease_expires_at, parked, attempt,
              job_id, reference, created_by, message, data"]]
     };
 }

@@ -35,7 +35,7 @@ const ELEMENTS_RIDE_AT_ONCE: Sql = sql![
          UPDATE queues SET status = new_status, ready = FALSE, attention = new_attention, end_date = $3,
              lease_expires_at = NULL
          FROM held WHERE id = held_id AND (SELECT COUNT(*) FROM held) = cardinality($13::uuid[])
-         RETURNING id, queue_name, status, created_date, start_date, end_date, lease_token, lease_expires_at, attempt,
+         RETURNING id, queue_name, status, created_date, start_date, end_date, lease_token, lease_expires_at, parked, attempt,
              job_id, reference, created_by, message, CASE WHEN $18 THEN data END AS data),
      kinds AS (
          SELECT queue_name, status, COUNT(*) AS elements, jsonb_agg(id ORDER BY id) AS ids,

@@ -47,6 +47,7 @@ impl NewElement {
             job_id: None,
             lease_token: LeaseToken::new(0),
             lease_expires_at: None,
+            parked: false,
             attempt: 0,
         }
     }

@@ -33,7 +33,7 @@ pub(in crate::queue) const ELEMENTS_END: Sql = sql!["UPDATE queues SET status = 
          AND (change.held_token IS NULL OR queues.lease_token = change.held_token)"
      [only sqlite " AND (change.holder IS NULL OR EXISTS (SELECT 1 FROM jobs
          WHERE jobs.id = change.holder AND jobs.status IN ('ASSIGNED', 'RUNNING', 'LOST')))"] "
-     RETURNING id, queue_name, queues.status, created_date, start_date, end_date, lease_token, lease_expires_at, attempt,
+     RETURNING id, queue_name, queues.status, created_date, start_date, end_date, lease_token, lease_expires_at, parked, attempt,
          job_id, reference, created_by, message, CASE WHEN $3 THEN data END AS data"];
 
 impl StatusChange {

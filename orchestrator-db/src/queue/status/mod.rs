@@ -78,7 +78,7 @@ pub enum StatusError {
 
 impl Tx {
     /// Sets statuses, in order. A job may set any status of any element that no other live job holds; an operator of any.
-    /// The status that an element already has is no error.
+    /// The status that an element already has is no error. What a job itself sets to In Progress stays so when it ends.
     pub async fn element_set_status(
         &mut self,
         changes: &[StatusChange],
@@ -174,9 +174,16 @@ pub(super) fn decide(locked: &Locked, change: &StatusChange, now: Timestamp) -> 
     }
     let message = change.message.clone().or_else(|| element.message.clone());
     if same {
-        return Ok(QueueElement { message, ..element.clone() });
+        let parked = element.parked || is_parked(change.status, change.by);
+        return Ok(QueueElement { message, parked, ..element.clone() });
     }
     Ok(QueueElement { message, ..moved(element, change.status, change.by, now) })
+}
+
+/// Whether an element stays in progress when the job of who set it ends. What a robot says itself is its state; what it only
+/// claimed is not.
+fn is_parked(status: ElementStatus, by: StatusBy) -> bool {
+    status == ElementStatus::InProgress && by.job().is_some()
 }
 
 /// The job that keeps others from touching the element.
@@ -187,8 +194,13 @@ pub(super) fn held_by_other(locked: &Locked, by: StatusBy) -> Option<JobId> {
 
 /// The element in another status, with everything that follows from it.
 pub(super) fn moved(element: &QueueElement, status: ElementStatus, by: StatusBy, now: Timestamp) -> QueueElement {
-    let moved =
-        QueueElement { status, times: element.times.on(status, now), lease_expires_at: None, ..element.clone() };
+    let moved = QueueElement {
+        status,
+        times: element.times.on(status, now),
+        lease_expires_at: None,
+        parked: is_parked(status, by),
+        ..element.clone()
+    };
     match status {
         ElementStatus::New => {
             let attempt = if by == StatusBy::Operator { 0 } else { element.attempt };

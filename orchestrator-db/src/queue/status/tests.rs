@@ -26,6 +26,7 @@ fn locked(status: ElementStatus, job_id: Option<JobId>, job_lives: bool) -> Lock
         job_id,
         lease_token: LeaseToken::new(3),
         lease_expires_at: None,
+        parked: false,
         attempt: 1,
     };
     Locked { element, job_lives }

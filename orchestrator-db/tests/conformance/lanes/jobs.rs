@@ -131,7 +131,7 @@ async fn an_end_beside_the_end_of_its_job_changes_nothing_that_was_taken_back(db
     let held = claim_for(&world, job).await;
     let mut ending = world.db.begin_write().await.unwrap();
     assert!(ending.job_finish(job, LeaseToken::new(1), Outcome::Failed, None, None, t0()).await.unwrap());
-    let back = ending.element_release_of_job(&[job], t0()).await.unwrap();
+    let back = ending.element_release_of_job(&[job], t0()).await.unwrap().taken_back;
     let late = world.begin(status(end(held.id, ElementStatus::Done, job)));
     world.until_taken().await;
     ending.commit().await.unwrap();

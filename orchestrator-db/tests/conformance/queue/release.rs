@@ -2,7 +2,9 @@ use std::time::Duration;
 
 use orchestrator_core::actor::Actor;
 use orchestrator_core::id::JobId;
-use orchestrator_core::queue::ElementStatus::{Abandoned, Done, InProgress, New};
+use orchestrator_core::job::Outcome;
+use orchestrator_core::lease::LeaseToken;
+use orchestrator_core::queue::ElementStatus::{Abandoned, Done, Failed, InProgress, New};
 use orchestrator_core::queue::QueueElement;
 use orchestrator_core::text::Message;
 use orchestrator_db::{ClaimRequest, QueueSettings, StatusBy, StatusChange};
@@ -19,6 +21,57 @@ conformance! {
     a_claim_without_a_lease_never_expires,
     a_job_that_took_something_is_known,
     what_is_taken_back_tells_why_unless_someone_wrote_something,
+    what_a_robot_itself_set_in_progress_stays_so_when_its_job_ends,
+    what_was_parked_is_taken_back_again_once_it_was_claimed_anew,
+}
+
+async fn what_a_robot_itself_set_in_progress_stays_so_when_its_job_ends(db: TestDb) {
+    grant_attempts(&db, 2).await;
+    let ids = some(&db, 4).await;
+    let job = running_job(&db).await;
+    let by = StatusBy::Job(job);
+    // Claimed and set so again, taken without a claim, retried after a failure; the last is only claimed.
+    claim(&db, of_job(job), at(9)).await;
+    let waits = StatusChange { message: Some(Message::cut("invoice ordered")), ..change(ids[0], InProgress, by) };
+    set(&db, waits, at(10)).await.unwrap();
+    set(&db, change(ids[1], InProgress, by), at(11)).await.unwrap();
+    set(&db, change(ids[2], Failed, by), at(12)).await.unwrap();
+    set(&db, change(ids[2], InProgress, by), at(13)).await.unwrap();
+    claim(&db, of_job(job), at(14)).await;
+
+    let mut tx = db.begin_write().await.unwrap();
+    assert!(tx.job_finish(job, LeaseToken::new(1), Outcome::Failed, None, None, at(50)).await.unwrap());
+    let released = tx.element_release_of_job(&[job], at(50)).await.unwrap();
+    tx.commit().await.unwrap();
+
+    assert_eq!(released.parked, 3);
+    assert_eq!(released.taken_back.iter().map(|element| element.id).collect::<Vec<_>>(), [ids[3]]);
+    for id in &ids[..3] {
+        let element = get(&db, *id).await;
+        assert_eq!((element.status, element.parked, element.job_id), (InProgress, true, Some(job)));
+        assert_eq!(element.times.end_date, None);
+    }
+    assert_eq!(get(&db, ids[0]).await.message, Some(Message::cut("invoice ordered")));
+    let counted = counts(&db).await;
+    assert_eq!((counted.new, counted.in_progress), (1, 3));
+
+    // A later run goes on with it.
+    let later = running_job(&db).await;
+    let done = set(&db, change(ids[0], Done, StatusBy::Job(later)), at(60)).await.unwrap();
+    assert_eq!((done.status, done.parked), (Done, false));
+}
+
+async fn what_was_parked_is_taken_back_again_once_it_was_claimed_anew(db: TestDb) {
+    let id = some(&db, 1).await[0];
+    let job = running_job(&db).await;
+    set(&db, change(id, InProgress, StatusBy::Job(job)), at(9)).await.unwrap();
+    // One statement that reads nothing ends it; the next two make it new and take it.
+    set(&db, change(id, Done, StatusBy::Job(job)), at(10)).await.unwrap();
+    assert!(!get(&db, id).await.parked);
+    set(&db, change(id, New, StatusBy::Operator), at(11)).await.unwrap();
+    claim(&db, of_job(job), at(12)).await;
+    assert_eq!(release(&db, &[job]).await.len(), 1);
+    assert_eq!(get(&db, id).await.status, Abandoned);
 }
 
 async fn what_is_taken_back_tells_why_unless_someone_wrote_something(db: TestDb) {
@@ -39,7 +92,7 @@ async fn what_is_taken_back_tells_why_unless_someone_wrote_something(db: TestDb)
     let job = running_job(&db).await;
     claim(&db, of_job(job), at(60)).await;
     let written =
-        StatusChange { message: Some(Message::cut("half done")), ..change(id, InProgress, StatusBy::Job(job)) };
+        StatusChange { message: Some(Message::cut("half done")), ..change(id, InProgress, StatusBy::Operator) };
     set(&db, written, at(61)).await.unwrap();
     release(&db, &[job]).await;
     let element = get(&db, id).await;
@@ -54,7 +107,7 @@ async fn release(db: &TestDb, jobs: &[JobId]) -> Vec<QueueElement> {
     let mut tx = db.begin_write().await.unwrap();
     let released = tx.element_release_of_job(jobs, at(50)).await.unwrap();
     tx.commit().await.unwrap();
-    released
+    released.taken_back
 }
 
 async fn expire(db: &TestDb, now: i64) -> Vec<QueueElement> {

@@ -50,6 +50,7 @@ struct Shown {
     attempt: u32,
     job: Option<(String, String)>,
     lease: Stamp,
+    parked: bool,
 }
 
 impl Shown {
@@ -72,6 +73,7 @@ impl Shown {
             job: (!element.job_id.is_empty())
                 .then(|| (format!("/jobs/{}", encoded(&element.job_id)), short_id(&element.job_id))),
             lease: viewer.stamp(element.lease_expires_at),
+            parked: element.parked,
         }
     }
 }

@@ -99,6 +99,7 @@ impl Row for pb::QueueElement {
         Column::new("End", |e, look| Cell::text(exact(look, e.end_date.as_ref()))),
         Column::new("Attempt", |e, _| Cell::number(e.attempt)),
         Column::new("Job", |e, _| Cell::text(&e.job_id)),
+        Column::new("Parked", |e, _| Cell::text(if e.parked { "stays in progress when its job ends" } else { "" })),
         Column::new("Lease token", |e, _| Cell::number(e.lease_token)),
         Column::new("Lease expires", |e, look| Cell::text(time(look, e.lease_expires_at.as_ref()))),
     ];
