@@ -45,7 +45,7 @@ pub use audit::{AuditEntry, AuditFilter, AuditRow};
 pub use backup::{BackupError, sqlite_backup, sqlite_restore};
 pub use browser::{BrowserSession, NewBrowserSession, NewSignInLink};
 pub use connect::{ConnectError, Db, DbOptions, MigrationStatus};
-pub use copy::{Copied, CopyError, TABLES, copy_to_postgres};
+pub use copy::{Copied, CopyError, RefusedRow, TABLES, copy_to_postgres};
 pub use decision::{Decision, DecisionKind};
 pub use dialect::Dialect;
 pub use error::{Corrupt, DbError, Readable};

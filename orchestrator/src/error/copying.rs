@@ -1,6 +1,6 @@
 //! What a refused copy into PostgreSQL means for who asked for it.
 
-use orchestrator_db::{ConnectError, CopyError};
+use orchestrator_db::{ConnectError, CopyError, RefusedRow};
 
 /// The program's exit code.
 pub(super) fn exit_code(error: &CopyError) -> u8 {
@@ -9,7 +9,11 @@ pub(super) fn exit_code(error: &CopyError) -> u8 {
         CopyError::NotEmpty { .. }
         | CopyError::Open { source: ConnectError::InUse { .. } | ConnectError::TooNew { .. }, .. } => 5,
         CopyError::Open { source: ConnectError::Unreachable(_), .. } => 6,
-        CopyError::Open { .. } | CopyError::Incomplete { .. } | CopyError::Read { .. } | CopyError::Write { .. } => 1,
+        CopyError::Open { .. }
+        | CopyError::Incomplete { .. }
+        | CopyError::Read { .. }
+        | CopyError::Refused { .. }
+        | CopyError::Write { .. } => 1,
     }
 }
 
@@ -22,9 +26,11 @@ pub(super) fn code(error: &CopyError) -> &'static str {
         CopyError::Open { source: ConnectError::TooNew { .. }, .. } => "DATABASE_TOO_NEW",
         CopyError::Open { source: ConnectError::NotMigrated, .. } => "NOT_MIGRATED",
         CopyError::Open { source: ConnectError::WeakDurability { .. }, .. } => "WEAK_DURABILITY",
-        CopyError::Open { .. } | CopyError::Incomplete { .. } | CopyError::Read { .. } | CopyError::Write { .. } => {
-            "DATABASE"
-        }
+        CopyError::Open { .. }
+        | CopyError::Incomplete { .. }
+        | CopyError::Read { .. }
+        | CopyError::Refused { .. }
+        | CopyError::Write { .. } => "DATABASE",
     }
 }
 
@@ -43,8 +49,9 @@ pub(super) fn why(error: &CopyError) -> Option<String> {
 }
 
 /// What to do about it.
-pub(super) fn next(error: &CopyError) -> &'static str {
+pub(super) fn next(error: &CopyError) -> String {
     match error {
+        CopyError::Refused { row, .. } => return mend(row),
         CopyError::Direction => "name the target as postgres://USER@HOST/NAME with --to, and the source with --data",
         CopyError::NotEmpty { .. } => {
             "make a database that no server has used (createdb NAME), and name that one; nothing was changed in this one"
@@ -56,5 +63,18 @@ pub(super) fn next(error: &CopyError) -> &'static str {
         CopyError::Open { .. } | CopyError::Incomplete { .. } | CopyError::Read { .. } | CopyError::Write { .. } => {
             "no rows were copied: mend what is said above, and copy again"
         }
+    }
+    .to_owned()
+}
+
+/// How a row is mended in the file that is copied.
+fn mend(row: &RefusedRow) -> String {
+    let file = "no rows were copied. With the server stopped, copy the SQLite file away";
+    match (&row.column, row.has_nul) {
+        (Some(column), true) => format!(
+            "{file}, take the NUL out of this row (sqlite3: UPDATE {} SET {column} = replace({column}, char(0), '') WHERE …), and copy again",
+            row.table
+        ),
+        _ => format!("{file}, correct or delete this row in it with sqlite3, and copy again"),
     }
 }

@@ -174,7 +174,7 @@ impl CliError {
             Self::Config(_) => "see what is allowed: orchestrator server config template",
             Self::JobFailed { job, .. } => return Some(format!("orchestrator job logs {job}")),
             Self::WouldChange { .. } => "nothing was changed; leave out --dry-run to do it",
-            Self::Copy(error) => copying::next(error),
+            Self::Copy(error) => return Some(copying::next(error)),
             Self::Backup(BackupError::Lock(ConnectError::InUse { .. })) => "stop the server first",
             Self::Backup(BackupError::Lock(ConnectError::TooNew { .. })) => {
                 "the copy is of a newer version: use that version's program"
