@@ -19,7 +19,7 @@ pub struct RefusedRow {
     pub key: Vec<(String, String)>,
     /// The column that is refused, where that can be told.
     pub column: Option<String>,
-    /// It has a NUL character, which no text of PostgreSQL can have.
+    /// That column is a text with a NUL character, which no text of PostgreSQL can have.
     pub has_nul: bool,
 }
 
@@ -100,8 +100,10 @@ fn refused(table: &'static str, key: &[String], row: &str, source: &sqlx::Error)
         key = values.iter().map(|(name, value)| (name.clone(), shown(value))).collect();
     }
     let nul = values.iter().find(|(_, value)| has_nul(value)).map(|(name, _)| name.clone());
-    let has_nul = nul.is_some();
-    Some(RefusedRow { table, key, column: nul.or_else(|| column_of(source)), has_nul })
+    // In a document it is spelled otherwise than in a text.
+    let has_nul = nul.as_ref().is_some_and(|name| values.get(name).is_some_and(Value::is_string));
+    let column = nul.or_else(|| column_of(source));
+    Some(RefusedRow { table, key, column, has_nul })
 }
 
 /// A value as people write it.
@@ -137,9 +139,12 @@ mod tests {
 
     #[test]
     fn a_row_is_named_by_its_key_and_column() {
-        let row = "{\"id\": \"0199C1DE7A107000800000000000000A\", \"data\": {\"a\": [\"x\\u0000\"]}}";
-        let found = refused("queues", &["id".to_owned()], row, &sqlx::Error::RowNotFound).unwrap();
-        assert!(found.has_nul);
+        let named = |data: &str| {
+            let row = format!("{{\"id\": \"0199C1DE7A107000800000000000000A\", \"data\": {data}}}");
+            refused("queues", &["id".to_owned()], &row, &sqlx::Error::RowNotFound).unwrap()
+        };
+        let found = named("{\"a\": [\"x\\u0000\"]}");
+        assert!(!found.has_nul && named("\"x\\u0000\"").has_nul);
         assert_eq!(
             found.to_string(),
             "the row of queues with id 0199c1de-7a10-7000-8000-00000000000a: its column data"

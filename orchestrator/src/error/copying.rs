@@ -67,14 +67,35 @@ pub(super) fn next(error: &CopyError) -> String {
     .to_owned()
 }
 
+/// What finds the row in SQLite, where ids are bytes.
+fn condition(row: &RefusedRow) -> String {
+    let value = |value: &str| match value.parse::<uuid::Uuid>() {
+        Ok(id) => format!("x'{}'", id.simple()),
+        Err(_) => format!("'{}'", value.replace('\'', "''")),
+    };
+    let equal: Vec<String> = row.key.iter().map(|(name, of)| format!("{name} = {}", value(of))).collect();
+    equal.join(" AND ")
+}
+
 /// How a row is mended in the file that is copied.
 fn mend(row: &RefusedRow) -> String {
     let file = "no rows were copied. With the server stopped, copy the SQLite file away";
     match (&row.column, row.has_nul) {
         (Some(column), true) => format!(
-            "{file}, take the NUL out of this row (sqlite3: UPDATE {} SET {column} = replace({column}, char(0), '') WHERE …), and copy again",
-            row.table
+            "{file}, take each NUL out of this row with sqlite3, and copy again: {}",
+            without_first_nul(row, column)
         ),
         _ => format!("{file}, correct or delete this row in it with sqlite3, and copy again"),
     }
+}
+
+/// What takes the first NUL out of a text. `replace` of SQLite does not find one, and its texts end there for `substr`.
+fn without_first_nul(row: &RefusedRow, column: &str) -> String {
+    let bytes = format!("CAST({column} AS BLOB)");
+    let at = format!("instr({bytes}, x'00')");
+    let RefusedRow { table, .. } = row;
+    format!(
+        "UPDATE {table} SET {column} = CAST(substr({bytes}, 1, {at} - 1) || substr({bytes}, {at} + 1) AS TEXT) WHERE {} AND {at} > 0;",
+        condition(row)
+    )
 }
