@@ -9,6 +9,7 @@ use serde_json::Value;
 use sqlx::types::Json;
 use uuid::Uuid;
 
+use crate::answer::Bulk;
 use crate::dialect::{Sql, sql};
 use crate::error::{Corrupt, DbError, Readable, RowAddress};
 use crate::lists::{containing, earliest, latest, time_text};
@@ -130,6 +131,19 @@ struct StoredRow {
     subject: String,
     before: Option<Json<Value>>,
     after: Option<Json<Value>>,
+}
+
+impl Bulk for StoredRow {
+    fn bytes(&self) -> usize {
+        let document = |document: &Option<Json<Value>>| document.as_ref().map_or(0, |json| json.0.to_string().len());
+        200 + self.actor_kind.len()
+            + self.actor.len()
+            + self.action.len()
+            + self.subject_kind.len()
+            + self.subject.len()
+            + document(&self.before)
+            + document(&self.after)
+    }
 }
 
 /// A row inside a JSON text.

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use orchestrator_core::constant::Constant;
 use orchestrator_core::text::{ActorName, ConstantName, ConstantValue};
 
+use crate::answer::{Bulk, texts};
 use crate::dialect::{Sql, sql};
 use crate::error::{DbError, Readable};
 use crate::page::PageRequest;
@@ -32,6 +33,12 @@ struct ConstantRow {
     value: String,
     changed_at: DateTime<Utc>,
     changed_by: Option<String>,
+}
+
+impl Bulk for ConstantRow {
+    fn bytes(&self) -> usize {
+        100 + self.name.len() + self.value.len() + texts([&self.changed_by])
+    }
 }
 
 impl From<ConstantRow> for Constant {

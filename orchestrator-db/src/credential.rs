@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use orchestrator_core::credential::Credential;
 use orchestrator_core::text::{ActorName, CredentialName, Username};
 
+use crate::answer::{Bulk, texts};
 use crate::dialect::{Sql, sql};
 use crate::error::{DbError, Readable};
 use crate::page::PageRequest;
@@ -39,6 +40,13 @@ struct CredentialRow {
     password: String,
     changed_at: DateTime<Utc>,
     changed_by: Option<String>,
+}
+
+impl Bulk for CredentialRow {
+    fn bytes(&self) -> usize {
+        // The password is not answered.
+        100 + self.name.len() + self.username.len() + texts([&self.changed_by])
+    }
 }
 
 impl From<CredentialRow> for Credential {

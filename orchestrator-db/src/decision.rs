@@ -10,6 +10,7 @@ use serde::Serialize;
 use sqlx::types::Json;
 use uuid::Uuid;
 
+use crate::answer::Bulk;
 use crate::dialect::{Sql, sql};
 use crate::error::{Corrupt, DbError, Readable, RowAddress};
 use crate::lists::time_text;
@@ -104,6 +105,12 @@ struct DecisionRow {
     decided_at: Timestamp,
     decision: String,
     reason: String,
+}
+
+impl Bulk for DecisionRow {
+    fn bytes(&self) -> usize {
+        200 + self.decision.len() + self.reason.len()
+    }
 }
 
 impl TryFrom<DecisionRow> for Decision {

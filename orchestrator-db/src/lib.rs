@@ -3,6 +3,7 @@
 //! [`Db`] opens a database and begins transactions; everything else is a method of [`Tx`], noun first
 //! (`job_claim`, `trigger_list_due`), in one module per entity. Nothing here reads a clock: the instant is an argument.
 
+mod answer;
 mod audit;
 mod backup;
 mod browser;
@@ -39,11 +40,12 @@ mod tx;
 mod user;
 mod worker;
 
+pub use answer::{ANSWER_BYTES, fitting};
 pub use audit::{AuditEntry, AuditFilter, AuditRow};
 pub use backup::{BackupError, sqlite_backup, sqlite_restore};
 pub use browser::{BrowserSession, NewBrowserSession, NewSignInLink};
 pub use connect::{ConnectError, Db, DbOptions, MigrationStatus};
-pub use copy::{Copied, CopyError, TABLES, copy_to_postgres};
+pub use copy::{Copied, CopyError, RefusedRow, TABLES, copy_to_postgres};
 pub use decision::{Decision, DecisionKind};
 pub use dialect::Dialect;
 pub use error::{Corrupt, DbError, Readable};

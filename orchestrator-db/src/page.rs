@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
+use crate::answer::{Bulk, fitting};
 use crate::error::{Corrupt, DbError};
 use crate::lists::{earliest, latest};
 
@@ -61,13 +62,21 @@ impl PageRequest {
         key.map(Some).ok_or_else(|| DbError::InvalidCursor { cursor: cursor.clone() })
     }
 
-    /// Cuts the extra row off and makes the cursor of the next page, if there is one, from the key of the last row that
-    /// could be read.
-    pub(crate) fn cut<R, K: Key>(&self, rows: &mut Vec<Result<R, Corrupt>>, key: impl Fn(&R) -> K) -> Option<String> {
-        if rows.len() <= self.rows() {
+    /// Cuts off the extra row, and those that one answer cannot hold, and makes the cursor of the next page, if there is
+    /// one, from the key of the last row that could be read.
+    pub(crate) fn cut<R: Bulk, K: Key>(
+        &self,
+        rows: &mut Vec<Result<R, Corrupt>>,
+        key: impl Fn(&R) -> K,
+    ) -> Option<String> {
+        // What cannot be read is left out of the answer.
+        let leading = rows.iter().take_while(|row| row.is_err()).count();
+        let sizes = rows[leading..].iter().map(|row| row.as_ref().map_or(0, Bulk::bytes));
+        let most = self.rows().min(leading + fitting(sizes));
+        if rows.len() <= most {
             return None;
         }
-        rows.truncate(self.rows());
+        rows.truncate(most);
         rows.iter().rev().find_map(|row| row.as_ref().ok()).map(|row| cursor(&key(row)))
     }
 }
@@ -146,6 +155,14 @@ fn from_hex(text: &str) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::answer::ANSWER_BYTES;
+
+    /// A row of so many hundredths of an answer.
+    impl Bulk for u32 {
+        fn bytes(&self) -> usize {
+            ANSWER_BYTES / 100 * *self as usize
+        }
+    }
 
     #[test]
     fn a_page_goes_on_after_the_last_row_of_the_one_before() {
@@ -154,6 +171,19 @@ mod tests {
         assert_eq!(rows.len(), 2);
         let page = PageRequest { limit: 2, cursor: Some(next) };
         assert_eq!(page.after::<String>().unwrap(), Some("æ2".to_owned()));
+    }
+
+    #[test]
+    fn a_page_ends_where_the_answer_is_full_and_has_one_row_at_least() {
+        let page = PageRequest::first(100);
+        let mut rows: Vec<Result<u32, Corrupt>> = vec![Ok(40), Ok(40), Ok(40)];
+        assert_eq!(page.cut(&mut rows, u32::to_string), Some(cursor(&"40")));
+        assert_eq!(rows.len(), 2);
+        let mut rows: Vec<Result<u32, Corrupt>> = vec![Ok(101), Ok(1)];
+        assert_eq!(page.cut(&mut rows, u32::to_string), Some(cursor(&"101")));
+        assert_eq!(rows.len(), 1);
+        let mut rows: Vec<Result<u32, Corrupt>> = vec![Ok(60), Ok(40)];
+        assert_eq!(page.cut(&mut rows, u32::to_string), None, "all of it fits");
     }
 
     #[test]

@@ -7,7 +7,6 @@
 mod app;
 mod assets;
 mod chrome;
-mod csv;
 mod error;
 mod events;
 mod flash;

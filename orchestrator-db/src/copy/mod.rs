@@ -4,12 +4,15 @@
 //! and it is written to by nobody. Ids, tokens, times and counters stay what they are, so that workers, robots and people
 //! go on with the server that is started on the copy.
 
+mod refused;
 mod rows;
 mod table;
 
 use futures_util::TryStreamExt as _;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection};
 
+pub use self::refused::RefusedRow;
+use self::refused::insert_or_name;
 use self::rows::Batch;
 pub use self::table::TABLES;
 use self::table::Table;
@@ -52,6 +55,15 @@ pub enum CopyError {
         /// The table.
         table: &'static str,
         /// What SQLite says.
+        #[source]
+        source: sqlx::Error,
+    },
+    /// PostgreSQL does not take a row.
+    #[error("PostgreSQL refuses {row}")]
+    Refused {
+        /// The first such row.
+        row: Box<RefusedRow>,
+        /// What PostgreSQL says.
         #[source]
         source: sqlx::Error,
     },
@@ -175,14 +187,14 @@ async fn copy_table(
     let (mut batch, mut seen) = (Batch::default(), 0);
     while let Some(row) = found.try_next().await.map_err(|source| CopyError::Read { table: name, source })? {
         seen += 1;
-        batch.add(&row);
+        batch.add(row);
         if batch.is_full() {
-            rows::insert(write, table, batch.take()).await?;
+            insert_or_name(write, table, &batch.take()).await?;
             progress(Copied { table: name, rows: seen, is_done: false });
         }
     }
     if !batch.is_empty() {
-        rows::insert(write, table, batch.take()).await?;
+        insert_or_name(write, table, &batch.take()).await?;
     }
     let written = rows::count(write, name).await?;
     if written != seen {

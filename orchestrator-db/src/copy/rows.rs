@@ -11,39 +11,49 @@ const MOST_ROWS: usize = 2_000;
 /// Bytes of one statement, at which no more rows are added.
 const ENOUGH_BYTES: usize = 4 << 20;
 
-/// A list of objects that is being written.
+/// Objects that are being written.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
-    text: String,
-    rows: usize,
+    rows: Vec<String>,
+    bytes: usize,
 }
 
 impl Batch {
-    pub(super) fn add(&mut self, row: &str) {
-        self.text.push(if self.rows == 0 { '[' } else { ',' });
-        self.text.push_str(row);
-        self.rows += 1;
+    pub(super) fn add(&mut self, row: String) {
+        self.bytes += row.len();
+        self.rows.push(row);
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.rows == 0
+        self.rows.is_empty()
     }
 
     pub(super) fn is_full(&self) -> bool {
-        self.rows >= MOST_ROWS || self.text.len() >= ENOUGH_BYTES
+        self.rows.len() >= MOST_ROWS || self.bytes >= ENOUGH_BYTES
     }
 
-    /// The list, and an empty one in its place.
-    pub(super) fn take(&mut self) -> String {
-        let mut taken = std::mem::take(self);
-        taken.text.push(']');
-        taken.text
+    /// The objects, and nothing in their place.
+    pub(super) fn take(&mut self) -> Vec<String> {
+        self.bytes = 0;
+        std::mem::take(&mut self.rows)
     }
 }
 
-pub(super) async fn insert(write: &mut PgConnection, table: &Table, rows: String) -> Result<(), CopyError> {
-    let done = sqlx::query(AssertSqlSafe(table.insert())).bind(rows).execute(write).await;
-    done.map(drop).map_err(|source| CopyError::Write { table: table.name, source })
+pub(super) async fn insert(write: &mut PgConnection, table: &Table, rows: &[String]) -> Result<(), sqlx::Error> {
+    let list = format!("[{}]", rows.join(","));
+    sqlx::query(AssertSqlSafe(table.insert())).bind(list).execute(write).await.map(drop)
+}
+
+/// The columns of a table's primary key.
+pub(super) async fn key_of(write: &mut PgConnection, table: &'static str) -> Result<Vec<String>, CopyError> {
+    sqlx::query_scalar(
+        "SELECT a.attname::text FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY(i.indkey)
+         WHERE i.indrelid = to_regclass($1) AND i.indisprimary ORDER BY a.attnum",
+    )
+    .bind(table)
+    .fetch_all(write)
+    .await
+    .map_err(|source| CopyError::Write { table, source })
 }
 
 pub(super) async fn count(write: &mut PgConnection, table: &'static str) -> Result<u64, CopyError> {

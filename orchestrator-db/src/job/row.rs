@@ -8,6 +8,7 @@ use orchestrator_core::text::{ProcessName, Reason, TriggerName, WorkerName};
 use uuid::Uuid;
 
 use super::{Grant, LockedJob};
+use crate::answer::{Bulk, texts};
 use crate::error::{Corrupt, RowAddress};
 
 /// What [`JobRow`] needs.
@@ -49,6 +50,16 @@ pub(super) struct JobRow {
     reason: Option<String>,
     job_token_hash: Option<Vec<u8>>,
     snapshot: String,
+}
+
+impl Bulk for JobRow {
+    fn bytes(&self) -> usize {
+        // What it waits for, where it waits, is told in some words.
+        1000 + self.trigger_name.len()
+            + self.process_name.len()
+            + texts([&self.worker_name, &self.reserved_worker, &self.commit_id, &self.reason])
+            + self.snapshot.len()
+    }
 }
 
 impl TryFrom<JobRow> for Job {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use orchestrator_core::actor::Actor;
 use orchestrator_core::id::ElementId;
+use orchestrator_core::queue::QueueElement;
 use orchestrator_core::text::QueueName;
 use serde_json::{Value, json};
 
@@ -16,6 +17,7 @@ use crate::queue::{Granted, StatusSet};
 pub(super) struct Trail<'a> {
     created: BTreeMap<Key<'a>, (&'a Actor, Vec<ElementId>)>,
     claimed: BTreeMap<Key<'a>, (&'a Actor, Vec<ElementId>)>,
+    given_back: BTreeMap<Key<'a>, (&'a Actor, Vec<ElementId>)>,
     changed: BTreeMap<Key<'a>, (&'a Actor, Vec<&'a StatusSet>)>,
 }
 
@@ -36,6 +38,14 @@ impl<'a> Trail<'a> {
         if !granted.is_known && !granted.elements.is_empty() {
             let claimed = self.claimed.entry(key(actor, queue)).or_insert_with(|| (actor, Vec::new()));
             claimed.1.extend(granted.elements.iter().map(|element| element.id));
+        }
+    }
+
+    /// What was claimed and is new again.
+    pub(super) fn given_back(&mut self, actor: &'a Actor, elements: &'a [QueueElement]) {
+        for element in elements {
+            let given_back = self.given_back.entry(key(actor, &element.queue_name));
+            given_back.or_insert_with(|| (actor, Vec::new())).1.push(element.id);
         }
     }
 
@@ -69,7 +79,11 @@ impl<'a> Trail<'a> {
             }
             row(actor, "element.set_status", ("queue", queue.to_owned()), None, json!({ "elements": by_status }))
         });
-        created.chain(claimed).chain(changed).collect()
+        let given_back = self.given_back.into_iter().map(|((.., queue), (actor, ids))| {
+            let after = json!({ "elements": { "NEW": ids } });
+            row(actor, "element.set_status", ("queue", queue.to_owned()), None, after)
+        });
+        created.chain(claimed).chain(given_back).chain(changed).collect()
     }
 }
 

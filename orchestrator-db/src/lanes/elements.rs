@@ -96,7 +96,8 @@ impl Work for Elements {
             answers.push(ElementAnswer { changed: results, claimed });
         }
         tx.audit_insert(&audited(calls.iter().zip(&answers)), now).await?;
-        let hints = renewed(answers.iter().flat_map(|answer| answer.changed.iter().flatten()));
+        let mut hints = renewed(answers.iter().flat_map(|answer| answer.changed.iter().flatten()));
+        hints.extend(given_back(calls.iter().zip(&answers)));
         let here = told_here(answers.iter());
         Ok(Done { answers, hints, here })
     }
@@ -119,10 +120,7 @@ impl Work for Elements {
             AtOnce::Claims(claims) => {
                 let actor = calls.first().and_then(|call| call.actor.as_ref());
                 let claimed = elements_claim_at_once(&mut connection, marks, &claims, actor, now).await;
-                let answer = |elements| ElementAnswer {
-                    changed: Vec::new(),
-                    claimed: Ok(Granted { elements, is_known: false }),
-                };
+                let answer = |elements| ElementAnswer { changed: Vec::new(), claimed: Ok(Granted::anew(elements)) };
                 claimed.map(|claimed| claimed.into_iter().map(|elements| elements.map(answer)).collect())
             }
             AtOnce::Rides(ends, claims) => {
@@ -139,9 +137,15 @@ impl Work for Elements {
                 ends.iter().map(|end| ended.remove(&end.id).map(answer)).collect()
             }),
         };
-        let answers = answers?;
+        let mut answers = answers?;
         connection.keep();
-        let here = told_here(answers.iter().flatten());
+        if answers.iter().flatten().any(is_too_large) {
+            // In a transaction of its own: what fails here is done when the caller repeats the call.
+            fit_into_answers(db, calls, &mut answers, now).await?;
+        }
+        let mut here = told_here(answers.iter().flatten());
+        let answered = calls.iter().zip(&answers).filter_map(|(call, answer)| Some((call, answer.as_ref()?)));
+        here.extend(given_back(answered));
         Ok(DoneAtOnce { answers, here })
     }
 }
@@ -164,6 +168,9 @@ async fn run_on_sqlite(
         let Some(ridden) = ridden else { return Ok(None) };
         let queue = claims.first().map(|claim| &claim.queue);
         let (ended, taken) = (ridden.counts(queue), shared_out(calls, ridden));
+        if taken.iter().any(is_too_large) {
+            return Ok(None);
+        }
         let audited = audited(calls.iter().zip(&taken));
         end_ride_on_sqlite(&mut connection, ended, &audited, now).await?;
         Ok(Some(taken))
@@ -186,6 +193,39 @@ async fn run_on_sqlite(
         Err(sqlx::Error::Database(_)) => Ok(DoneAtOnce::nothing()),
         Err(error) => Err(DbError::in_op("elements_ride_on_sqlite")(error)),
     }
+}
+
+fn is_too_large(answer: &ElementAnswer) -> bool {
+    answer.claimed.as_ref().is_ok_and(Granted::is_too_large)
+}
+
+/// Gives back what was claimed beyond what one answer holds, and writes it down where the claim is.
+async fn fit_into_answers(
+    db: &Db,
+    calls: &[ElementCall],
+    answers: &mut [Option<ElementAnswer>],
+    now: Timestamp,
+) -> Result<(), DbError> {
+    let granted = answers.iter_mut().flatten().filter_map(|answer| answer.claimed.as_mut().ok());
+    let mut tx = db.begin_write().await?;
+    let given_back = tx.fit_into_answers(granted, now).await?;
+    // All of them are one actor's.
+    if let Some(actor) = calls.first().and_then(|call| call.actor.as_ref()) {
+        let mut trail = Trail::default();
+        trail.given_back(actor, &given_back);
+        tx.audit_insert(&trail.into_rows(), now).await?;
+    }
+    tx.commit().await
+}
+
+/// Whoever waits for elements of a queue hears of those that were too much for one answer.
+fn given_back<'a>(answered: impl Iterator<Item = (&'a ElementCall, &'a ElementAnswer)>) -> Vec<Hint> {
+    let queue = |(call, answer): (&ElementCall, &'a ElementAnswer)| {
+        answer.claimed.as_ref().ok().filter(|granted| granted.given_back > 0)?;
+        Some(call.claim.as_ref()?.queue.as_str().to_owned())
+    };
+    let queues: BTreeSet<String> = answered.filter_map(queue).collect();
+    queues.into_iter().map(|name| Hint::Queue { name }).collect()
 }
 
 /// What the audit says of calls.
@@ -242,7 +282,7 @@ fn shared_out(calls: &[ElementCall], ridden: Ridden) -> Vec<ElementAnswer> {
     let answer = |call: &ElementCall| {
         let changed = call.changes.iter().filter_map(|change| ended.remove(&change.id)).map(Ok).collect();
         let elements = claimed.next().unwrap_or_default();
-        ElementAnswer { changed, claimed: Ok(Granted { elements, is_known: false }) }
+        ElementAnswer { changed, claimed: Ok(Granted::anew(elements)) }
     };
     calls.iter().map(answer).collect()
 }

@@ -4,6 +4,7 @@ use orchestrator_core::log::LogLine;
 use orchestrator_core::text::{LogMessage, ProcessName};
 use uuid::Uuid;
 
+use crate::answer::Bulk;
 use crate::error::{Corrupt, RowAddress};
 
 macro_rules! log_columns {
@@ -21,6 +22,12 @@ pub(super) struct LogRow {
     process_name: String,
     log_message: String,
     job_id: Option<Uuid>,
+}
+
+impl Bulk for LogRow {
+    fn bytes(&self) -> usize {
+        200 + self.process_name.len() + self.log_message.len()
+    }
 }
 
 impl TryFrom<LogRow> for LogLine {

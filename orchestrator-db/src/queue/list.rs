@@ -6,6 +6,7 @@ use orchestrator_core::text::{QueueName, Reference};
 use uuid::Uuid;
 
 use super::row::{ElementRow, element_columns};
+use crate::answer::{Bulk, fitting};
 use crate::dialect::{Sql, sql};
 use crate::error::{Corrupt, DbError, Readable};
 use crate::lists::{Texts, containing, earliest, latest};
@@ -95,13 +96,15 @@ const OF_JOB: Sql =
 pub(super) type Key = (DateTime<Utc>, Uuid);
 
 impl Tx {
-    /// Elements that a job holds or held last, in the order of insertion.
+    /// Elements that a job holds or held last, in the order of insertion; no more than one answer holds.
     pub async fn element_list_of_job(&mut self, job: JobId, limit: u32) -> Result<Readable<QueueElement>, DbError> {
         let rows = fetch!(self, "element_list_of_job", OF_JOB, table "queues" key "id" as ElementRow, [
             job.as_uuid(),
             i64::from(limit),
         ])?;
-        Ok(Readable::collect(rows.into_iter().map(|row| row?.try_into())))
+        let mut listed = Readable::collect(rows.into_iter().map(|row| row?.try_into()));
+        listed.rows.truncate(fitting(listed.rows.iter().map(Bulk::bytes)));
+        Ok(listed)
     }
 
     /// A page of a queue's elements, with the cursor of the next one. Where no index serves the filter it looks at

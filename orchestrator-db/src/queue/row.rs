@@ -6,6 +6,7 @@ use orchestrator_core::text::{CreatedBy, ElementData, Message, QueueName, Refere
 use uuid::Uuid;
 
 use super::marks::Position;
+use crate::answer::{Bulk, texts};
 use crate::error::{Corrupt, RowAddress};
 
 /// The columns of [`ElementRow`].
@@ -40,6 +41,27 @@ impl ElementRow {
     /// Where it stands in the order of claims.
     pub(super) fn position(&self) -> Position {
         Position { created: self.created_date, id: self.id }
+    }
+}
+
+/// What all of an element takes in an answer but its texts.
+const BESIDE_TEXTS: usize = 300;
+
+impl Bulk for ElementRow {
+    fn bytes(&self) -> usize {
+        BESIDE_TEXTS + self.queue_name.len() + texts([&self.reference, &self.created_by, &self.message, &self.data])
+    }
+}
+
+impl Bulk for QueueElement {
+    fn bytes(&self) -> usize {
+        let length = |text: Option<&str>| text.map_or(0, str::len);
+        BESIDE_TEXTS
+            + self.queue_name.as_str().len()
+            + length(self.reference.as_ref().map(AsRef::as_ref))
+            + length(self.created_by.as_ref().map(AsRef::as_ref))
+            + length(self.message.as_ref().map(AsRef::as_ref))
+            + length(self.data.as_ref().map(AsRef::as_ref))
     }
 }
 

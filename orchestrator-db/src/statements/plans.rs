@@ -57,6 +57,9 @@ const INDEXES: &[(&str, &str)] = &[
     ("figures::ACTIVE_BY_STATUS", "jobs_by_status"),
     ("figures::OLDEST_QUEUED", "jobs_by_status|jobs_queued"),
     ("figures::TRIGGERS_HELD", "triggers_held"),
+    ("trigger::counts::TRIGGER_COUNTS", "triggers_held|triggers_failed"),
+    ("trigger::counts::TRIGGER_COUNTS", "triggers_due"),
+    ("queue::count::COUNTS_SUM_OF_QUEUE", "queue_counts_queue"),
     ("glance::GLANCE", "triggers_due"),
     ("glance::GLANCE", "jobs_not_before"),
     ("trigger::due::TRIGGER_LOCK_DUE", "triggers_due"),
@@ -135,7 +138,7 @@ const WRONG_INDEXES: &[(&str, &str)] = &[
 ];
 
 /// Rows as they are after a while: nearly everything has ended. `{id}` makes an id, `{minute}` an instant of its own for each row.
-const HISTORY: [&str; 8] = [
+const HISTORY: [&str; 9] = [
     "INSERT INTO triggers (id, trigger_name, process_name, process_path, process_status, is_git_repo, is_blocking, type, hold,
         worker_whitelist, priority, policies, consecutive_failures, created_at, updated_at)
      SELECT {id}, 't' || i, 'p', '/a', 'IDLE', FALSE, FALSE, 'SINGLE', 'NONE', '[]', 0, '{}', 0, {now}, {now} FROM {some}",
@@ -155,6 +158,8 @@ const HISTORY: [&str; 8] = [
      SELECT {id}, (SELECT id FROM triggers WHERE trigger_name = 't' || (i % 900 + 1)), {now}, {now}, 'OVERLAP', 'x' FROM {many}",
     "INSERT INTO queue_samples (queue_name, sampled_at, step_minutes, new_count, in_progress_count, done_total, failed_total)
      SELECT 'q' || (i % 100), {minute}, CASE i % 40 WHEN 0 THEN 60 WHEN 1 THEN 1 ELSE 15 END, 0, 0, 0, 0 FROM {many}",
+    "INSERT INTO queue_counts (queue_name, status, delta)
+     SELECT 'q' || (i % 100), CASE WHEN i % 2 = 0 THEN 'NEW' ELSE 'DONE' END, 1 FROM {many}",
     "INSERT INTO job_output (job_id, seq, stream, at, content) SELECT id, 1, 'STDOUT', {now}, '' FROM jobs",
 ];
 

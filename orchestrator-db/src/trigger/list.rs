@@ -4,6 +4,7 @@ use orchestrator_core::clock::Timestamp;
 use orchestrator_core::trigger::{Trigger, TriggerStatus, TriggerType};
 
 use super::row::{TriggerRow, trigger_columns, trigger_tables};
+use crate::answer::Bulk;
 use crate::dialect::{Sql, sql};
 use crate::error::{DbError, Readable};
 use crate::lists::containing;
@@ -92,6 +93,12 @@ struct ListedRow {
     #[sqlx(flatten)]
     trigger: TriggerRow,
     sort_key: String,
+}
+
+impl Bulk for ListedRow {
+    fn bytes(&self) -> usize {
+        self.trigger.bytes()
+    }
 }
 
 impl TriggerFilter {

@@ -9,6 +9,7 @@ use orchestrator_core::trigger::{ProcessSpec, Trigger, TriggerKind, TriggerType}
 use uuid::Uuid;
 
 use super::StoredTrigger;
+use crate::answer::{Bulk, texts};
 use crate::error::{Corrupt, RowAddress};
 
 /// What [`TriggerRow`] needs, from [`trigger_tables`].
@@ -83,6 +84,24 @@ pub(super) struct TriggerRow {
     queue_name: Option<String>,
     min_batch_size: Option<i64>,
     max_parallel: Option<i64>,
+}
+
+impl Bulk for TriggerRow {
+    fn bytes(&self) -> usize {
+        1000 + self.trigger_name.len()
+            + self.process_name.len()
+            + self.process_path.len()
+            + self.worker_whitelist.len()
+            + self.policies.len()
+            + texts([
+                &self.process_args,
+                &self.git_branch,
+                &self.entry_point,
+                &self.cron_expr,
+                &self.time_zone,
+                &self.queue_name,
+            ])
+    }
 }
 
 /// A trigger that was read by the statement that locked it.

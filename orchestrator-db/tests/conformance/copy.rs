@@ -174,10 +174,30 @@ async fn a_row_that_cannot_be_written_leaves_the_target_empty() {
     let (from, to) = (DbOptions::new(source.url()), DbOptions::new(target.url()));
     let _folder = source.closed().await;
     let refused = copy_to_postgres(&from, &to, drop).await.unwrap_err();
-    assert!(matches!(refused, CopyError::Write { table: "queues", .. }), "{refused}");
+    let CopyError::Refused { row, .. } = &refused else { panic!("{refused:?}") };
+    let id = "01990000-0000-7000-8000-000000000001";
+    assert_eq!((row.table, row.has_nul), ("queues", false));
+    assert_eq!(row.key, [("id".to_owned(), id.to_owned())]);
+    assert!(refused.to_string().contains(id), "{refused}");
     let mut postgres = PgConnection::connect(&to.url).await.unwrap();
     let users: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM users").fetch_one(&mut postgres).await.unwrap();
     assert_eq!(users, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_row_among_many_that_postgresql_refuses_is_named_with_its_column() {
+    let (source, target) = world().await;
+    source.execute("UPDATE logs SET log_message = 'a' || char(0) || 'b' WHERE log_message = 'line 3333'").await;
+    let mut sqlite = SqliteConnection::connect(source.url()).await.unwrap();
+    let id = "SELECT lower(hex(id)) FROM logs WHERE log_message LIKE 'a%'";
+    let id: String = sqlx::query_scalar(id).fetch_one(&mut sqlite).await.unwrap();
+    sqlite.close().await.unwrap();
+    let (from, to) = (DbOptions::new(source.url()), DbOptions::new(target.url()));
+    let _folder = source.closed().await;
+    let refused = copy_to_postgres(&from, &to, drop).await.unwrap_err();
+    let CopyError::Refused { row, .. } = refused else { panic!("{refused:?}") };
+    assert_eq!((row.table, row.column.as_deref(), row.has_nul), ("logs", Some("log_message"), true));
+    assert_eq!(row.key[0].1.replace('-', ""), id);
 }
 
 #[tokio::test(flavor = "multi_thread")]

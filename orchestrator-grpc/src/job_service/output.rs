@@ -15,8 +15,8 @@ use tonic::Status;
 
 use crate::status;
 
-/// Bytes of content after which a message is full: a client takes 4 MiB by default.
-const FULL: usize = 2 << 20;
+/// Bytes of content after which a message is full: a client takes 4 MiB by default, and a batch may come on top.
+const FULL: usize = 3 << 19;
 
 /// Chunks that are read from the database at once; 64 KiB each at most.
 const BATCH: u32 = 32;

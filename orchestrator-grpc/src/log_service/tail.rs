@@ -11,7 +11,7 @@ use futures_util::stream;
 use orchestrator_core::clock::Timestamp;
 use orchestrator_core::id::LogId;
 use orchestrator_core::log::LogLine;
-use orchestrator_db::{DbError, Hint, LogFilter, LogPosition, PageRequest};
+use orchestrator_db::{DbError, Hint, LogFilter, LogPosition, PageRequest, fitting};
 use orchestrator_proto::{convert, v1};
 use orchestrator_scheduler::Scheduler;
 use tokio::sync::broadcast::Receiver;
@@ -38,6 +38,11 @@ struct Tail {
     newest: Timestamp,
     /// Lines within the time that is looked back on, which were shown or were there before.
     shown: HashMap<LogId, Timestamp>,
+}
+
+/// What a line takes in a message, at most.
+fn bytes(line: &LogLine) -> usize {
+    200 + line.process_name.as_str().len() + line.message.as_str().len()
 }
 
 /// Lines from now on, oldest first.
@@ -96,6 +101,8 @@ impl Tail {
             }
         }
         drop(tx);
+        // What is too much for one message is found again by the next look.
+        new.truncate(fitting(new.iter().map(bytes)));
         for line in &new {
             self.newest = self.newest.max(line.log_time);
             self.shown.insert(line.id, line.log_time);

@@ -172,12 +172,16 @@ impl TriggerService for Triggers {
     ) -> Result<Response<v1::PreviewScheduleResponse>, Status> {
         let message = request.into_inner();
         let wanted = preview::Wanted::read(&message, self.scheduler.now()).map_err(status::decode)?;
-        let kind = if message.trigger.is_empty() {
-            preview::expression(&message, self.scheduler.zone()).map_err(status::decode)?
-        } else {
-            self.find(&message.trigger).await?.kind
-        };
-        Ok(Response::new(preview::of(&kind, wanted)))
+        if message.trigger.is_empty() {
+            let kind = preview::expression(&message, self.scheduler.zone()).map_err(status::decode)?;
+            return Ok(Response::new(preview::of(&kind, wanted)));
+        }
+        let trigger = self.find(&message.trigger).await?;
+        let mut tx = self.scheduler.db().begin_read().await.map_err(status::db)?;
+        let trail = change::trail(&mut tx, trigger.id).await.map_err(status::db)?;
+        let hold_cause = hold_cause::of(&mut tx, &trigger, &trail).await.map_err(status::db)?;
+        let hold = trigger.hold.as_str().to_owned();
+        Ok(Response::new(v1::PreviewScheduleResponse { hold, hold_cause, ..preview::of(&trigger.kind, wanted) }))
     }
 
     async fn list_decisions(

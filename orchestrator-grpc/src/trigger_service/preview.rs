@@ -41,7 +41,7 @@ pub(super) fn of(kind: &TriggerKind, wanted: Wanted) -> v1::PreviewScheduleRespo
         TriggerKind::Single { next_run } => v1::PreviewScheduleResponse {
             instants: next_run.filter(|at| *at > wanted.after).map(convert::timestamp).into_iter().collect(),
             description: "once".to_owned(),
-            time_zone: String::new(),
+            ..v1::PreviewScheduleResponse::default()
         },
         TriggerKind::Scheduled { cron, zone, .. } => {
             let next = |after: &Timestamp| cron.next_after(*after, *zone);
@@ -51,12 +51,12 @@ pub(super) fn of(kind: &TriggerKind, wanted: Wanted) -> v1::PreviewScheduleRespo
                 instants: instants.map(convert::timestamp).collect(),
                 description: cron.describe(),
                 time_zone: zone.name().to_owned(),
+                ..v1::PreviewScheduleResponse::default()
             }
         }
         TriggerKind::Queue { queue_name, min_batch_size, .. } => v1::PreviewScheduleResponse {
-            instants: Vec::new(),
             description: format!("when queue {queue_name} has {min_batch_size} or more new elements"),
-            time_zone: String::new(),
+            ..v1::PreviewScheduleResponse::default()
         },
     }
 }

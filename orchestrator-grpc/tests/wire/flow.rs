@@ -168,8 +168,13 @@ async fn triggers_are_made_found_changed_and_deleted() {
     assert_eq!((stale.code(), reason(&stale).as_str()), (Code::Aborted, "CHANGED_MEANWHILE"));
 
     let preview = v1::PreviewScheduleRequest { trigger: "morning".to_owned(), count: 2, ..Default::default() };
-    let preview = triggers.preview_schedule(admin.on(preview)).await.unwrap().into_inner();
-    assert_eq!((preview.instants.len(), preview.time_zone.as_str()), (2, "America/New_York"));
+    let answer = triggers.preview_schedule(admin.on(preview.clone())).await.unwrap().into_inner();
+    assert_eq!((answer.instants.len(), answer.time_zone.as_str()), (2, "America/New_York"));
+    assert_eq!((answer.hold.as_str(), answer.hold_cause), ("NONE", None));
+    triggers.disable(admin.on(v1::DisableTriggerRequest { trigger: made.id.clone() })).await.unwrap();
+    let held = triggers.preview_schedule(admin.on(preview)).await.unwrap().into_inner();
+    assert_eq!((held.instants, held.hold.as_str()), (answer.instants, "PAUSED"));
+    assert!(held.hold_cause.unwrap().reason.starts_with("paused by "));
 
     let delete = v1::DeleteTriggerRequest { trigger: made.id.clone() };
     triggers.delete(admin.on(delete)).await.unwrap();

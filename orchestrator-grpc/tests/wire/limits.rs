@@ -6,6 +6,7 @@ use orchestrator_core::identity::Role;
 use orchestrator_proto::v1;
 use tonic::Code;
 
+use crate::queues::queues;
 use crate::world::{register, world, world_with};
 
 #[tokio::test]
@@ -71,4 +72,29 @@ async fn listening_for_others_without_tls_must_be_asked_for() {
     assert!(matches!(error, ServeError::NotEncrypted { .. }));
     assert!(error.to_string().contains("--insecure"), "{error}");
     serve(ServeOptions { insecure: true, ..options }, services, Shutdown::new()).await.unwrap();
+}
+
+#[tokio::test]
+async fn answers_fit_into_what_a_client_takes_that_was_told_nothing_of_their_size() {
+    let world = world().await;
+    let operator = world.user(Role::Operator).await;
+    let mut queues = queues(&world).await;
+    let element = || v1::NewElement { data: Some("€".repeat(2000)), ..Default::default() };
+    for _ in 0..2 {
+        let elements = (0..500).map(|_| element()).collect();
+        let bulk = v1::BulkCreateRequest { queue_name: "Large".to_owned(), elements, repeat: false };
+        queues.bulk_create(operator.on(tokio_stream::once(bulk))).await.unwrap();
+    }
+    let page = |cursor| Some(v1::Page { limit: 1000, cursor });
+    let list =
+        |cursor| v1::ListElementsRequest { queue_name: "Large".to_owned(), page: page(cursor), ..Default::default() };
+    let first = queues.list(operator.on(list(String::new()))).await.unwrap().into_inner();
+    let second = queues.list(operator.on(list(first.next_cursor))).await.unwrap().into_inner();
+    assert_eq!((first.elements.len() + second.elements.len(), second.next_cursor.as_str()), (1000, ""));
+    let mut claimed = Vec::new();
+    for _ in 0..2 {
+        let claim = v1::ClaimElementsRequest { queue_name: "Large".to_owned(), count: 1000, ..Default::default() };
+        claimed.extend(queues.claim(operator.on(claim)).await.unwrap().into_inner().elements);
+    }
+    assert_eq!(claimed.len(), 1000);
 }

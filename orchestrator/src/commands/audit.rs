@@ -105,18 +105,13 @@ fn record(entry: &pb::AuditEntry) -> [String; 9] {
         entry.id.clone(),
         file_time(entry.at.as_ref()),
         entry.actor_kind.clone(),
-        safe(&entry.actor),
+        entry.actor.clone(),
         entry.action.clone(),
         entry.subject_kind.clone(),
-        safe(&entry.subject),
+        entry.subject.clone(),
         entry.before.clone(),
         entry.after.clone(),
     ]
-}
-
-/// A name that a spreadsheet would take for a formula begins with an apostrophe.
-fn safe(text: &str) -> String {
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() }
 }
 
 #[cfg(test)]
@@ -124,7 +119,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_entry_survives_both_forms_and_no_name_becomes_a_formula() {
+    fn an_entry_survives_all_forms_and_no_name_becomes_a_formula_in_a_spreadsheet() {
         let entry = pb::AuditEntry {
             id: "1".to_owned(),
             at: Some(crate::arguments::time_to_wire("2026-11-22T12:00:00Z".parse().unwrap())),
@@ -139,8 +134,10 @@ mod tests {
         let csv = String::from_utf8(FileForm::Csv.rows(std::slice::from_ref(&entry), record).unwrap()).unwrap();
         assert_eq!(
             csv,
-            "1,2026-11-22T12:00:00Z,USER,\"'=HYPERLINK(\"\"x\"\")\",user.update,user,\"a,b\",,\"{\"\"role\"\":\"\"ADMIN\"\"}\"\n"
+            "1,2026-11-22T12:00:00Z,USER,\"=HYPERLINK(\"\"x\"\")\",user.update,user,\"a,b\",,\"{\"\"role\"\":\"\"ADMIN\"\"}\"\n"
         );
+        let excel = String::from_utf8(FileForm::Excel.rows(std::slice::from_ref(&entry), record).unwrap()).unwrap();
+        assert!(excel.contains(";\"'=HYPERLINK(\"\"x\"\")\";") && excel.ends_with(";yes\r\n"), "{excel}");
         let json = String::from_utf8(FileForm::Jsonl.rows(&[entry], record).unwrap()).unwrap();
         assert!(json.contains(r#""actor":"=HYPERLINK(\"x\")""#) && json.ends_with("}\n"), "{json}");
     }

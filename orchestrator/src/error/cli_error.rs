@@ -57,7 +57,13 @@ pub(crate) enum CliError {
     /// A certificate could not be made or read.
     Certificate { action: &'static str, why: String },
     /// Rows of a file that cannot become elements.
-    Rows { path: PathBuf, errors: Vec<RowError>, row_count: usize },
+    Rows {
+        path: PathBuf,
+        errors: Vec<RowError>,
+        row_count: usize,
+        /// Some for references that look like numbers which a spreadsheet has shortened.
+        is_shortened: bool,
+    },
     /// A password that cannot be stored.
     Password(PasswordTooLong),
     /// The question was answered with no.

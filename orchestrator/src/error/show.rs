@@ -115,7 +115,7 @@ impl CliError {
             Self::File { action, path, .. } => format!("could not {action} {}", path.display()),
             Self::FileExists { path } => format!("{} is there already and is not overwritten", path.display()),
             Self::Certificate { action, .. } => format!("could not {action}"),
-            Self::Rows { path, errors, row_count } => {
+            Self::Rows { path, errors, row_count, .. } => {
                 format!("{} of {row_count} rows of {} cannot be used; nothing was sent", errors.len(), path.display())
             }
             Self::Password(error) => error.to_string(),
@@ -174,7 +174,7 @@ impl CliError {
             Self::Config(_) => "see what is allowed: orchestrator server config template",
             Self::JobFailed { job, .. } => return Some(format!("orchestrator job logs {job}")),
             Self::WouldChange { .. } => "nothing was changed; leave out --dry-run to do it",
-            Self::Copy(error) => copying::next(error),
+            Self::Copy(error) => return Some(copying::next(error)),
             Self::Backup(BackupError::Lock(ConnectError::InUse { .. })) => "stop the server first",
             Self::Backup(BackupError::Lock(ConnectError::TooNew { .. })) => {
                 "the copy is of a newer version: use that version's program"
@@ -187,6 +187,9 @@ impl CliError {
                 "name another file, or move this one away"
             }
             Self::NobodyToAsk { .. } => "repeat the command with --yes",
+            Self::Rows { is_shortened: true, .. } => {
+                "format the column as text, enter the whole numbers, and save the file again; or take what is there as the references: --allow-scientific"
+            }
             _ => return None,
         };
         Some(text.to_owned())

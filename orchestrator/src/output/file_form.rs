@@ -2,6 +2,7 @@
 
 use chrono::SecondsFormat;
 use clap::ValueEnum;
+use orchestrator_proto::rows::Sheet;
 
 use super::json::{Reply, to_line};
 use super::times::instant;
@@ -12,7 +13,8 @@ use crate::error::{CliError, Result};
 pub(crate) enum FileForm {
     /// Comma-separated values with a header.
     Csv,
-    /// The same as Excel opens it by a double click: semicolons, and a mark that says UTF-8.
+    /// The same as Excel opens it by a double click: semicolons, and a mark that says UTF-8. A cell that would be a formula
+    /// begins with an apostrophe, which the import takes off again.
     Excel,
     /// One JSON object a line.
     Jsonl,
@@ -22,11 +24,8 @@ impl FileForm {
     /// What the file begins with.
     pub(crate) fn header(self, columns: &[&str]) -> Result<Vec<u8>> {
         match self {
-            Self::Csv => csv_bytes(csv::Writer::from_writer, |writer| writer.write_record(columns)),
-            Self::Excel => {
-                let header = csv_bytes(excel_writer, |writer| writer.write_record(columns))?;
-                Ok([UTF8_MARK.as_bytes(), &header].concat())
-            }
+            Self::Csv => csv_bytes(|writer| writer.write_record(columns)),
+            Self::Excel => Ok(Sheet::EXCEL.header(columns.iter().copied()).into_bytes()),
             Self::Jsonl => Ok(Vec::new()),
         }
     }
@@ -40,8 +39,11 @@ impl FileForm {
         let write =
             |writer: &mut csv::Writer<Vec<u8>>| rows.iter().try_for_each(|row| writer.write_record(record(row)));
         match self {
-            Self::Csv => csv_bytes(csv::Writer::from_writer, write),
-            Self::Excel => csv_bytes(excel_writer, write),
+            Self::Csv => csv_bytes(write),
+            Self::Excel => {
+                let lines = rows.iter().map(|row| Sheet::EXCEL.line(record(row).iter().map(String::as_str)));
+                Ok(lines.collect::<String>().into_bytes())
+            }
             Self::Jsonl => {
                 let mut text = String::new();
                 for row in rows {
@@ -54,18 +56,8 @@ impl FileForm {
     }
 }
 
-/// By which Excel knows that a file is UTF-8.
-const UTF8_MARK: &str = "\u{feff}";
-
-fn excel_writer(to: Vec<u8>) -> csv::Writer<Vec<u8>> {
-    csv::WriterBuilder::new().delimiter(b';').terminator(csv::Terminator::CRLF).from_writer(to)
-}
-
-fn csv_bytes(
-    writer: impl FnOnce(Vec<u8>) -> csv::Writer<Vec<u8>>,
-    write: impl FnOnce(&mut csv::Writer<Vec<u8>>) -> csv::Result<()>,
-) -> Result<Vec<u8>> {
-    let mut writer = writer(Vec::new());
+fn csv_bytes(write: impl FnOnce(&mut csv::Writer<Vec<u8>>) -> csv::Result<()>) -> Result<Vec<u8>> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
     write(&mut writer).map_err(|error| CliError::Terminal(std::io::Error::other(error)))?;
     writer.into_inner().map_err(|error| CliError::Terminal(error.into_error()))
 }

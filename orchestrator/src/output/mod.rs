@@ -24,3 +24,4 @@ pub(crate) use prompt::{can_ask, confirm, line, old_and_new_password, password, 
 pub(crate) use sentence::{printable, printable_lines};
 pub(crate) use table::{facts as facts_table, list as rows_table};
 pub(crate) use times::{duration, elapsed, instant, time};
+pub(crate) use views::held_because;

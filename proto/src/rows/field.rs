@@ -1,5 +1,7 @@
 //! The names that columns and keys may have.
 
+use super::guard::GUARDED;
+
 /// What an element can be given.
 pub(super) const FIELDS: &str = "reference, data, created_by";
 
@@ -25,6 +27,8 @@ pub(super) enum Field {
     CreatedBy,
     Id,
     Status,
+    /// Whether cells of the row have a guard, as files for spreadsheets say.
+    Guarded,
     /// Something else that an export tells.
     Told(&'static str),
 }
@@ -39,6 +43,7 @@ impl Field {
             "createdby" => Some(Self::CreatedBy),
             "id" => Some(Self::Id),
             "status" => Some(Self::Status),
+            GUARDED => Some(Self::Guarded),
             _ => TOLD.into_iter().find(|told| self::plain(told) == plain).map(Self::Told),
         }
     }
@@ -50,6 +55,7 @@ impl Field {
             Self::CreatedBy => "created_by",
             Self::Id => "id",
             Self::Status => "status",
+            Self::Guarded => GUARDED,
             Self::Told(name) => name,
         }
     }

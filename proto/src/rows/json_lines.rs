@@ -29,7 +29,7 @@ fn of_object(line: u64, content: &str) -> Result<Row, RowError> {
         let column = column_of(content, value.get());
         let fault = |problem: String| RowError::new(line, problem).at(column).in_field(name.clone());
         let unknown = || fault(format!("{UNKNOWN}; known: {FIELDS}, and the fields of an export"));
-        let field = Field::named(&name).ok_or_else(unknown)?;
+        let field = Field::named(&name).filter(|field| *field != Field::Guarded).ok_or_else(unknown)?;
         if row.cells.iter().any(|cell| cell.field == field) {
             return Err(fault("is there twice".to_owned()));
         }

@@ -5,9 +5,12 @@
 //! corrected and put in again.
 
 mod field;
+mod guard;
 mod json_lines;
+mod listing;
 mod quotes;
 mod separated;
+mod sheet;
 mod text;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -21,7 +24,9 @@ use self::field::Field;
 use crate::v1 as pb;
 
 pub use self::json_lines::of_json_lines;
+pub use self::listing::is_listing;
 pub use self::separated::of_csv;
+pub use self::sheet::Sheet;
 pub use self::text::{Encoding, NotText, text_of};
 
 /// Statuses of elements whose work was given up: to add them again repeats nothing that is done or will be.
@@ -78,6 +83,15 @@ pub enum Ids {
     Kept,
 }
 
+/// How a file is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Reading {
+    /// Which ids the elements get.
+    pub ids: Ids,
+    /// References of a spreadsheet's file that look like numbers it has shortened, such as `5,7E+11`, are taken as they are.
+    pub takes_shortened: bool,
+}
+
 /// What a file holds.
 #[derive(Debug, Default)]
 pub struct Rows {
@@ -91,6 +105,8 @@ pub struct Rows {
     pub blank_count: usize,
     /// What an export says and a new element cannot have, by the names of the export's columns.
     pub left_out: BTreeSet<&'static str>,
+    /// How many rows were refused for a reference that looks like a number that a spreadsheet has shortened.
+    pub shortened_count: usize,
     /// How many rows say that they had which status.
     pub statuses: BTreeMap<String, usize>,
     ids: Ids,
@@ -167,6 +183,7 @@ impl Rows {
                     self.left_out.insert(field.name());
                     *self.statuses.entry(value.trim().to_uppercase()).or_default() += 1;
                 }
+                Field::Guarded => {}
                 Field::Id | Field::Told(_) => {
                     self.left_out.insert(field.name());
                 }

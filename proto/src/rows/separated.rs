@@ -3,14 +3,15 @@
 use csv::{ReaderBuilder, StringRecord};
 
 use super::field::{FIELDS, Field, UNKNOWN};
-use super::{Cell, Ids, Row, RowError, Rows, quotes};
+use super::guard::unguarded;
+use super::{Cell, Reading, Row, RowError, Rows, quotes};
 
 const SEPARATORS: [char; 3] = [',', ';', '\t'];
 
 /// Separated values with a header line that names the fields. The separator is told by the header, or by a line `sep=;`
 /// before it.
-pub fn of_csv(text: &str, ids: Ids) -> Rows {
-    let mut rows = Rows::new(ids);
+pub fn of_csv(text: &str, reading: Reading) -> Rows {
+    let mut rows = Rows::new(reading.ids);
     let (said, text) = separator_line(text);
     let first_line = if said.is_some() { 2 } else { 1 };
     let separator = said.unwrap_or_else(|| separator_of(text));
@@ -30,7 +31,7 @@ pub fn of_csv(text: &str, ids: Ids) -> Rows {
     };
     for record in records {
         match record {
-            Ok(record) => add(&mut rows, lines.of(&record), &columns, &record),
+            Ok(record) => add(&mut rows, lines.of(&record), &columns, &record, reading),
             // The text is text, and rows may have any length: nothing is left that it could refuse.
             Err(error) => rows.errors.push(RowError::new(lines.line, error.to_string())),
         }
@@ -90,7 +91,7 @@ fn columns(line: u64, header: &StringRecord) -> Result<Vec<Option<Field>>, Vec<R
 }
 
 /// An empty cell means that the element has no such value.
-fn add(rows: &mut Rows, line: u64, columns: &[Option<Field>], record: &StringRecord) {
+fn add(rows: &mut Rows, line: u64, columns: &[Option<Field>], record: &StringRecord, reading: Reading) {
     if record.iter().all(|cell| cell.trim().is_empty()) {
         rows.blank_count += 1;
         return;
@@ -102,9 +103,17 @@ fn add(rows: &mut Rows, line: u64, columns: &[Option<Field>], record: &StringRec
         return;
     }
     let mut row = Row::default();
-    for ((column, field), value) in (1..).zip(columns).zip(record) {
+    let is_guarded = columns.iter().zip(record).any(|(field, cell)| *field == Some(Field::Guarded) && !cell.is_empty());
+    for ((column, field), cell) in (1..).zip(columns).zip(record) {
+        let value = if is_guarded { unguarded(cell) } else { cell };
         match field {
             _ if value.is_empty() => {}
+            Some(Field::Reference) if !reading.takes_shortened && is_shortened(value) => {
+                rows.shortened_count += 1;
+                let problem = format!("\"{value}\" is a long number as a spreadsheet shortens it; its digits are lost");
+                rows.errors.push(RowError::new(line, problem).at(column).in_field(Field::Reference.name()));
+                return;
+            }
             Some(field) => row.cells.push(Cell { field: *field, column, value: value.to_owned() }),
             None => {
                 rows.errors.push(RowError::new(line, "has a value, and the header has no name for it").at(column));
@@ -113,6 +122,15 @@ fn add(rows: &mut Rows, line: u64, columns: &[Option<Field>], record: &StringRec
         }
     }
     rows.push(line, row);
+}
+
+/// Whether it is a number as Excel shows it, and stores it in CSV, when it has more digits than the cell is wide: `5,7E+11`.
+fn is_shortened(text: &str) -> bool {
+    let text = text.trim();
+    let Some((number, exponent)) = text.strip_prefix('-').unwrap_or(text).split_once("E+") else { return false };
+    let (whole, fraction) = number.split_once([',', '.']).unwrap_or((number, "0"));
+    let are_digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    whole.len() == 1 && [whole, fraction, exponent].into_iter().all(are_digits)
 }
 
 /// Counts the lines up to a record. The reader's own count is late where lines end with CR LF.
@@ -140,11 +158,12 @@ impl Lines<'_> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Ids;
     use super::super::testing::{problems, shown};
     use super::*;
 
     fn read(text: &str) -> Rows {
-        of_csv(text, Ids::New)
+        of_csv(text, Reading::default())
     }
 
     #[test]
@@ -231,9 +250,26 @@ mod tests {
     }
 
     #[test]
+    fn numbers_that_a_spreadsheet_has_shortened_are_no_references_unless_asked_for() {
+        let text =
+            "reference;data\n5,7E+11;a\n5.7E+11;b\n1E+5;c\n-2,5E+20;d\n5,7e11;1E+5\nA1E+5;\n12E+5;\nE+5;\n1E+;\n";
+        let rows = read(text);
+        assert_eq!((rows.elements.len(), rows.shortened_count), (5, 4));
+        assert_eq!(
+            problems(&rows)[0],
+            "line 2, column 1 (reference): \"5,7E+11\" is a long number as a spreadsheet shortens it; its digits are lost"
+        );
+        let taken = of_csv(text, Reading { takes_shortened: true, ..Reading::default() });
+        assert_eq!((taken.elements.len(), taken.elements[0].reference()), (9, "5,7E+11"));
+    }
+
+    #[test]
     fn ids_are_kept_when_asked_and_never_given_twice() {
         let id = "0199c1de-7a10-7000-8000-0000000000aa";
-        let rows = of_csv(&format!("id,reference\n{id},1\n,2\n{id},3\nx,4\n"), Ids::Kept);
+        let rows = of_csv(
+            &format!("id,reference\n{id},1\n,2\n{id},3\nx,4\n"),
+            Reading { ids: Ids::Kept, ..Reading::default() },
+        );
         assert_eq!(rows.elements[0].id, id);
         assert!(!rows.elements[1].id.is_empty() && rows.elements[1].id != id);
         assert_eq!(

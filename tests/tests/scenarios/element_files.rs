@@ -39,11 +39,17 @@ async fn failed_elements_are_exported_corrected_and_put_in_again() {
     on(Database::Sqlite, async |world| {
         fail(world, "Ærø 1", "{\"amount\": \"12,50\"}").await;
         let second = fail(world, "0002", "two;\nlines, \"quoted\"").await;
+        fail(world, "=HYPERLINK(\"x\")", "'=1").await;
         let list = ["queue", "element", "list", "q", "--status", "new", "-o", "json"];
-        let expected = [("Ærø 1", "{\"amount\": \"99,50\"}", "desk"), ("0002", "two;\nlines, \"quoted\"", "desk")]
-            .map(|(reference, data, by)| (reference.to_owned(), data.to_owned(), by.to_owned()));
+        let expected = [
+            ("Ærø 1", "{\"amount\": \"99,50\"}", "desk"),
+            ("0002", "two;\nlines, \"quoted\"", "desk"),
+            ("=HYPERLINK(\"x\")", "'=1", "desk"),
+        ]
+        .map(|(reference, data, by)| (reference.to_owned(), data.to_owned(), by.to_owned()));
         for form in ["jsonl", "csv", "excel"] {
             let corrected = exported(world, form).await.replace("12,50", "99,50");
+            assert_eq!(corrected.contains("'=HYPERLINK"), form == "excel", "{corrected}");
             let name = format!("failed.{}", if form == "excel" { "csv" } else { form });
             world.stage().file(&name, &corrected);
             let said = world.cli(&["queue", "element", "import", "q", &name]).await.ok();
@@ -104,8 +110,14 @@ async fn a_file_with_a_fault_adds_nothing_and_names_line_field_and_limit() {
         let data = "d".repeat(2001);
         let many = format!("reference\n{}", "1\n".repeat(100_001));
         for (name, content, words) in [
-            ("empty.csv", String::new(), &["line 1", "header"][..]),
-            ("empty.jsonl", "\n".to_owned(), &["no rows"]),
+            ("empty.csv", String::new(), &["empty.csv is empty"][..]),
+            ("empty.jsonl", "\n".to_owned(), &["is empty"]),
+            ("list.json", "{\n\"elements\": [\n{}]}\n".to_owned(), &["-o json", "orchestrator queue element export"]),
+            (
+                "saved.csv",
+                "reference;data\r\n5,7E+11;a\r\n".to_owned(),
+                &["line 2, column 1 (reference)", "\"5,7E+11\"", "as text", "--allow-scientific"],
+            ),
             ("header.csv", "reference;data\r\n".to_owned(), &["no rows"]),
             ("long.csv", format!("reference\n1\n{long}\n"), &["line 3, column 1", "reference", "101", "100"]),
             // The limit of this server, lower than that of others.
@@ -123,6 +135,8 @@ async fn a_file_with_a_fault_adds_nothing_and_names_line_field_and_limit() {
             world.cli(&["queue", "element", "import", "q", name]).await.refused(2, words);
         }
         world.cli(&["queue", "show", "q"]).await.refused(3, &["q"]);
+        world.cli(&["queue", "element", "import", "meant", "saved.csv", "--allow-scientific"]).await.ok();
+        assert_eq!(world.elements("meant").await?[0].reference(), "5,7E+11");
         // More than ten thousand are no problem.
         world.stage().file("many.csv", format!("reference\n{}", "1\n".repeat(10_001)));
         world.cli(&["queue", "element", "import", "q", "many.csv"]).await.ok();

@@ -1,4 +1,5 @@
 mod at_once;
+mod fit;
 mod on_sqlite;
 mod ride;
 
@@ -15,6 +16,7 @@ use uuid::Uuid;
 use super::count::Deltas;
 use super::marks::{Marks, Position};
 use super::row::{ElementRow, element_columns};
+use crate::answer::{Bulk, fitting};
 use crate::dialect::{Sql, on_conn, sql};
 use crate::error::{DbError, Readable};
 use crate::lists::{Ids, time_text};
@@ -89,6 +91,8 @@ pub struct Granted {
     pub elements: Vec<QueueElement>,
     /// It was granted to an earlier call with the same id, and nothing was done.
     pub is_known: bool,
+    /// How many more there were than one answer holds: they are as if they had not been claimed.
+    pub given_back: usize,
 }
 
 /// The answers so far, one a request.
@@ -179,7 +183,11 @@ impl Tx {
             }
             let call = (request.request, request.job);
             let granted = known.get(&call).filter(|_| request.repeat).cloned();
-            answers.push(Ok(Granted { is_known: granted.is_some(), elements: granted.unwrap_or_default() }));
+            answers.push(Ok(Granted {
+                is_known: granted.is_some(),
+                elements: granted.unwrap_or_default(),
+                given_back: 0,
+            }));
             // A call that is repeated while it waits may be here twice.
             let is_first = *first_of.entry(call).or_insert(index) == index;
             if is_first && !answers[index].as_ref().is_ok_and(|answer| answer.is_known) {
@@ -196,11 +204,12 @@ impl Tx {
             deltas.add_text(queue, ElementStatus::InProgress, taken);
         }
         self.counts_append(deltas).await?;
+        self.fit_into_answers(answers.iter_mut().flatten(), now).await?;
         for (index, request) in requests.iter().enumerate() {
             if let Some(first) = first_of.get(&(request.request, request.job)).filter(|first| **first < index)
                 && let Ok(answer) = &answers[*first]
             {
-                answers[index] = Ok(Granted { is_known: true, elements: answer.elements.clone() });
+                answers[index] = Ok(Granted { is_known: true, elements: answer.elements.clone(), given_back: 0 });
             }
         }
         Ok(answers)
@@ -347,7 +356,7 @@ impl Tx {
         Ok(grants)
     }
 
-    /// The elements that a claim would get, marked in no way.
+    /// The elements that a claim would get, marked in no way; no more than one answer holds.
     pub async fn element_peek(
         &mut self,
         queue: &QueueName,
@@ -365,7 +374,9 @@ impl Tx {
             .await
         })
         .map_err(DbError::in_op("element_peek"))?;
-        Ok(Readable::collect(rows.into_iter().map(QueueElement::try_from)).rows)
+        let mut elements = Readable::collect(rows.into_iter().map(QueueElement::try_from)).rows;
+        elements.truncate(fitting(elements.iter().map(Bulk::bytes)));
+        Ok(elements)
     }
 }
 

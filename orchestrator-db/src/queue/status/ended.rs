@@ -45,7 +45,7 @@ impl StatusChange {
 
 impl Tx {
     /// Ends what can be ended by one statement. Those are missing from the answer that are still to be decided; all of the
-    /// changes of an element that has several are. Without `with_data` the elements come without what they carry.
+    /// changes of an element that has several are, and on PostgreSQL all where some cannot be ended so. Without `with_data` the elements come without what they carry.
     pub(super) async fn elements_end(
         &mut self,
         changes: &[&StatusChange],
@@ -57,9 +57,12 @@ impl Tx {
         for change in changes {
             by_id.entry(change.id).and_modify(|only| *only = None).or_insert_with(|| Some(*change));
         }
+        let element_count = by_id.len();
         // In the order of their ids, in which everyone locks elements.
         let ends: Vec<&StatusChange> = by_id.into_values().flatten().filter(|change| change.may_end(live)).collect();
-        if ends.is_empty() {
+        // What else there is would be locked after them, whatever its ids: on PostgreSQL two such calls wait for each other.
+        let locks_twice = ends.len() < element_count && matches!(self.inner, TxInner::Postgres(_));
+        if ends.is_empty() || locks_twice {
             return Ok(BTreeMap::new());
         }
         let rows: Result<Vec<ElementRow>, sqlx::Error> = match &mut self.inner {

@@ -2,6 +2,7 @@ mod claims;
 mod creates;
 mod failures;
 mod jobs;
+mod large;
 mod many;
 mod outputs;
 mod repeated;

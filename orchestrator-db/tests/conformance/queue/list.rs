@@ -1,6 +1,6 @@
 use orchestrator_core::id::ElementId;
 use orchestrator_core::queue::ElementStatus::{Done, Failed, InProgress, New};
-use orchestrator_core::text::{Message, QueueName, Reference};
+use orchestrator_core::text::{ElementData, Message, QueueName, Reference};
 use orchestrator_db::{
     ClaimRequest, DbError, ElementFilter, NewElement, PageRequest, SEARCHED_ROWS, StatusBy, StatusChange,
 };
@@ -12,6 +12,7 @@ conformance! {
     elements_of_a_job_are_those_it_holds_or_held,
     elements_are_listed_in_the_order_of_insertion_or_newest_first,
     pages_follow_one_another_without_gaps_or_repeats,
+    a_page_ends_where_the_answer_is_full,
     every_filter_narrows_the_list,
     wildcards_in_a_search_are_literal,
     a_search_looks_at_so_many_elements_and_goes_on_where_it_stopped,
@@ -61,6 +62,24 @@ async fn pages_follow_one_another_without_gaps_or_repeats(db: TestDb) {
         assert_eq!(seen, list(&db, &filter).await);
         assert_eq!(seen.len(), 10);
     }
+}
+
+async fn a_page_ends_where_the_answer_is_full(db: TestDb) {
+    let data = ElementData::parse(&"x".repeat(1 << 20), 1 << 20).unwrap();
+    let large: Vec<NewElement> = (0..8).map(|_| NewElement { data: Some(data.clone()), ..element() }).collect();
+    let stored = insert(&db, &large, at(0)).await;
+    let mut page = PageRequest::first(1000);
+    let mut pages = Vec::new();
+    loop {
+        let (listed, next) = db.begin_read().await.unwrap().element_list(&all(), &page).await.unwrap();
+        pages.push(ids(&listed.rows));
+        page.cursor = next;
+        if page.cursor.is_none() {
+            break;
+        }
+    }
+    assert_eq!(pages.iter().map(Vec::len).collect::<Vec<_>>(), [3, 3, 2]);
+    assert_eq!(pages.concat(), stored);
 }
 
 async fn every_filter_narrows_the_list(db: TestDb) {

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use chrono::SecondsFormat;
 use futures_util::stream;
 use http::{HeaderValue, header};
+use orchestrator_proto::rows::Sheet;
 use orchestrator_proto::v1;
 use serde_json::json;
 
@@ -16,7 +17,7 @@ use crate::times::instant;
 use crate::viewer::Viewer;
 
 const PAGE: u32 = 1000;
-const HEADER: &str = "id,at,actor_kind,actor,action,subject_kind,subject,before,after\r\n";
+const COLUMNS: [&str; 9] = ["id", "at", "actor_kind", "actor", "action", "subject_kind", "subject", "before", "after"];
 
 /// How the file is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,7 +42,7 @@ pub(crate) async fn show(viewer: Viewer, Query(query): Query) -> Result<Response
     // The first page is read before anything is sent, so that a refusal is a page and no broken file.
     let mut first = Vec::new();
     if form == Form::Csv {
-        first.extend_from_slice(HEADER.as_bytes());
+        first.extend_from_slice(Sheet::COMMAS.header(COLUMNS).as_bytes());
     }
     first.extend(rest.next().await?);
     let pages = stream::try_unfold(rest, async |mut rest| {
@@ -85,7 +86,7 @@ fn time(entry: &v1::AuditEntry) -> String {
 }
 
 fn csv(entry: &v1::AuditEntry) -> String {
-    crate::csv::line([
+    Sheet::COMMAS.line([
         entry.id.as_str(),
         &time(entry),
         &entry.actor_kind,
@@ -133,7 +134,7 @@ mod tests {
         };
         assert_eq!(
             csv(&entry),
-            "1,2027-01-15T08:00:00Z,USER,\"'=cmd()\",user.update,user,\"a,b\n\",,\"{\"\"role\"\":\"\"ADMIN\"\"}\"\r\n"
+            "1,2027-01-15T08:00:00Z,USER,'=cmd(),user.update,user,\"a,b\n\",,\"{\"\"role\"\":\"\"ADMIN\"\"}\",yes\r\n"
         );
         let line: serde_json::Value = serde_json::from_str(&jsonl(&entry)).unwrap();
         assert_eq!((&line["after"]["role"], &line["before"]), (&json!("ADMIN"), &json!(null)));

@@ -6,6 +6,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use http::{HeaderValue, header};
+use orchestrator_proto::rows::Sheet;
 use orchestrator_proto::v1;
 use tonic::Status;
 
@@ -35,7 +36,7 @@ pub(crate) async fn download(
     let mut queues = viewer.queues()?;
     // The first page before the head of the answer, so that a refusal is still one.
     let first = queues.list(request.clone()).await?.into_inner();
-    let mut head = if is_csv { format!("{}\r\n", COLUMNS.join(",")) } else { String::new() };
+    let mut head = if is_csv { Sheet::COMMAS.header(COLUMNS) } else { String::new() };
     head.push_str(&written(&first.elements, is_csv));
     let next = Some(first.next_cursor).filter(|cursor| !cursor.is_empty());
     let more =
@@ -87,7 +88,7 @@ fn texts(element: &v1::QueueElement) -> [String; 9] {
 }
 
 fn csv_line(element: &v1::QueueElement) -> String {
-    crate::csv::line(texts(element).iter().map(String::as_str))
+    Sheet::COMMAS.line(texts(element).iter().map(String::as_str))
 }
 
 fn json_line(element: &v1::QueueElement) -> String {

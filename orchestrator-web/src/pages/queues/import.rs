@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::extract::{Multipart, Path};
 use axum::response::Response;
-use orchestrator_proto::rows::{self, Encoding, Ids, NotText, Rows};
+use orchestrator_proto::rows::{self, Encoding, NotText, Reading, Rows};
 use orchestrator_proto::v1;
 
 use super::{PATH, queue_path};
@@ -21,6 +21,10 @@ const A_MESSAGE: usize = 500;
 
 /// Faults that the page shows; the rest is counted.
 const SHOWN: usize = 50;
+
+/// What to do about them.
+const SHORTENED: &str = " Where a spreadsheet has shortened numbers: format the column as text, enter the whole numbers and save the file again; or \
+     say below that they are meant so.";
 
 #[derive(Debug, Template)]
 #[template(path = "queues/import.html")]
@@ -63,13 +67,16 @@ pub(crate) async fn upload(viewer: Viewer, Path(queue): Path<String>, form: Mult
         Ok(file) => file,
         Err(why) => return viewer.refused(&page.refuse(why)),
     };
-    let found = match read(&file.name, &file.bytes, file.encoding) {
+    let found = match read(&file.name, &file.bytes, file.encoding, file.reading) {
         Ok(found) => found,
         Err(why) => return viewer.refused(&page.refuse(why)),
     };
     if !found.errors.is_empty() {
-        let refusal =
+        let mut refusal =
             format!("{} of {} rows cannot become elements. Nothing was added.", found.errors.len(), found.count());
+        if found.shortened_count > 0 {
+            refusal.push_str(SHORTENED);
+        }
         let faults = found.errors.iter().take(SHOWN).map(|fault| shown_in_line(&fault.to_string())).collect();
         let more_faults = found.errors.len().saturating_sub(SHOWN);
         return viewer.refused(&Page { faults, more_faults, ..page.refuse(refusal) });
@@ -102,6 +109,7 @@ struct File {
     name: String,
     bytes: Vec<u8>,
     encoding: Option<Encoding>,
+    reading: Reading,
     /// Elements that are neither failed nor abandoned are to be added once more.
     again: bool,
 }
@@ -125,6 +133,7 @@ async fn file(mut form: Multipart) -> Result<File, String> {
                 file.encoding = (asked == "windows-1252").then_some(Encoding::Windows1252);
             }
             "again" => file.again = true,
+            "shortened" => file.reading.takes_shortened = true,
             _ => {}
         }
     }
@@ -132,13 +141,22 @@ async fn file(mut form: Multipart) -> Result<File, String> {
 }
 
 /// The rows of a file, whose form is told by its name.
-fn read(name: &str, bytes: &[u8], encoding: Option<Encoding>) -> Result<Rows, String> {
+fn read(name: &str, bytes: &[u8], encoding: Option<Encoding>, reading: Reading) -> Result<Rows, String> {
     let form = name.rsplit('.').next().unwrap_or_default().to_lowercase();
-    if !["csv", "jsonl", "ndjson"].contains(&form.as_str()) {
+    if !["csv", "jsonl", "ndjson", "json"].contains(&form.as_str()) {
         return Err(format!("{} is neither a .csv nor a .jsonl file.", shown_in_line(name)));
     }
     let text = rows::text_of(bytes, encoding).map_err(|error| not_text(name, &error))?;
-    Ok(if form == "csv" { rows::of_csv(&text, Ids::New) } else { rows::of_json_lines(&text, Ids::New) })
+    if text.trim().is_empty() {
+        return Err(format!("{} is empty. Nothing was added.", shown_in_line(name)));
+    }
+    if rows::is_listing(&text) {
+        return Err(format!(
+            "{} is one JSON document, as lists print it with -o json; a file of elements has one object a line, as the queue's export writes it. Nothing was added.",
+            shown_in_line(name)
+        ));
+    }
+    Ok(if form == "csv" { rows::of_csv(&text, reading) } else { rows::of_json_lines(&text, reading.ids) })
 }
 
 fn not_text(name: &str, error: &NotText) -> String {
@@ -185,25 +203,30 @@ mod tests {
 
     #[test]
     fn the_form_of_a_file_is_told_by_its_name() {
-        assert_eq!(read("a.CSV", b"reference\n1\n", None).unwrap().elements.len(), 1);
-        assert_eq!(read("a.jsonl", b"{\"reference\": \"1\"}\n", None).unwrap().elements.len(), 1);
-        assert!(read("a.xlsx", b"PK", None).unwrap_err().contains("neither"));
+        assert_eq!(read("a.CSV", b"reference\n1\n", None, Reading::default()).unwrap().elements.len(), 1);
+        assert_eq!(read("a.jsonl", b"{\"reference\": \"1\"}\n", None, Reading::default()).unwrap().elements.len(), 1);
+        for (name, bytes, why) in
+            [("a.csv", &b" \r\n"[..], "is empty"), ("a.json", b"{\"elements\": []}", "one object a line")]
+        {
+            assert!(read(name, bytes, None, Reading::default()).unwrap_err().contains(why));
+        }
+        assert!(read("a.xlsx", b"PK", None, Reading::default()).unwrap_err().contains("neither"));
     }
 
     #[test]
     fn letters_that_are_not_certain_are_asked_for() {
-        let refused = read("a.csv", b"reference\n\xc6r\xf8\n", None).unwrap_err();
+        let refused = read("a.csv", b"reference\n\xc6r\xf8\n", None, Reading::default()).unwrap_err();
         assert!(refused.contains("\u{c6}r\u{f8}") && refused.contains("Windows-1252 below"), "{refused}");
-        let found = read("a.csv", b"reference\n\xc6r\xf8\n", Some(Encoding::Windows1252)).unwrap();
+        let found = read("a.csv", b"reference\n\xc6r\xf8\n", Some(Encoding::Windows1252), Reading::default()).unwrap();
         assert_eq!(found.elements[0].reference(), "\u{c6}r\u{f8}");
     }
 
     #[test]
     fn what_is_done_is_not_added_again_unasked() {
-        let found = read("a.csv", b"reference,status\n1,FAILED\n2,DONE\n", None).unwrap();
+        let found = read("a.csv", b"reference,status\n1,FAILED\n2,DONE\n", None, Reading::default()).unwrap();
         assert!(repeated(&found).unwrap().contains("(1 DONE)"));
         assert_eq!(left_out(&found), " Left out: status.");
-        assert_eq!(repeated(&read("a.csv", b"reference,status\n1,FAILED\n", None).unwrap()), None);
+        assert_eq!(repeated(&read("a.csv", b"reference,status\n1,FAILED\n", None, Reading::default()).unwrap()), None);
     }
 
     #[test]

@@ -124,7 +124,11 @@ impl From<Value> for Flag {
 pub(super) fn read(path: &Path) -> Result<Source> {
     let text = Zeroizing::new(std::fs::read_to_string(path).map_err(CliError::file("read", path))?);
     let (source, errors, count) = parse(&text);
-    if errors.is_empty() { Ok(source) } else { Err(CliError::Rows { path: path.to_owned(), errors, row_count: count }) }
+    if errors.is_empty() {
+        Ok(source)
+    } else {
+        Err(CliError::Rows { path: path.to_owned(), errors, row_count: count, is_shortened: false })
+    }
 }
 
 fn parse(text: &str) -> (Source, Vec<RowError>, usize) {

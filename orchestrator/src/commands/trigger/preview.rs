@@ -7,7 +7,7 @@ use orchestrator_proto::v1 as pb;
 use crate::app::App;
 use crate::arguments::Moment;
 use crate::error::Result;
-use crate::output::{Look, instant, printable, time};
+use crate::output::{Look, held_because, instant, printable, time};
 
 #[derive(Debug, Args)]
 #[group(skip)]
@@ -43,6 +43,29 @@ pub(super) async fn preview(app: &App, args: PreviewArgs) -> Result {
 }
 
 fn page(look: &Look, reply: &pb::PreviewScheduleResponse) -> String {
+    let schedule = schedule(look, reply);
+    match on_hold(look, reply) {
+        Some(hold) => format!("{hold}\n\n{schedule}"),
+        None => schedule,
+    }
+}
+
+/// That it fires at none of the instants, and why.
+fn on_hold(look: &Look, reply: &pb::PreviewScheduleResponse) -> Option<String> {
+    if matches!(reply.hold.as_str(), "" | "NONE") {
+        return None;
+    }
+    let cause = reply.hold_cause.as_ref().map(|cause| held_because(cause, look)).unwrap_or_default();
+    let why = if cause.is_empty() { String::new() } else { format!(": {}", printable(&cause)) };
+    let then = if reply.instants.is_empty() {
+        "It fires only after: orchestrator trigger enable TRIGGER"
+    } else {
+        "It fires at none of these instants before it is enabled (orchestrator trigger enable TRIGGER)."
+    };
+    Some(format!("On hold ({}){why}\n{then}", printable(&reply.hold)))
+}
+
+fn schedule(look: &Look, reply: &pb::PreviewScheduleResponse) -> String {
     if reply.time_zone.is_empty() && reply.instants.is_empty() {
         return format!("{}\nNo instant is known ahead.", printable(&reply.description));
     }
@@ -80,8 +103,25 @@ mod tests {
             instants: vec![at("2026-11-23T05:00:00Z"), at("2027-06-01T04:00:00Z")],
             description: "at 06:00".to_owned(),
             time_zone: "Europe/Copenhagen".to_owned(),
+            ..Default::default()
         };
         insta::assert_snapshot!(page(&Look::of_tests(), &reply));
+    }
+
+    #[test]
+    fn a_trigger_on_hold_is_not_shown_as_if_it_would_fire() {
+        let cause = pb::HoldCause { reason: "paused by ann".to_owned(), ..Default::default() };
+        let reply = pb::PreviewScheduleResponse {
+            instants: vec![crate::arguments::time_to_wire("2026-11-23T05:00:00Z".parse().unwrap())],
+            description: "at 06:00".to_owned(),
+            time_zone: "UTC".to_owned(),
+            hold: "PAUSED".to_owned(),
+            hold_cause: Some(cause),
+        };
+        let shown = page(&Look::of_tests(), &reply);
+        assert!(shown.starts_with("On hold (PAUSED): paused by ann\nIt fires at none of these instants"), "{shown}");
+        let ready = pb::PreviewScheduleResponse { hold: "NONE".to_owned(), hold_cause: None, ..reply };
+        assert!(page(&Look::of_tests(), &ready).starts_with("at 06:00"));
     }
 
     #[test]

@@ -43,4 +43,5 @@ macro_rules! single {
     };
 }
 
+pub(crate) use trigger::held_because;
 pub(crate) use {listing, single};

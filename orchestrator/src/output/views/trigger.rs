@@ -37,7 +37,9 @@ impl Row for pb::Trigger {
         Column::new("ID", |t, _| Cell::text(&t.id)),
         Column::new("Status", |t, _| Cell::state(&t.status)),
         Column::new("Hold", |t, _| if t.hold == "NONE" { Cell::text("") } else { Cell::state(&t.hold) }),
-        Column::new("Held because", |t, look| Cell::text(held_because(t, look))),
+        Column::new("Held because", |t, look| {
+            Cell::text(t.hold_cause.as_ref().map(|cause| held_because(cause, look)).unwrap_or_default())
+        }),
         Column::new("Fires", |t, _| Cell::text(fires(t))),
         Column::new("Waits", |t, look| Cell::text(waits(t, look))),
         Column::new("Next run", next_run),
@@ -109,8 +111,7 @@ fn next_run(trigger: &pb::Trigger, look: &Look) -> Cell {
 }
 
 /// Why it is on hold, since when, and what became of the job behind that.
-fn held_because(trigger: &pb::Trigger, look: &Look) -> String {
-    let Some(cause) = &trigger.hold_cause else { return String::new() };
+pub(crate) fn held_because(cause: &pb::HoldCause, look: &Look) -> String {
     let since = time(look, cause.since.as_ref());
     let since = if since.is_empty() { since } else { format!(" ({since})") };
     let job = match (cause.job_id.as_str(), cause.job_reason.as_str()) {

@@ -18,7 +18,7 @@ const MOST_BYTES: usize = 256 << 20;
 pub(super) fn form_of(args: &ImportArgs) -> Result<FileForm> {
     let by_name = || match args.file.extension()?.to_str()?.to_lowercase().as_str() {
         "csv" => Some(FileForm::Csv),
-        "jsonl" | "ndjson" => Some(FileForm::Jsonl),
+        "jsonl" | "ndjson" | "json" => Some(FileForm::Jsonl),
         _ => None,
     };
     args.format.or_else(by_name).ok_or_else(|| CliError::Usage {
@@ -33,9 +33,15 @@ pub(super) fn usable_rows(args: &ImportArgs) -> Result<Rows> {
     let bytes = bytes_of(&args.file)?;
     let encoding = args.encoding.map(Encoding::from);
     let text = rows::text_of(&bytes, encoding).map_err(|error| not_text(&args.file, &error))?;
+    if text.trim().is_empty() {
+        return Err(CliError::usage(format!("{} is empty; nothing was sent", args.file.display())));
+    }
+    if rows::is_listing(&text) {
+        return Err(is_listing(args));
+    }
     let rows = match form {
-        FileForm::Csv | FileForm::Excel => rows::of_csv(&text, args.ids()),
-        FileForm::Jsonl => rows::of_json_lines(&text, args.ids()),
+        FileForm::Csv | FileForm::Excel => rows::of_csv(&text, args.reading()),
+        FileForm::Jsonl => rows::of_json_lines(&text, args.reading().ids),
     };
     usable(&args.file, rows)
 }
@@ -48,6 +54,19 @@ fn bytes_of(path: &Path) -> Result<Vec<u8>> {
         bytes = std::fs::read(path).map_err(CliError::file("read", path))?;
     }
     Ok(bytes)
+}
+
+fn is_listing(args: &ImportArgs) -> CliError {
+    CliError::Usage {
+        message: format!(
+            "{} is one JSON document, as lists print it with -o json; an import takes one object a line. Nothing was sent",
+            args.file.display()
+        ),
+        next: Some(
+            "write the file with: orchestrator queue element export QUEUE (all of its elements, not a page of them)"
+                .to_owned(),
+        ),
+    }
 }
 
 fn not_text(path: &Path, error: &NotText) -> CliError {
@@ -68,7 +87,9 @@ fn not_text(path: &Path, error: &NotText) -> CliError {
 
 fn usable(path: &Path, rows: Rows) -> Result<Rows> {
     if !rows.errors.is_empty() {
-        return Err(CliError::Rows { path: path.to_owned(), row_count: rows.count(), errors: rows.errors });
+        let row_count = rows.count();
+        let is_shortened = rows.shortened_count > 0;
+        return Err(CliError::Rows { path: path.to_owned(), row_count, errors: rows.errors, is_shortened });
     }
     if rows.elements.is_empty() {
         return Err(CliError::usage(format!("there are no rows in {}", path.display())));
@@ -103,6 +124,7 @@ mod tests {
             format: None,
             encoding: None,
             keep_ids: false,
+            allow_scientific: false,
         };
         assert_eq!(form_of(&args("a.CSV")).unwrap(), FileForm::Csv);
         assert_eq!(form_of(&args("a.jsonl")).unwrap(), FileForm::Jsonl);
@@ -111,7 +133,8 @@ mod tests {
 
     #[test]
     fn the_first_row_beyond_the_limit_is_named_and_nothing_else_is() {
-        let rows = |count: usize| rows::of_csv(&format!("reference\n{}", "1\n".repeat(count)), rows::Ids::New);
+        let rows =
+            |count: usize| rows::of_csv(&format!("reference\n{}", "1\n".repeat(count)), rows::Reading::default());
         let path = Path::new("work.csv");
         assert_eq!(usable(path, rows(MOST_ELEMENTS)).unwrap().elements.len(), MOST_ELEMENTS);
         let refused = usable(path, rows(MOST_ELEMENTS + 1)).unwrap_err().message();

@@ -6,7 +6,7 @@ mod upload;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use orchestrator_proto::rows::{Encoding, Ids, Rows};
+use orchestrator_proto::rows::{Encoding, Ids, Reading, Rows};
 
 use self::upload::{messages, upload};
 use super::super::known;
@@ -31,11 +31,15 @@ pub(crate) struct ImportArgs {
     /// Give the elements the ids of the file, as when they move to another server; refused where one is there already.
     #[arg(long)]
     keep_ids: bool,
+    /// Take references of CSV that look like numbers which a spreadsheet has shortened (5,7E+11) as they are.
+    #[arg(long)]
+    allow_scientific: bool,
 }
 
 impl ImportArgs {
-    fn ids(&self) -> Ids {
-        if self.keep_ids { Ids::Kept } else { Ids::New }
+    fn reading(&self) -> Reading {
+        let ids = if self.keep_ids { Ids::Kept } else { Ids::New };
+        Reading { ids, takes_shortened: self.allow_scientific }
     }
 }
 
