@@ -17,7 +17,9 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
-use orchestrator_worker::agent::{Agent, AgentError, AgentOptions, DrainError, IdentifyError, Stopping, identify};
+use orchestrator_worker::agent::{
+    Agent, AgentError, AgentOptions, DrainError, IdentifyError, Stopping, identify, is_watchdog, own_watchdog, watch,
+};
 use orchestrator_worker::configuration::Configuration;
 use orchestrator_worker::enrolment;
 use orchestrator_worker::service::ServiceError;
@@ -105,6 +107,10 @@ struct Start {
 }
 
 fn main() -> ExitCode {
+    if is_watchdog() {
+        logs();
+        return watch();
+    }
     let cli = Cli::parse();
     logs();
     // With one provider compiled in this cannot fail; it names the one we mean.
@@ -255,6 +261,7 @@ fn options(configuration: &Configuration, token: SecretString) -> anyhow::Result
         process_interpreters: configuration.process_interpreters(),
         output: configuration.output(),
         robot_api: configuration.robot_api(),
+        watchdog: own_watchdog(),
     })
 }
 

@@ -40,7 +40,7 @@ fn page(folder: &str, status: &Status) -> String {
     }
     lines.push(("spool", spool(status)));
     let lines: Vec<String> =
-        lines.into_iter().map(|(what, text)| format!("{what:<9}{text}").trim_end().to_owned()).collect();
+        lines.into_iter().map(|(what, text)| format!("{what:<10}{text}").trim_end().to_owned()).collect();
     lines.join("\n")
 }
 
@@ -57,9 +57,17 @@ fn running(agent: &Report) -> Vec<(&'static str, String)> {
         ("worker", format!("{} {activity}", agent.worker)),
         ("server", format!("{} {answers}{since}", agent.server)),
         ("agent", format!("version {}, process {}, since {}", agent.version, agent.pid, instant(agent.started_at))),
+        ("watchdog", watchdog(agent)),
         ("slots", format!("{}{exclusive}", agent.slots)),
         ("robots", agent.robots_endpoint.clone()),
     ]
+}
+
+fn watchdog(agent: &Report) -> String {
+    match agent.watchdog {
+        Some(pid) => format!("process {pid}"),
+        None => "none: its robots run on if the agent is killed, until the next one starts".to_owned(),
+    }
 }
 
 fn jobs(status: &Status) -> String {
@@ -104,6 +112,7 @@ mod tests {
             robots_endpoint: "http://127.0.0.1:40001".to_owned(),
             activity: Activity::Working,
             connected: true,
+            watchdog: Some(4710),
             written_at: at,
         }
     }
@@ -122,8 +131,11 @@ mod tests {
 
     #[test]
     fn an_agent_whose_server_is_away() {
-        let mut status =
-            status(true, Some(Report { connected: false, activity: Activity::Draining, ..agent() }), Vec::new());
+        let mut status = status(
+            true,
+            Some(Report { connected: false, activity: Activity::Draining, watchdog: None, ..agent() }),
+            Vec::new(),
+        );
         status.spool = Spool { files: 2, bytes: 8000, refused_files: 1 };
         insta::assert_snapshot!(page("worker", &status));
     }

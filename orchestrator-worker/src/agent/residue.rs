@@ -25,8 +25,15 @@ const AGAIN: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub(super) struct Residue {
     pub(super) job: RunningJob,
-    left: Leftover,
-    survivors: Vec<SweptProcess>,
+    pub(super) left: Leftover,
+    pub(super) survivors: Vec<SweptProcess>,
+}
+
+impl Residue {
+    /// Says in the agent's log what lives.
+    pub(super) fn tell(&self) {
+        tell(&self.left, &self.survivors);
+    }
 }
 
 /// Kills what is left of a job. What does not end in some seconds is what this returns.
@@ -43,7 +50,6 @@ pub(super) async fn end(launcher: &Launcher, job: RunningJob) -> Result<RunningJ
         }
         left.remember(&sweep.survivors);
         if attempt == ATTEMPTS {
-            tell(&left, &sweep.survivors);
             return Err(Residue { job, left, survivors: sweep.survivors });
         }
         attempt += 1;

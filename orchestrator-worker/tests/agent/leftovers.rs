@@ -18,18 +18,18 @@ impl World {
     }
 
     /// What the processes of a job bear that an earlier agent of this folder ran.
-    fn earlier(&self, job: JobId) -> JobCookie {
+    pub(crate) fn earlier(&self, job: JobId) -> JobCookie {
         std::fs::create_dir_all(self.data()).expect("a folder");
         let installation = InstanceId::generate();
         std::fs::write(self.data().join("instance"), installation.to_string()).expect("an identity");
         JobCookie::new(job, Grant { installation, lease_token: LeaseToken::new(1) })
     }
 
-    async fn lists(&self, job: RunningJob) {
+    pub(crate) async fn lists(&self, job: RunningJob) {
         StateFile::open(self.list()).expect("a list").insert(job).await.expect("it is written");
     }
 
-    fn listed(&self) -> Vec<JobId> {
+    pub(crate) fn listed(&self) -> Vec<JobId> {
         StateFile::open(self.list()).expect("a list").jobs().into_iter().map(|job| job.job_id).collect()
     }
 }
