@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use chrono::{DateTime, Utc};
 use orchestrator_worker::agent::{Activity, Report};
-use orchestrator_worker::status::{self, Status};
+use orchestrator_worker::status::{self, RunsNow, Status};
 
 use crate::form::Output;
 use crate::{Base, configuration};
@@ -35,8 +35,7 @@ fn page(folder: &str, status: &Status) -> String {
     }
     lines.push(("jobs", jobs(status)));
     for job in &status.jobs {
-        let process = job.pid.map_or_else(|| "is being prepared".to_owned(), |pid| format!("process {pid}"));
-        lines.push(("", format!("{}  {process}", job.job_id)));
+        lines.push(("", format!("{}  {}", job.job_id, processes(job))));
     }
     lines.push(("spool", spool(status)));
     let lines: Vec<String> =
@@ -78,6 +77,19 @@ fn jobs(status: &Status) -> String {
     }
 }
 
+fn processes(job: &RunsNow) -> String {
+    match (job.pid, job.survivors.as_slice()) {
+        (_, survivors @ [_, ..]) => {
+            let pids: Vec<String> = survivors.iter().map(ToString::to_string).collect();
+            let pids = pids.join(",");
+            format!("is held: of its processes these live, look with ps -fp {pids}")
+        }
+        (Some(pid), []) => format!("process {pid}"),
+        (None, []) if job.started => "its processes have ended".to_owned(),
+        (None, []) => "is being prepared".to_owned(),
+    }
+}
+
 fn spool(status: &Status) -> String {
     let kept = match status.spool.files {
         0 => "empty".to_owned(),
@@ -95,7 +107,7 @@ fn instant(at: DateTime<Utc>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use orchestrator_worker::status::{RunsNow, Spool};
+    use orchestrator_worker::status::Spool;
 
     use super::*;
 
@@ -117,14 +129,20 @@ mod tests {
         }
     }
 
+    fn job(pid: Option<u32>) -> RunsNow {
+        let job_id = "0199c1de-7a10-7000-8000-0000000000aa".to_owned();
+        RunsNow { job_id, started: pid.is_some(), pid, survivors: Vec::new() }
+    }
+
     fn status(running: bool, agent: Option<Report>, jobs: Vec<RunsNow>) -> Status {
         Status { running, agent, jobs, spool: Spool::default() }
     }
 
     #[test]
     fn an_agent_that_works() {
-        let job = |pid| RunsNow { job_id: "0199c1de-7a10-7000-8000-0000000000aa".to_owned(), pid };
-        let status = status(true, Some(agent()), vec![job(Some(4712)), job(None)]);
+        let held = RunsNow { survivors: vec![4713, 4714], ..job(None) };
+        let ended = RunsNow { started: true, ..job(None) };
+        let status = status(true, Some(agent()), vec![job(Some(4712)), job(None), held, ended]);
         insta::assert_snapshot!(page("worker", &status));
         insta::assert_snapshot!("an_agent_that_works_json", serde_json::to_string_pretty(&status).unwrap());
     }
@@ -142,8 +160,7 @@ mod tests {
 
     #[test]
     fn an_agent_that_was_killed() {
-        let job = RunsNow { job_id: "0199c1de-7a10-7000-8000-0000000000aa".to_owned(), pid: Some(4712) };
-        insta::assert_snapshot!(page("worker", &status(false, Some(agent()), vec![job])));
+        insta::assert_snapshot!(page("worker", &status(false, Some(agent()), vec![job(Some(4712))])));
     }
 
     #[test]

@@ -11,7 +11,8 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::held::{Orders, Watch};
 use super::outcome::{Outcome, report};
 use super::run::Inner;
-use super::ship::Shipped;
+use super::ship::{self, Shipped};
+use super::supervise::remark_on_survivors;
 use crate::process::{Launcher, Leftover, SweptProcess, kill_leftovers, kill_survivors};
 use crate::state_file::RunningJob;
 
@@ -66,6 +67,8 @@ pub(super) async fn see_to_the_end(
 ) {
     let Residue { job, mut left, mut survivors } = residue;
     agent.note_survivors(&left).await;
+    let (telling, text) = (agent.clone(), remark_on_survivors(&survivors));
+    agent.shipping.spawn(async move { ship::send_remark(&telling, (job.job_id, job.lease_token), text).await });
     let held = super::claims::Holding { agent: agent.clone(), held: (job.job_id, job.lease_token) };
     loop {
         let has_slot = slot.is_some();

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::{FAREWELL, NAME};
+use super::FAREWELL;
 use crate::process::{Companion, Launcher};
 
 /// The pause before another one is started; doubled each time.
@@ -99,7 +99,7 @@ impl Keeper {
     fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
         #[cfg(unix)]
-        command.arg0(NAME);
+        command.arg0(super::NAME);
         command.current_dir(&self.folder);
         // The agent's environment may hold its token, and the marks of a robot that started it.
         command.env_clear().envs(std::env::var_os("RUST_LOG").map(|filter| ("RUST_LOG", filter)));
