@@ -17,7 +17,9 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
-use orchestrator_worker::agent::{Agent, AgentError, AgentOptions, DrainError, IdentifyError, Stopping, identify};
+use orchestrator_worker::agent::{
+    Agent, AgentError, AgentOptions, DrainError, IdentifyError, Stopping, identify, is_watchdog, own_watchdog, watch,
+};
 use orchestrator_worker::configuration::Configuration;
 use orchestrator_worker::enrolment;
 use orchestrator_worker::service::ServiceError;
@@ -105,6 +107,10 @@ struct Start {
 }
 
 fn main() -> ExitCode {
+    if is_watchdog() {
+        logs();
+        return watch();
+    }
     let cli = Cli::parse();
     logs();
     // With one provider compiled in this cannot fail; it names the one we mean.
@@ -255,6 +261,7 @@ fn options(configuration: &Configuration, token: SecretString) -> anyhow::Result
         process_interpreters: configuration.process_interpreters(),
         output: configuration.output(),
         robot_api: configuration.robot_api(),
+        watchdog: own_watchdog(),
     })
 }
 
@@ -338,7 +345,9 @@ fn warn_if_open(_file: &std::path::Path) {}
 fn logs() {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A line that nobody reads any more is not worth a panic.
+    let logs =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).log_internal_errors(false);
     if std::io::stderr().is_terminal() {
         logs.init();
     } else {

@@ -7,7 +7,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::agent::{Report, report_file};
-use crate::state_file::{self, StateFileError};
+use crate::state_file::{self, RunningJob, StateFileError};
 
 /// What there is to tell of an agent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -29,8 +29,28 @@ pub struct Status {
 pub struct RunsNow {
     /// The job.
     pub job_id: String,
-    /// Its main process, once it is started.
+    /// Whether its robot was started.
+    pub started: bool,
+    /// Its main process, while that lives.
     pub pid: Option<u32>,
+    /// Processes of it that live although they were killed, or although its main process has ended: they keep the job from
+    /// being over.
+    pub survivors: Vec<u32>,
+}
+
+impl RunsNow {
+    fn of(job: &RunningJob) -> Self {
+        let left = job.leftover();
+        let living = left.living();
+        let pid = left.main.map(|main| main.pid).filter(|pid| living.contains(pid));
+        let is_held = job.survivors.is_some() || (left.is_started && pid.is_none());
+        Self {
+            job_id: job.job_id.to_string(),
+            started: left.is_started,
+            pid,
+            survivors: if is_held { living } else { Vec::new() },
+        }
+    }
 }
 
 /// The spool's files.
@@ -66,9 +86,7 @@ pub fn look(data: &Path) -> Result<Status, StatusError> {
     let running = is_locked(&data.join("agent.lock"))?;
     let agent = read(&report_file(data))?;
     let listed = state_file::listed(&data.join("jobs.json"))?;
-    let jobs = listed
-        .into_iter()
-        .map(|job| RunsNow { job_id: job.job_id.to_string(), pid: job.process.map(|process| process.pid) });
+    let jobs = listed.iter().map(RunsNow::of);
     Ok(Status { running, agent, jobs: jobs.collect(), spool: spool(&data.join("spool"))? })
 }
 

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use chrono::{DateTime, Utc};
 use orchestrator_worker::agent::{Activity, Report};
-use orchestrator_worker::status::{self, Status};
+use orchestrator_worker::status::{self, RunsNow, Status};
 
 use crate::form::Output;
 use crate::{Base, configuration};
@@ -35,12 +35,11 @@ fn page(folder: &str, status: &Status) -> String {
     }
     lines.push(("jobs", jobs(status)));
     for job in &status.jobs {
-        let process = job.pid.map_or_else(|| "is being prepared".to_owned(), |pid| format!("process {pid}"));
-        lines.push(("", format!("{}  {process}", job.job_id)));
+        lines.push(("", format!("{}  {}", job.job_id, processes(job))));
     }
     lines.push(("spool", spool(status)));
     let lines: Vec<String> =
-        lines.into_iter().map(|(what, text)| format!("{what:<9}{text}").trim_end().to_owned()).collect();
+        lines.into_iter().map(|(what, text)| format!("{what:<10}{text}").trim_end().to_owned()).collect();
     lines.join("\n")
 }
 
@@ -57,9 +56,17 @@ fn running(agent: &Report) -> Vec<(&'static str, String)> {
         ("worker", format!("{} {activity}", agent.worker)),
         ("server", format!("{} {answers}{since}", agent.server)),
         ("agent", format!("version {}, process {}, since {}", agent.version, agent.pid, instant(agent.started_at))),
+        ("watchdog", watchdog(agent)),
         ("slots", format!("{}{exclusive}", agent.slots)),
         ("robots", agent.robots_endpoint.clone()),
     ]
+}
+
+fn watchdog(agent: &Report) -> String {
+    match agent.watchdog {
+        Some(pid) => format!("process {pid}"),
+        None => "none: its robots run on if the agent is killed, until the next one starts".to_owned(),
+    }
 }
 
 fn jobs(status: &Status) -> String {
@@ -67,6 +74,19 @@ fn jobs(status: &Status) -> String {
         (0, _) => "none".to_owned(),
         (count, true) => count.to_string(),
         (count, false) => format!("{count} were left behind; the next start of the agent ends them"),
+    }
+}
+
+fn processes(job: &RunsNow) -> String {
+    match (job.pid, job.survivors.as_slice()) {
+        (_, survivors @ [_, ..]) => {
+            let pids: Vec<String> = survivors.iter().map(ToString::to_string).collect();
+            let pids = pids.join(",");
+            format!("is held: of its processes these live, look with ps -fp {pids}")
+        }
+        (Some(pid), []) => format!("process {pid}"),
+        (None, []) if job.started => "its processes have ended".to_owned(),
+        (None, []) => "is being prepared".to_owned(),
     }
 }
 
@@ -87,7 +107,7 @@ fn instant(at: DateTime<Utc>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use orchestrator_worker::status::{RunsNow, Spool};
+    use orchestrator_worker::status::Spool;
 
     use super::*;
 
@@ -104,8 +124,14 @@ mod tests {
             robots_endpoint: "http://127.0.0.1:40001".to_owned(),
             activity: Activity::Working,
             connected: true,
+            watchdog: Some(4710),
             written_at: at,
         }
+    }
+
+    fn job(pid: Option<u32>) -> RunsNow {
+        let job_id = "0199c1de-7a10-7000-8000-0000000000aa".to_owned();
+        RunsNow { job_id, started: pid.is_some(), pid, survivors: Vec::new() }
     }
 
     fn status(running: bool, agent: Option<Report>, jobs: Vec<RunsNow>) -> Status {
@@ -114,24 +140,27 @@ mod tests {
 
     #[test]
     fn an_agent_that_works() {
-        let job = |pid| RunsNow { job_id: "0199c1de-7a10-7000-8000-0000000000aa".to_owned(), pid };
-        let status = status(true, Some(agent()), vec![job(Some(4712)), job(None)]);
+        let held = RunsNow { survivors: vec![4713, 4714], ..job(None) };
+        let ended = RunsNow { started: true, ..job(None) };
+        let status = status(true, Some(agent()), vec![job(Some(4712)), job(None), held, ended]);
         insta::assert_snapshot!(page("worker", &status));
         insta::assert_snapshot!("an_agent_that_works_json", serde_json::to_string_pretty(&status).unwrap());
     }
 
     #[test]
     fn an_agent_whose_server_is_away() {
-        let mut status =
-            status(true, Some(Report { connected: false, activity: Activity::Draining, ..agent() }), Vec::new());
+        let mut status = status(
+            true,
+            Some(Report { connected: false, activity: Activity::Draining, watchdog: None, ..agent() }),
+            Vec::new(),
+        );
         status.spool = Spool { files: 2, bytes: 8000, refused_files: 1 };
         insta::assert_snapshot!(page("worker", &status));
     }
 
     #[test]
     fn an_agent_that_was_killed() {
-        let job = RunsNow { job_id: "0199c1de-7a10-7000-8000-0000000000aa".to_owned(), pid: Some(4712) };
-        insta::assert_snapshot!(page("worker", &status(false, Some(agent()), vec![job])));
+        insta::assert_snapshot!(page("worker", &status(false, Some(agent()), vec![job(Some(4712))])));
     }
 
     #[test]

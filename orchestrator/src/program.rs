@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use orchestrator_worker::agent::{is_watchdog, watch};
 
 use crate::app::App;
 use crate::cli::Cli;
@@ -14,8 +15,13 @@ use crate::{commands, telemetry};
 /// How long threads that still work when a server has ended are waited for.
 const SHUTDOWN: std::time::Duration = std::time::Duration::from_secs(2);
 
-/// Runs the program with the given arguments (the first is its own name) and tells how it ended.
+/// Runs the program with the given arguments (the first is its own name) and tells how it ended. Started as the watchdog of a
+/// sandbox's worker, it is that.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    if is_watchdog() {
+        telemetry::init(telemetry::Format::default(), "warn");
+        return watch();
+    }
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     let cli = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,

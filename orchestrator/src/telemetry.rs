@@ -31,7 +31,9 @@ impl Format {
 /// Begins to write lines. `RUST_LOG` goes before `filter`. Called again it does nothing: the first call counts.
 pub fn init(format: Format, filter: &str) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(filter));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A line that nobody reads any more is not worth a panic.
+    let builder =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).log_internal_errors(false);
     let done = if format.is_json() {
         builder.json().flatten_event(true).try_init()
     } else {

@@ -84,6 +84,11 @@ impl Sandbox {
         cli::run(cli::orchestrator(world.stage()), arguments, b"").await
     }
 
+    /// Kills it without notice.
+    pub fn kill_9(&self) {
+        self.process.kill_9();
+    }
+
     /// Ctrl-C.
     pub async fn interrupt(&self) -> ExitStatus {
         self.process.signal(Signal::INT);

@@ -92,6 +92,13 @@ pub(crate) fn processes_with(entry: &str) -> Vec<u32> {
     pids.filter(|pid| *pid != me).filter(has).collect()
 }
 
+/// The processes that a process has started and has not collected, whichever of its threads did.
+pub(crate) fn children_of(pid: u32) -> Vec<u32> {
+    let threads = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten();
+    let children = threads.filter_map(|thread| std::fs::read_to_string(thread.ok()?.path().join("children")).ok());
+    children.flat_map(|pids| pids.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<_>>()).collect()
+}
+
 /// Sends a signal to a process that may be gone.
 pub(crate) fn kill(pid: u32, signal: Signal) {
     if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {

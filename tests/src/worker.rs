@@ -11,7 +11,7 @@ use rustix::process::Signal;
 use crate::eventually::eventually;
 use crate::process::Process;
 use crate::programs::program;
-use crate::stage::Stage;
+use crate::stage::{Stage, children_of, kill};
 use crate::world::World;
 use crate::{SOON, Wire};
 
@@ -212,9 +212,27 @@ impl Worker {
         .await;
     }
 
-    /// Kills it without notice; its robots stay.
+    /// Kills it and its watchdog without notice, as if by one blow; its robots stay.
     pub fn kill_9(&self) {
+        // Stopped, it starts no other one.
+        self.pause();
+        if let Some(watchdog) = self.watchdog() {
+            kill(watchdog, Signal::KILL);
+        }
+        self.kill_agent_9();
+    }
+
+    /// Kills the agent alone without notice. Its watchdog kills its robots.
+    pub fn kill_agent_9(&self) {
         self.process().kill_9();
+    }
+
+    /// The process of its watchdog.
+    pub fn watchdog(&self) -> Option<u32> {
+        children_of(self.pid()).into_iter().find(|pid| {
+            let command = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            command.starts_with(b"orch-watchdog\0")
+        })
     }
 
     /// Sends TERM: it is to drain.

@@ -14,6 +14,7 @@ use super::options::{AgentOptions, client, connection};
 use super::residue::{self, Residue};
 use super::run::{AgentError, Inner, Stopping};
 use super::session::Sessions;
+use super::watchdog::Keeper;
 use crate::checkout::{CheckoutOptions, Checkouts, Mirroring};
 use crate::process::{Launcher, sees_others};
 use crate::python_package::PythonPackage;
@@ -21,15 +22,27 @@ use crate::robot_api::{CallsAs, RobotApi};
 use crate::spool::Spools;
 use crate::state_file::StateFile;
 
-/// An agent that has not registered yet. Of what an earlier one left nothing is there any more, but for what this returns.
+/// An agent that has not registered yet.
+pub(super) struct Assembled {
+    pub(super) inner: Arc<Inner>,
+    /// What an earlier one left and is still there.
+    pub(super) residues: Vec<Residue>,
+    /// Has a watchdog already, if there is to be one.
+    pub(super) keeper: Option<Keeper>,
+}
+
+/// Puts an agent together, after it has ended what an earlier one left.
 pub(super) async fn assemble(
     options: AgentOptions,
     stopping: Stopping,
     installation: &Installation,
     endpoint_url: &str,
-) -> Result<(Arc<Inner>, Vec<Residue>), AgentError> {
+) -> Result<Assembled, AgentError> {
     let launcher = Launcher::new().map_err(AgentError::Launcher)?;
     let state = StateFile::open(installation.folder.join("jobs.json"))?;
+    let watchdog = watch::channel(None).0;
+    let keeper = options.watchdog.as_deref();
+    let keeper = keeper.map(|program| Keeper::begin(launcher.clone(), program, &installation.folder, watchdog.clone()));
     let tasks = TaskTracker::new();
     let checkout_options = CheckoutOptions {
         root: installation.folder.join("checkouts"),
@@ -77,10 +90,11 @@ pub(super) async fn assemble(
         stopping,
         beat_now: Notify::new(),
         paused: watch::channel(false).0,
+        watchdog,
         complaint: std::sync::Mutex::default(),
         this: this.clone(),
     });
-    Ok((inner, residues))
+    Ok(Assembled { inner, residues, keeper })
 }
 
 /// Has the Python package in its place before the first robot needs it. If that fails now, it is tried again then.
@@ -101,7 +115,10 @@ async fn end_leftovers(
     for ended in join_all(state.jobs().into_iter().map(|job| residue::end(launcher, job))).await {
         match ended {
             Ok(job) => state.remove(job.job_id).await?,
-            Err(residue) => residues.push(residue),
+            Err(residue) => {
+                residue.tell();
+                residues.push(residue);
+            }
         }
     }
     let living: HashSet<_> = residues.iter().map(|residue| (residue.job.job_id, residue.job.lease_token)).collect();

@@ -16,7 +16,7 @@ use super::prepare::Prepared;
 use super::run::Inner;
 use super::ship::{self, Shipment, Shipped};
 use super::stderr_tail::StderrTail;
-use super::supervise::supervise;
+use super::supervise::{Around, supervise};
 use crate::output::Drain;
 use crate::process::{RunningProcess, SpawnError};
 use crate::state_file::RunningJob;
@@ -51,8 +51,9 @@ pub(super) async fn execute(
         Drain::start(&agent.tasks, stdout, tail.of(stderr), limit, clock, sender)
     });
     let (remark, closing) = oneshot::channel();
-    let shipped = agent.ship(granted.clone(), Shipment { chunks, closing });
-    let (outcome, said) = supervise(&mut process, (granted, agent), watch).await;
+    let (remarking, remarks) = mpsc::channel(ship::WAITING_REMARKS);
+    let shipped = agent.ship(granted.clone(), Shipment { chunks, remarks, closing });
+    let (outcome, said) = supervise(&mut process, Around { granted, agent, remarking }, watch).await;
     if let Some(said) = said {
         // Nobody listens when the server takes no more of this job's output.
         let _ = remark.send(said);

@@ -47,6 +47,9 @@ pub struct AgentOptions {
     pub output: OutputLimit,
     /// How robots are served.
     pub robot_api: RobotApiOptions,
+    /// What is started as the agent's watchdog, see [`own_watchdog`](super::own_watchdog). Without one, robots of an agent that is
+    /// killed run on until the next agent of the folder starts.
+    pub watchdog: Option<PathBuf>,
 }
 
 impl AgentOptions {

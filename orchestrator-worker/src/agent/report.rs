@@ -45,6 +45,9 @@ pub struct Report {
     pub activity: Activity,
     /// Whether the server answers.
     pub connected: bool,
+    /// The process that ends its robots if it is killed; absent where none runs.
+    #[serde(default)]
+    pub watchdog: Option<u32>,
     /// When this was written: nothing of it has changed since.
     pub written_at: Timestamp,
 }
@@ -75,6 +78,7 @@ impl Reporting {
             robots_endpoint: agent.endpoint_url.clone(),
             activity: Activity::Working,
             connected: true,
+            watchdog: *agent.watchdog.borrow(),
             written_at: now,
         };
         let this = Self { agent, path: file(folder), report };
@@ -84,6 +88,7 @@ impl Reporting {
 
     pub(super) async fn run(mut self) {
         let mut paused = self.agent.paused.subscribe();
+        let mut watchdog = self.agent.watchdog.subscribe();
         let mut lost = self.agent.sessions.contact.watch();
         let soft = self.agent.stopping.soft.clone();
         loop {
@@ -94,8 +99,10 @@ impl Reporting {
                 (false, false) => Activity::Working,
             };
             let connected = !*lost.borrow_and_update();
-            if (activity, connected) != (self.report.activity, self.report.connected) {
-                (self.report.activity, self.report.connected) = (activity, connected);
+            let now = (activity, connected, *watchdog.borrow_and_update());
+            let report = &mut self.report;
+            if now != (report.activity, report.connected, report.watchdog) {
+                (report.activity, report.connected, report.watchdog) = now;
                 self.report.written_at = SystemClock.now();
                 self.write();
             }
@@ -103,6 +110,7 @@ impl Reporting {
             tokio::select! {
                 _ = paused.changed() => {}
                 _ = lost.changed() => {}
+                _ = watchdog.changed() => {}
                 () = soft.cancelled(), if !is_stopping => {}
             }
         }

@@ -11,7 +11,8 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::held::{Orders, Watch};
 use super::outcome::{Outcome, report};
 use super::run::Inner;
-use super::ship::Shipped;
+use super::ship::{self, Shipped};
+use super::supervise::remark_on_survivors;
 use crate::process::{Launcher, Leftover, SweptProcess, kill_leftovers, kill_survivors};
 use crate::state_file::RunningJob;
 
@@ -25,8 +26,15 @@ const AGAIN: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub(super) struct Residue {
     pub(super) job: RunningJob,
-    left: Leftover,
-    survivors: Vec<SweptProcess>,
+    pub(super) left: Leftover,
+    pub(super) survivors: Vec<SweptProcess>,
+}
+
+impl Residue {
+    /// Says in the agent's log what lives.
+    pub(super) fn tell(&self) {
+        tell(&self.left, &self.survivors);
+    }
 }
 
 /// Kills what is left of a job. What does not end in some seconds is what this returns.
@@ -43,7 +51,6 @@ pub(super) async fn end(launcher: &Launcher, job: RunningJob) -> Result<RunningJ
         }
         left.remember(&sweep.survivors);
         if attempt == ATTEMPTS {
-            tell(&left, &sweep.survivors);
             return Err(Residue { job, left, survivors: sweep.survivors });
         }
         attempt += 1;
@@ -60,6 +67,8 @@ pub(super) async fn see_to_the_end(
 ) {
     let Residue { job, mut left, mut survivors } = residue;
     agent.note_survivors(&left).await;
+    let (telling, text) = (agent.clone(), remark_on_survivors(&survivors));
+    agent.shipping.spawn(async move { ship::send_remark(&telling, (job.job_id, job.lease_token), text).await });
     let held = super::claims::Holding { agent: agent.clone(), held: (job.job_id, job.lease_token) };
     loop {
         let has_slot = slot.is_some();

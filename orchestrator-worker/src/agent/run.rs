@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::assemble::assemble;
+use super::assemble::{Assembled, assemble};
 use super::call::{reason, said};
 use super::granted::Granted;
 use super::held::{HeldJobs, Order, Watch};
@@ -97,6 +97,8 @@ pub enum AgentError {
 pub struct Agent {
     inner: Arc<Inner>,
     loops: Vec<JoinHandle<()>>,
+    /// Keeps the watchdog, until this is cancelled.
+    keeping: Option<(JoinHandle<()>, CancellationToken)>,
     worker_name: String,
     _installation: Installation,
 }
@@ -128,6 +130,8 @@ pub(super) struct Inner {
     pub(super) stopping: Stopping,
     pub(super) beat_now: Notify,
     pub(super) paused: watch::Sender<bool>,
+    /// The process of the agent's watchdog.
+    pub(super) watchdog: watch::Sender<Option<u32>>,
     pub(super) complaint: Mutex<String>,
     pub(super) this: std::sync::Weak<Inner>,
 }
@@ -193,11 +197,12 @@ impl Drop for LoopWatch {
 impl Agent {
     /// Ends what an earlier agent left behind, registers, and begins to take jobs.
     pub async fn start(options: AgentOptions, stopping: Stopping) -> Result<Self, AgentError> {
-        let installation = Installation::open(&options.data)?;
+        let installation = Installation::open(&options.data).await?;
         let address = options.robot_api.listen;
         let endpoint = Endpoint::bind(address).await.map_err(|source| AgentError::Endpoint { address, source })?;
         tracing::info!(robots.endpoint = endpoint.url(), "robots are served here");
-        let (inner, residues) = assemble(options, stopping, &installation, endpoint.url()).await?;
+        let assembled = assemble(options, stopping, &installation, endpoint.url()).await?;
+        let Assembled { inner, residues, keeper } = assembled;
         let soft = inner.stopping.soft.clone();
         let residues = hold(&inner, residues).await;
         // Before the server hears that the jobs of an earlier agent are over.
@@ -213,12 +218,16 @@ impl Agent {
             inner.spawn_loop("robots", endpoint.serve(inner.robots.clone())),
             inner.spawn_loop("report", reporting.run()),
         ];
+        let keeping = keeper.map(|keeper| {
+            let ending = CancellationToken::new();
+            (inner.spawn_loop("watchdog", keeper.run(ending.clone())), ending)
+        });
         for (residue, watch) in residues {
             let slot = inner.slots.clone().try_acquire_owned().ok();
             inner.jobs.spawn(residue::see_to_the_end(inner.clone(), residue, watch, slot));
         }
         inner.jobs.spawn(claims::run(inner.clone()));
-        Ok(Self { inner, loops, worker_name: session.worker_name, _installation: installation })
+        Ok(Self { inner, loops, keeping, worker_name: session.worker_name, _installation: installation })
     }
 
     /// The name that the worker's token is bound to.
@@ -227,30 +236,38 @@ impl Agent {
     }
 
     /// Works until told to end, then sees the last job to its end and says good-bye.
-    pub async fn run(self) {
+    pub async fn run(mut self) {
         self.inner.stopping.soft.cancelled().await;
         tracing::info!("stopping: nothing new is taken");
         self.inner.held.order_all(Order::Stop);
         self.inner.beat_now.notify_one();
-        self.drain().await;
+        let is_drained = self.drain().await;
         self.send_last_output().await;
         self.leave().await;
+        if is_drained && let Some((keeping, ending)) = self.keeping.take() {
+            ending.cancel();
+            // It catches no panic of ours.
+            let _ = keeping.await;
+        }
         self.loops.iter().for_each(JoinHandle::abort);
     }
 
-    /// Waits until no job is held, those among them whose grant arrives while the agent stops.
-    async fn drain(&self) {
+    /// Waits until no job is held, those among them whose grant arrives while the agent stops. Where that takes too long, robots
+    /// may live.
+    async fn drain(&self) -> bool {
         self.inner.jobs.close();
         let hard = &self.inner.stopping.hard;
         if hard.run_until_cancelled(self.inner.jobs.wait()).await.is_some() {
-            return;
+            return true;
         }
         tracing::warn!("killing what still runs");
         self.inner.held.order_all(Order::Abort);
-        if timeout(LAST_WORDS, self.inner.jobs.wait()).await.is_err() {
+        let is_drained = timeout(LAST_WORDS, self.inner.jobs.wait()).await.is_ok();
+        if !is_drained {
             let jobs = self.inner.held.list().len();
             tracing::error!(jobs, "the ends of jobs were not told; the next start of the agent clears up");
         }
+        is_drained
     }
 
     /// What ended robots wrote goes on to the server for a while.

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use orchestrator_core::policy::Policies;
+use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::granted::Granted;
@@ -30,27 +31,37 @@ enum Cause {
     Lost,
 }
 
+/// What a robot runs in.
+#[derive(Debug)]
+pub(super) struct Around<'a> {
+    pub(super) granted: &'a Granted,
+    pub(super) agent: &'a Inner,
+    /// Takes what its job is to say at once.
+    pub(super) remarking: mpsc::Sender<String>,
+}
+
 /// Waits for the end of the robot, or brings it about. Nothing of its tree is left when this returns, but for what is
 /// remarked on. No outcome: the job is not ours any more.
 pub(super) async fn supervise(
     process: &mut RunningProcess,
-    (granted, agent): (&Granted, &Inner),
+    around: Around<'_>,
     watch: &mut Watch,
 ) -> (Option<Outcome>, Option<String>) {
+    let granted = around.granted;
     let policies = &granted.policies;
     let mut lease = watch.lease.clone();
     let cause = tokio::select! {
         biased;
         exit = process.wait() => match exit {
             Ok(exit) => return ended_by_itself(process, granted, exit).await,
-            Err(error) => return unseen(process, (granted, agent), &error).await,
+            Err(error) => return unseen(process, &around, &error).await,
         },
         _ = watch.until(Orders::any) => Cause::Ordered,
         limit = overtime(policies.timeout) => Cause::TimedOut(limit),
         () = lost(&mut lease, policies.stop_on_lost) => Cause::Lost,
     };
     let stopped = end(process, policies, watch, cause).await;
-    let stopped = until_dead(process, (granted, agent), stopped).await;
+    let stopped = until_dead(process, &around, stopped).await;
     let remark = remark(granted, &stopped.sweep);
     let outcome = (!watch.orders().gone).then(|| outcome(watch.orders(), cause, stopped.exit));
     (outcome, remark)
@@ -70,22 +81,19 @@ async fn ended_by_itself(
 /// The system does not say how the robot is: it must not go on unseen.
 async fn unseen(
     process: &mut RunningProcess,
-    (granted, agent): (&Granted, &Inner),
+    around: &Around<'_>,
     error: &std::io::Error,
 ) -> (Option<Outcome>, Option<String>) {
     let stopped = process.stop(Duration::ZERO).await;
-    let stopped = until_dead(process, (granted, agent), stopped).await;
+    let stopped = until_dead(process, around, stopped).await;
     let outcome = Outcome::failed(stopped.exit.and_then(code), format!("its end could not be seen: {error}"));
-    (Some(outcome), remark(granted, &stopped.sweep))
+    (Some(outcome), remark(around.granted, &stopped.sweep))
 }
 
 /// Goes on to kill what lives of a robot that was to be ended: its job is not over, and nothing may be started in its place. Only
 /// the agent's own end ends this, and the next agent finds the job in the state file.
-async fn until_dead(
-    process: &mut RunningProcess,
-    (granted, agent): (&Granted, &Inner),
-    mut stopped: Stopped,
-) -> Stopped {
+async fn until_dead(process: &mut RunningProcess, around: &Around<'_>, mut stopped: Stopped) -> Stopped {
+    let Around { granted, agent, ref remarking } = *around;
     if stopped.exit.is_some() && !stopped.sweep.has_survivors() {
         return stopped;
     }
@@ -94,6 +102,8 @@ async fn until_dead(
         "processes of a job that was to be ended live on, so it is not over; it is tried again every 2 s. One that runs as \
          another user has to be ended by root (kill -9 PID); one in state D ends when the disk or network drive answers"
     );
+    // A server that is away keeps them waiting.
+    let _ = remarking.try_send(remark_on_survivors(&stopped.sweep.survivors));
     let mut left = leftover(process, granted);
     left.remember(&stopped.sweep.survivors);
     agent.note_survivors(&left).await;
@@ -222,6 +232,21 @@ fn remark(granted: &Granted, sweep: &Sweep) -> Option<String> {
         );
     }
     (!text.is_empty()).then_some(text)
+}
+
+/// Why a job that was to be over is not, for the people who look at it.
+pub(super) fn remark_on_survivors(survivors: &[SweptProcess]) -> String {
+    if survivors.is_empty() {
+        return "\n[… this job is not over: its worker cannot look whether processes of it live (no file handle is free, say). It \
+                tries again every 2 s, and the job keeps its slot until then …]\n"
+            .to_owned();
+    }
+    format!(
+        "\n[… this job is not over, and keeps a slot of its worker: processes of it do not end: {}. The worker kills them again every \
+         2 s. Look at them on its machine (ps -fp PID). One of another user: end it as root (kill -9 PID). One in state D waits for a disk \
+         or a network drive: it ends when that answers, or when the machine starts anew. One that somebody starts again: stop who does …]\n",
+        show(survivors)
+    )
 }
 
 /// Names and numbers, as many as people read.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use orchestrator_core::id::JobId;
 
 use super::registry::Registry;
+use super::scan::Snapshot;
 use super::sweep::{Quarry, SWEEP_LIMIT, Sweep, SweptProcess};
 use super::{Grant, Identity, Launcher};
 
@@ -31,6 +32,14 @@ impl Leftover {
                 self.strays.push(survivor.identity);
             }
         }
+    }
+
+    /// What lives of it now, in the order of the process ids. Blocks for some milliseconds.
+    pub(crate) fn living(&self) -> Vec<u32> {
+        let mut pids: Vec<u32> =
+            Quarry::left(self).living(&Snapshot::take()).into_iter().map(|process| process.pid).collect();
+        pids.sort_unstable();
+        pids
     }
 
     async fn sweep(&self, limit: Duration) -> Sweep {

@@ -11,10 +11,12 @@
 //! - A cookie names the job and the grant: the same job under another grant is somebody else's, on this machine too.
 //! - What an earlier agent noted of a tree names processes by id and start time, within one [`Era`]; never by their id alone.
 //! - Trees are swept within one second, plus the grace that was asked for.
+//! - Besides trees there are `Companion`s, which are of no job, and which no sweep touches.
 //!
 //! The parts that differ between operating systems are the functions of `unix.rs` and `windows.rs`, which are the same; both
 //! look at what runs through `procfs.rs` (Linux) or `surveyed.rs` (elsewhere).
 
+mod companion;
 mod cookie;
 mod launch;
 mod leftovers;
@@ -28,7 +30,8 @@ mod surveyed;
 mod sweep;
 mod watch;
 
-pub(crate) use platform::{sees_others, started_at_second};
+pub(crate) use companion::Companion;
+pub(crate) use platform::{own_program, sees_others, set_name, started_at_second};
 
 #[cfg(unix)]
 #[path = "unix.rs"]

@@ -118,6 +118,19 @@ impl Registry {
         Ok((child, identity, id))
     }
 
+    /// Starts a child that is of no job, and enters it.
+    pub(crate) fn track_companion<C>(&self, spawn: impl FnOnce() -> io::Result<(C, u32)>) -> io::Result<(C, u32)> {
+        let _spawning = self.spawning.read().unwrap_or_else(PoisonError::into_inner);
+        let (child, pid) = spawn()?;
+        self.state().own_children.insert(pid);
+        Ok((child, pid))
+    }
+
+    /// Such a child has ended, and its exit status has been collected.
+    pub(crate) fn companion_ended(&self, pid: u32) {
+        self.state().own_children.remove(&pid);
+    }
+
     /// What is known of a tree.
     pub(crate) fn quarry(&self, id: TreeId) -> Option<Quarry> {
         self.state().trees.get(&id).map(|tree| tree.quarry(id))

@@ -131,6 +131,11 @@ impl Quarry {
         self.known.extend(members.into_iter().map(|(seen, _)| seen.identity));
     }
 
+    /// The processes of the tree that live now.
+    pub(crate) fn living(&self, snapshot: &Snapshot) -> Vec<Identity> {
+        self.members(snapshot, &[]).into_iter().map(|(seen, _)| seen.identity).collect()
+    }
+
     /// The living processes of the tree.
     fn members<'s>(&self, snapshot: &'s Snapshot, leftovers: &[Identity]) -> Vec<(&'s Seen, FoundBy)> {
         let own = std::process::id();

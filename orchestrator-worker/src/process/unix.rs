@@ -2,9 +2,10 @@
 //! before they are collected.
 
 use std::io;
+use std::path::PathBuf;
 
 use nix::unistd::getpgrp;
-use process_wrap::tokio::{ChildWrapper, CommandWrap, ProcessGroup};
+use process_wrap::tokio::{ChildWrapper, CommandWrap, ProcessGroup, ProcessSession};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, waitid};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -32,6 +33,32 @@ pub(crate) fn adopt_orphans() -> io::Result<()> {
 /// Gives the process a group of its own.
 pub(crate) fn isolate(command: &mut CommandWrap) {
     command.wrap(ProcessGroup::leader());
+}
+
+/// Gives the process a session of its own, and with it a group.
+pub(crate) fn set_apart(command: &mut CommandWrap) {
+    command.wrap(ProcessSession);
+}
+
+/// How this very program is started again: also after its file was replaced by another version's.
+#[cfg(target_os = "linux")]
+#[expect(clippy::unnecessary_wraps, reason = "the same signature on every system")]
+pub(crate) fn own_program() -> Option<PathBuf> {
+    Some(PathBuf::from("/proc/self/exe"))
+}
+
+/// How this program is started again.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn own_program() -> Option<PathBuf> {
+    std::env::current_exe().ok()
+}
+
+/// Names this process, for `ps` and for who kills by name. Of up to 15 bytes.
+pub(crate) fn set_name(name: &str) {
+    // Only Linux has this. Without it the process is called as its file is.
+    if let Err(error) = std::fs::write("/proc/self/comm", name) {
+        tracing::debug!(%error, "this process keeps the name of its program");
+    }
 }
 
 /// Waits until the process has ended, and leaves its exit status to be collected by [`release`].

@@ -8,6 +8,7 @@
 //! - A main process that has ended holds its process id only as long as its handle is open, which tokio sees to.
 
 use std::io;
+use std::path::PathBuf;
 
 use process_wrap::tokio::{ChildWrapper, CommandWrap, JobObject};
 use sysinfo::{Pid, ProcessesToUpdate, System};
@@ -26,6 +27,17 @@ pub(crate) fn adopt_orphans() -> io::Result<()> {
 pub(crate) fn isolate(command: &mut CommandWrap) {
     command.wrap(JobObject);
 }
+
+/// Nothing to do: there are no sessions of this kind.
+pub(crate) fn set_apart(_command: &mut CommandWrap) {}
+
+/// No watchdog is started here.
+pub(crate) fn own_program() -> Option<PathBuf> {
+    None
+}
+
+/// A process is called as its file is.
+pub(crate) fn set_name(_name: &str) {}
 
 /// Waits until the main process has ended, not for the rest of the Job Object.
 pub(crate) async fn exited(child: &mut Box<dyn ChildWrapper>, _pid: u32) -> io::Result<Exit> {

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use backon::{BackoffBuilder as _, ExponentialBuilder};
 use bytes::Bytes;
-use orchestrator_proto::v1;
+use orchestrator_core::clock::{Clock as _, SystemClock};
+use orchestrator_core::id::LogId;
+use orchestrator_proto::{convert, v1};
 use prost::Message as _;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
@@ -31,6 +33,8 @@ const MOST_FAILURES: u32 = 10;
 const NOT_ALLOWED: Duration = Duration::from_secs(10);
 /// Before the disk is asked again.
 const DISK: Duration = Duration::from_secs(5);
+/// How often the disk may fail at a file before the agent registers without it.
+const MOST_DISK_FAILURES: u32 = 3;
 
 /// Delivers.
 #[derive(Debug, Clone)]
@@ -83,6 +87,7 @@ impl Delivery {
         let mut trying = Trying::default();
         let mut pauses = pauses();
         let mut is_told = false;
+        let mut disk_failures = 0;
         while !spool.is_empty() {
             let pause = match self.step(line, spool, &mut trying).await {
                 Ok(Step::Done) => {
@@ -104,6 +109,11 @@ impl Delivery {
                 }
                 Err(error) => {
                     tracing::error!(job.id = %line.job, file = %spool.path().display(), %error, "a spool file cannot be used");
+                    disk_failures += 1;
+                    if self.is_first && disk_failures == MOST_DISK_FAILURES {
+                        self.give_up(line, spool, &error).await;
+                        return false;
+                    }
                     DISK
                 }
             };
@@ -117,6 +127,28 @@ impl Delivery {
             tracing::info!(job.id = %line.job, "what was kept is delivered");
         }
         true
+    }
+
+    /// Other jobs are not kept waiting for one file: it stays as it is, for the next start of the agent.
+    async fn give_up(&self, line: &Line, spool: &SpoolFile, error: &io::Error) {
+        let (count, file) = (spool.waiting(), spool.path().display());
+        tracing::error!(
+            job.id = %line.job, count, %file, %error,
+            "what the robot of an earlier agent had written is not delivered, and this agent registers without it; see to the disk, its free \
+             room and the permissions of the spool folder, and restart the agent, which tries again; or move the file away to give it up"
+        );
+        let message = format!(
+            "{count} calls or remarks of this job, made while the server was away, are not delivered: the worker cannot use what it kept \
+             ({error}). They are kept on the worker in '{file}', and tried again when its agent is restarted; what comes after the \
+             end of the job may be refused"
+        );
+        // What cannot be told is in the log.
+        let _ = self
+            .tell(
+                line,
+                error_line(&LogId::generate().to_string(), Some(convert::timestamp(SystemClock.now())), message),
+            )
+            .await;
     }
 
     async fn step(&self, line: &Line, spool: &SpoolFile, trying: &mut Trying) -> io::Result<Step> {

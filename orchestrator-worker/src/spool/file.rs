@@ -145,6 +145,11 @@ impl SpoolFile {
         *self.waiting.borrow() == 0
     }
 
+    /// How many things wait.
+    pub(crate) fn waiting(&self) -> usize {
+        *self.waiting.borrow()
+    }
+
     /// Waits until nothing waits.
     pub(crate) async fn until_empty(&self) {
         // The sender lives as long as this.

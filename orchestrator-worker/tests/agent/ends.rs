@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::fake::Trouble;
+use crate::leftovers::Again;
 use crate::world::{World, is_alive};
 
 #[tokio::test]
@@ -26,6 +27,27 @@ async fn a_kill_that_only_heartbeats_tell_works_as_well() {
     let agent = world.agent().await;
     world.written("pid").await;
     world.fake.kill(&job);
+    assert_eq!(world.fake.ended().await.outcome, "KILLED");
+    world.stop(agent).await;
+}
+
+#[tokio::test]
+async fn a_job_of_which_something_survives_its_kill_says_so_while_it_is_held() {
+    let world = World::new().await;
+    let job = world.job("echo x > $DIR/running; exec sleep 1000");
+    let cookie = world.earlier(job.job_id.parse().unwrap());
+    world.fake.offer(job.clone());
+    let agent = world.agent().await;
+    world.written("running").await;
+    let again = Again::start_many(cookie, 24);
+    world.fake.kill_at_once(&job).await;
+    let told = "processes of it do not end: sleep (";
+    world.fake.eventually("why it is held", |fake| fake.remarks_on(&job.job_id).contains(told)).await;
+    assert!(world.fake.finishes().is_empty(), "it is not over");
+    let status = orchestrator_worker::status::look(&world.data()).unwrap();
+    let [held] = status.jobs.as_slice() else { panic!("{status:?}") };
+    assert!(held.pid.is_none() && !held.survivors.is_empty(), "what lives is told, and no dead main process: {held:?}");
+    again.stop();
     assert_eq!(world.fake.ended().await.outcome, "KILLED");
     world.stop(agent).await;
 }

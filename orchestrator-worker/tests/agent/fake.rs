@@ -213,6 +213,16 @@ impl Fake {
         complete.then(|| String::from_utf8(bytes.collect()).expect("text"))
     }
 
+    /// What the agent has remarked on one job.
+    pub(crate) fn remarks_on(&self, job: &str) -> String {
+        let of_job = |call: &Call| match call {
+            Call::Output(output) if output.job_id == job => Some(output.chunks.clone()),
+            _ => None,
+        };
+        let chunks = self.calls(of_job).into_iter().flatten().filter(|chunk| chunk.stream == "SYSTEM");
+        String::from_utf8(chunks.flat_map(|chunk| chunk.content).collect()).expect("text")
+    }
+
     /// Waits until it is so. Looks again after every call.
     pub(crate) async fn eventually(&self, what: &str, mut is_so: impl FnMut(&Self) -> bool) {
         let mut changed = self.changed.subscribe();

@@ -18,36 +18,41 @@ impl World {
     }
 
     /// What the processes of a job bear that an earlier agent of this folder ran.
-    fn earlier(&self, job: JobId) -> JobCookie {
+    pub(crate) fn earlier(&self, job: JobId) -> JobCookie {
         std::fs::create_dir_all(self.data()).expect("a folder");
         let installation = InstanceId::generate();
         std::fs::write(self.data().join("instance"), installation.to_string()).expect("an identity");
         JobCookie::new(job, Grant { installation, lease_token: LeaseToken::new(1) })
     }
 
-    async fn lists(&self, job: RunningJob) {
+    pub(crate) async fn lists(&self, job: RunningJob) {
         StateFile::open(self.list()).expect("a list").insert(job).await.expect("it is written");
     }
 
-    fn listed(&self) -> Vec<JobId> {
+    pub(crate) fn listed(&self) -> Vec<JobId> {
         StateFile::open(self.list()).expect("a list").jobs().into_iter().map(|job| job.job_id).collect()
     }
 }
 
 /// Programs marked as a job's, which somebody starts again whenever they have ended. More than one, so that some run while
 /// another is started.
-struct Again(Vec<Child>);
+pub(crate) struct Again(Vec<Child>);
 
 impl Again {
-    fn start(cookie: JobCookie) -> Self {
+    pub(crate) fn start(cookie: JobCookie) -> Self {
+        Self::start_many(cookie, 4)
+    }
+
+    /// So many that one lives at each look, for a sweep that takes one empty look for the end.
+    pub(crate) fn start_many(cookie: JobCookie, count: usize) -> Self {
         let mark = format!("ORCHESTRATOR_JOB_ID={} ORCHESTRATOR_JOB_GRANT={}", cookie.job(), cookie.grant());
         let script = format!("while :; do {mark} sleep 1000; done 2> /dev/null");
         let start = || Command::new("bash").args(["-c", &script]).stdin(Stdio::null()).spawn().expect("bash starts");
-        Self((0..4).map(|_| start()).collect())
+        Self((0..count).map(|_| start()).collect())
     }
 
     /// Starts them no more; the last ones still have to be ended.
-    fn stop(self) {
+    pub(crate) fn stop(self) {
         drop(self);
     }
 }
@@ -97,6 +102,8 @@ async fn a_job_of_which_something_survives_is_held_until_that_is_gone_and_other_
     let agent = world.agent().await;
     assert!(holds(&world.fake.registrations()[0].held, job), "the server must not end it");
     world.fake.eventually("a heartbeat with it", |fake| fake.beats().iter().any(|held| holds(held, job))).await;
+    let told = "processes of it do not end: sleep (";
+    world.fake.eventually("why it is held", |fake| fake.remarks_on(&job.to_string()).contains(told)).await;
     let other = world.fake.ended().await;
     assert_eq!((other.outcome.as_str(), other.job_id == job.to_string()), ("DONE", false));
     assert!(world.listed().contains(&job));

@@ -10,4 +10,5 @@ mod lost_answers;
 mod outages;
 mod starting;
 mod stopping;
+mod watchdog;
 mod world;

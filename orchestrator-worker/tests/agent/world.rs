@@ -20,6 +20,8 @@ pub(crate) struct World {
     pub(crate) fake: Fake,
     pub(crate) stopping: Stopping,
     slots: u32,
+    /// What agents start as their watchdog.
+    pub(crate) watchdog: Option<PathBuf>,
     pub(crate) folder: tempfile::TempDir,
     tasks: TaskTracker,
     _turn: MutexGuard<'static, ()>,
@@ -39,6 +41,7 @@ impl World {
             fake,
             stopping: Stopping::default(),
             slots,
+            watchdog: None,
             folder: tempfile::tempdir().expect("a folder"),
             tasks: TaskTracker::new(),
             _turn: turn,
@@ -68,6 +71,7 @@ impl World {
             process_interpreters: configuration.process_interpreters(),
             output: configuration.output(),
             robot_api: configuration.robot_api(),
+            watchdog: self.watchdog.clone(),
         }
     }
 

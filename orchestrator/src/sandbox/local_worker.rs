@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use orchestrator_core::identity::IdentityKind;
-use orchestrator_worker::agent::{Agent, AgentOptions, Stopping};
+use orchestrator_worker::agent::{Agent, AgentOptions, Stopping, own_watchdog};
 use orchestrator_worker::configuration::Configuration;
 use secrecy::SecretString;
 use tokio_util::task::TaskTracker;
@@ -57,6 +57,7 @@ pub(crate) async fn start_worker(
         process_interpreters: configuration.process_interpreters(),
         output: configuration.output(),
         robot_api: configuration.robot_api(),
+        watchdog: own_watchdog(),
     };
     let stopping = Stopping { soft: lifecycle.soft(), hard: lifecycle.hard() };
     let agent = Agent::start(options, stopping).await.map_err(|error| CliError::Worker(error.to_string()))?;

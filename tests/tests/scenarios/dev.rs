@@ -101,3 +101,22 @@ async fn a_sandbox_without_samples_or_worker_is_empty() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn robots_of_a_sandbox_that_is_killed_end_with_it() {
+    with_sandbox(async |world| {
+        let sandbox = Sandbox::start(world, &["--ephemeral", "--no-sample", "-o", "json"]);
+        let (url, _) = sandbox.for_scripts().await;
+        let ledger = world.ledger("started");
+        let robot = world.shell("robot", &format!("{}\nsleep 1000", ledger.add("$job_id")));
+        let robot = robot.display().to_string();
+        let create = ["trigger", "create", "single", "robot", "--process", "robot", "--path", &robot, "--url", &url];
+        sandbox.cli(world, &create).await.ok();
+        let job = ledger.is_written().await;
+        assert!(!world.processes_of(&job).is_empty());
+        sandbox.kill_9();
+        world.no_process_of(&job, seconds(5)).await;
+        Ok(())
+    })
+    .await;
+}

@@ -1,5 +1,6 @@
 //! Scenarios with the real programs: one file for what belongs together, one function for each behaviour.
 
+mod agent_killed;
 mod bad_input;
 mod bad_source;
 mod certificates;

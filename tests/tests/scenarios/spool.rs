@@ -12,6 +12,7 @@ on_sqlite!(
     what_reads_or_takes_waits_with_patience_and_then_says_so,
     a_worker_that_is_killed_delivers_when_it_starts_again,
     what_the_disk_has_damaged_is_told_on_the_job,
+    a_file_at_which_the_disk_fails_again_and_again_keeps_no_worker_from_registering,
     what_does_not_fit_is_counted_on_the_job,
 );
 
@@ -386,6 +387,55 @@ signal.pause()
     assert!(told[0].starts_with("3 calls of this job") && told[0].contains(&copy.display().to_string()), "{told:?}");
     std::fs::remove_dir(unusable)?;
     assert_eq!(worker.spool(), [copy]);
+    Ok(())
+}
+
+async fn a_file_at_which_the_disk_fails_again_and_again_keeps_no_worker_from_registering(world: &World) -> Result<()> {
+    let worker = world.worker("here").start().await;
+    let (gate, written) = (world.gate("away"), world.ledger("written"));
+    let body = format!(
+        r#"
+get("Log", logs=[{{"logLevel": "INFO", "logMessage": "before"}}])
+{wait}
+get("SetQueueElementStatus", element="00000000-0000-7000-8000-00000000abcd", status="DONE", message="refused later")
+get("Log", logs=[{{"logLevel": "INFO", "logMessage": "after"}}])
+{written}
+import signal
+signal.pause()
+"#,
+        wait = gate.wait_in_python(),
+        written = written.add_in_python("'written'"),
+    );
+    world.create(NewTrigger::single("robot", &world.python("robot", &body))).await;
+    let job = world.running_job_of("robot").await;
+    eventually("the robot runs", SOON, async || {
+        ensure!(lines(world, &job.id).await? == ["before"], "not yet");
+        Ok(())
+    })
+    .await;
+    world.server().kill_9();
+    gate.open();
+    written.is_written().await;
+    worker.kill_9();
+    // What the server refuses is to be kept in a folder of this name.
+    let in_the_way = worker.data().join("spool/refused");
+    std::fs::write(&in_the_way, "")?;
+    worker.start();
+    world.server().start().await;
+    let ended = world.ended_within(&job.id, seconds(60)).await;
+    assert_eq!(ended.status, "FAILED", "{}", ended.reason);
+    worker.is_up(world).await;
+    let said = lines(world, &job.id).await?;
+    let told: Vec<&String> = said.iter().filter(|line| line.contains("are not delivered")).collect();
+    assert_eq!(told.len(), 1, "{said:#?}");
+    assert!(told[0].starts_with("2 calls or remarks of this job"), "{told:?}");
+
+    worker.ask_to_stop();
+    worker.end_within(SOON).await;
+    std::fs::remove_file(&in_the_way)?;
+    worker.start();
+    worker.is_up(world).await;
+    assert_eq!(worker.spool(), [in_the_way.join(format!("{}.jsonl", job.id))], "it is tried again");
     Ok(())
 }
 

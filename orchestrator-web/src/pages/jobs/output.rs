@@ -37,7 +37,9 @@ impl Output {
     pub(super) async fn last(viewer: &Viewer, job: &str) -> Result<Self, PageError> {
         let request = v1::ReadOutputRequest { job: job.to_owned(), limit: MOST, last: true, after_seq: 0 };
         let answer = viewer.jobs()?.read_output(request).await?.into_inner();
-        let is_cut = answer.chunks.first().is_some_and(|chunk| chunk.seq > 1);
+        // Remarks of a worker may begin with any number.
+        let is_full = u32::try_from(answer.chunks.len()).is_ok_and(|count| count >= MOST);
+        let is_cut = is_full && answer.chunks.first().is_some_and(|chunk| chunk.seq > 1);
         Ok(Self { is_cut, ..Self::new(job, &answer, 0) })
     }
 

@@ -104,8 +104,13 @@ async fn list(app: &App, args: ListArgs) -> Result {
 }
 
 async fn show(app: &App, job: String) -> Result {
-    let reply = app.connect().await?.jobs().get(pb::GetJobRequest { job }).await?.into_inner();
-    app.printer.single(&reply)
+    let client = app.connect().await?;
+    let reply = client.jobs().get(pb::GetJobRequest { job }).await?.into_inner();
+    app.printer.single(&reply)?;
+    if app.printer.format().is_json() || reply.get()?.status != "RUNNING" {
+        return Ok(());
+    }
+    output::print_remarks(&client, reply.get()?.id.clone()).await
 }
 
 async fn follow_output(app: &App, job: String) -> Result {

@@ -5,6 +5,7 @@ use std::io::IsTerminal as _;
 use orchestrator_proto::v1 as pb;
 
 use crate::app::App;
+use crate::connection::Client;
 use crate::error::Result;
 use crate::output::{printable_lines, stderr_bytes, stdout_bytes, to_line};
 
@@ -36,6 +37,14 @@ pub(super) async fn print_kept(app: &App, job: String) -> Result {
         }
     }
     if json { stdout_bytes(format!("{}\n", to_line(&all)?).as_bytes()) } else { Ok(()) }
+}
+
+/// Prints what the worker has remarked of late on a job that runs: why it is not over, say.
+pub(super) async fn print_remarks(client: &Client, job: String) -> Result {
+    let request = pb::ReadOutputRequest { job, after_seq: 0, limit: CHUNKS, last: true };
+    let mut chunks = client.jobs().read_output(request).await?.into_inner().chunks;
+    chunks.retain(|chunk| chunk.stream == "SYSTEM");
+    print(&chunks, Sink::of_stdout())
 }
 
 /// Where the robot's standard output goes.
