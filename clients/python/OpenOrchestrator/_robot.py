@@ -7,7 +7,7 @@ import json
 from OpenOrchestrator import _values
 from OpenOrchestrator.database.constants import _constant_from_wire, _credential_from_wire
 from OpenOrchestrator.database.queues import _element_from_wire, _status_to_wire
-from OpenOrchestrator.errors import InvalidValueError, NotFoundError, OrchestratorError, TooLargeError
+from OpenOrchestrator.errors import DataError, InvalidValueError, NotFoundError, OrchestratorError, TooLargeError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,26 +42,26 @@ def log(session: Session, level: LogLevel, message: object) -> None:
 
 def get_constant(session: Session, name: str) -> Constant:
     """A constant."""
-    answer = session.robot("GetConstant", {"name": _values.name("constant_name", name)})
+    answer = session.robot("GetConstant", {"name": _values.known_name("constant_name", name)})
     return _constant_from_wire(answer["constant"])
 
 
 def update_constant(session: Session, name: str, value: str) -> None:
     """Changes a constant."""
-    request = {"name": _values.name("constant_name", name), "value": _values.text("new_value", value)}
+    request = {"name": _values.known_name("constant_name", name), "value": _values.text("new_value", value)}
     session.robot("UpdateConstant", request)
 
 
 def get_credential(session: Session, name: str) -> Credential:
     """A credential with its password."""
-    answer = session.robot("GetCredential", {"name": _values.name("credential_name", name)})
+    answer = session.robot("GetCredential", {"name": _values.known_name("credential_name", name)})
     return _credential_from_wire(answer, answer.get("password", ""))
 
 
 def update_credential(session: Session, name: str, username: str, password: str) -> None:
     """Changes a credential."""
     request = {
-        "name": _values.name("credential_name", name),
+        "name": _values.known_name("credential_name", name),
         "username": _values.text("new_username", username),
         "password": _values.text("new_password", password),
     }
@@ -220,7 +220,7 @@ def pages(call: Any, request: dict[str, Any], items: str, offset: int, limit: in
     """Items ``offset`` to ``offset + limit`` of a list that the server gives page by page; no limit when 0 or ``None``."""
     for field, value in (("offset", offset), ("limit", limit or 0)):
         if not isinstance(value, int) or value < 0:
-            raise InvalidValueError(f"{field} is {value!r}; it must be a whole number, 0 or more", metadata={"field": field})
+            raise DataError(f"{field} is {value!r}; it must be a whole number, 0 or more", metadata={"field": field})
     end = offset + limit if limit else None
     found: list[dict[str, Any]] = []
     seen, size, cursor = 0, PAGE_LIMIT, ""

@@ -13,8 +13,8 @@ from OpenOrchestrator._http import Address, Connection, LostError
 from OpenOrchestrator.errors import (
     AlreadyExistsError,
     ConflictError,
+    DataError,
     ElementHeldError,
-    InvalidValueError,
     JobEndedError,
     NotAllowedError,
     NotConfiguredError,
@@ -255,8 +255,8 @@ def _decoded(address: Address, answer: bytes) -> Message:
 
 
 _KINDS: dict[str, type[OrchestratorError]] = {
-    "invalid_argument": InvalidValueError,
-    "out_of_range": InvalidValueError,
+    "invalid_argument": DataError,
+    "out_of_range": DataError,
     "not_found": NotFoundError,
     "already_exists": AlreadyExistsError,
     "permission_denied": NotAllowedError,

@@ -12,7 +12,7 @@ from OpenOrchestrator.database.logs import LogLevel
 from OpenOrchestrator.database.queues import QueueElement, QueueStatus
 from OpenOrchestrator.database.triggers import QueueTrigger, ScheduledTrigger, SingleTrigger, Trigger, TriggerStatus, TriggerType
 from OpenOrchestrator.database.truncated_string import truncate_message
-from OpenOrchestrator.errors import NotConfiguredError, NotFoundError, NotSupportedError
+from OpenOrchestrator.errors import DataError, NotConfiguredError, NotFoundError, NotSupportedError
 
 from tests.fake import USER_TOKEN, Refusal, RobotTest, refuse
 
@@ -232,7 +232,7 @@ class Script(RobotTest):
         self.assertEqual((path, message["queueName"], message["elements"][0]["reference"]), ("QueueService/BulkCreate", "q", "x"))
         full = Refusal(400, "invalid_argument", "INVALID_FIELD", "elements[0]: data is 9 characters long")
         self.fake.faults += [None, refuse(full)]
-        with self.assertRaisesRegex(ValueError, "of 10001 elements, in a part that begins with the one at 10000; nothing was stored"):
+        with self.assertRaisesRegex(DataError, "of 10001 elements, in a part that begins with the one at 10000; nothing was stored"):
             db_util.bulk_create_queue_elements("q", [None] * 10_001, [None] * 10_001)
         self.assertEqual(len(self.called("Delete")), 10_000)
         self.assertEqual(self.called("GetContext"), [])

@@ -123,7 +123,8 @@ class OrchestratorConnection:
         """Changes a constant.
 
         Raises:
-            ValueError: When there is none with this name, or the value is too long.
+            ValueError: When there is none with this name.
+            DataError: When the value is too long.
         """
         _robot.update_constant(self._session, constant_name, new_value)
 
@@ -131,7 +132,8 @@ class OrchestratorConnection:
         """Changes a credential.
 
         Raises:
-            ValueError: When there is none with this name, or a value is too long.
+            ValueError: When there is none with this name.
+            DataError: When a value is too long.
         """
         _robot.update_credential(self._session, credential_name, new_username, new_password)
 
@@ -141,7 +143,7 @@ class OrchestratorConnection:
         """Adds an element to a queue.
 
         Raises:
-            ValueError: When a value is too long. Nothing is stored then.
+            DataError: When a value is too long. Nothing is stored then.
         """
         return _robot.create_queue_element(self._session, queue_name, reference, data, created_by)
 
@@ -155,7 +157,8 @@ class OrchestratorConnection:
         """Adds many elements to a queue, all or none.
 
         Raises:
-            ValueError: When there are no references, another number of data, or a value is too long.
+            ValueError: When there are no references, or another number of data.
+            DataError: When a value is too long. Nothing is stored then.
         """
         _robot.bulk_create_queue_elements(self._session, queue_name, references, data, created_by)
 
