@@ -43,6 +43,9 @@ _DEVELOPMENT_VARIABLE = "ORCHESTRATOR_DEVELOPMENT_JOB"
 #: How the tokens of users begin.
 _USER_TOKEN = "orc_user_"
 
+#: Where machines of OpenOrchestrator keep its key, and scripts here a user token.
+KEY_VARIABLE = "OpenOrchestratorKey"
+
 #: What stands where OpenOrchestrator gives its encryption key.
 KEY_PLACEHOLDER = "not-a-key"
 
@@ -122,7 +125,8 @@ class Session:
             raise NotConfiguredError(
                 f"there is no token. A worker gives it to its robots in the environment variable {TOKEN_VARIABLE}: start "
                 "child processes with the environment as it is. Elsewhere, the third argument is a user token: "
-                "orchestrator token create user NAME --role operator"
+                "orchestrator token create user NAME --role operator. A script gives it to crypto_util.set_key, or has it in the "
+                f"environment variable {KEY_VARIABLE}"
             )
         if not key.isascii() or not key.isprintable() or " " in key:
             raise NotConfiguredError("the token contains characters that no token has; copy it again")
@@ -323,13 +327,18 @@ _DEVELOPERS_ADVICE = {
 }
 
 
+#: What was last given as "the key": to a connection, or to ``crypto_util.set_key``.
+key: object = None
+
 _current: Session | None = None
+#: Why there is none, as far as that is known.
+_failure = ""
 
 
-def use(session: Session | None) -> None:
+def use(session: Session | None, failure: str = "") -> None:
     """Makes a session the one that functions without a connection use, as OpenOrchestrator's connection does."""
-    global _current
-    _current = session
+    global _current, _failure
+    _current, _failure = session, failure
 
 
 def current() -> Session:
@@ -337,6 +346,8 @@ def current() -> Session:
     global _current
     if _current is None:
         if TOKEN_VARIABLE not in os.environ:
+            if _failure:
+                raise NotConfiguredError(f"not connected, as db_util.connect has answered with False: {_failure}")
             raise NotConfiguredError(
                 "not connected: make an OrchestratorConnection first, or call db_util.connect('http://localhost:8420') after "
                 "crypto_util.set_key(token) with a user token"

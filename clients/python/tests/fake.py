@@ -292,6 +292,7 @@ class RobotTest(unittest.TestCase):
         self.addCleanup(self.fake.close)
         self.environment(ORCHESTRATOR_JOB_TOKEN=TOKEN, ORCHESTRATOR_ENDPOINT=None, ORCHESTRATOR_DEVELOPMENT_JOB=None)
         self.addCleanup(_session.use, None)
+        self.addCleanup(setattr, _session, "key", None)
         self.robot = OrchestratorConnection("process", self.fake.url, "not-a-key", "arguments", "t", "j")
 
     def environment(self, **variables):

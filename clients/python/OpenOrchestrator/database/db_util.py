@@ -7,6 +7,8 @@ may do. What makes no sense on a server raises :class:`~OpenOrchestrator.errors.
 
 from __future__ import annotations
 
+import os
+
 from OpenOrchestrator import _session
 from OpenOrchestrator._db.constants import (
     create_constant,
@@ -148,20 +150,28 @@ __all__ = [
 
 def connect(conn_string: str) -> bool:
     """Uses this server, with the token that ``crypto_util.set_key`` was given. Whether somebody answers there with it: if
-    nobody does, none is used any more."""
-    session = _session.Session(conn_string, crypto_util.get_key() or "")
+    nobody does, none is used any more.
+
+    A script that has set no key gets it from the environment (``OpenOrchestratorKey``), as OpenOrchestrator needs none to connect.
+    """
+    session = _session.Session(conn_string, _key())
     session.patience = 0
     try:
         if session.is_job:
             session.context()
         else:
             session.call("AdminService", "WhoAmI", {})
-    except OrchestratorError:
-        disconnect()
+    except OrchestratorError as error:
+        _session.use(None, str(error))
         return False
     session.patience = _session.PATIENCE
     _session.use(session)
     return True
+
+
+def _key() -> str:
+    """What ``connect`` shows. A robot is its job, whatever else the machine has."""
+    return crypto_util.get_key() or ("" if _session.TOKEN_VARIABLE in os.environ else os.environ.get(_session.KEY_VARIABLE, ""))
 
 
 def disconnect() -> None:

@@ -68,6 +68,7 @@ class OrchestratorConnection:
         self.trigger_id = trigger_id
         self.job_id = job_id
         self._session = _session.Session(connection_string, crypto_key, process_name, process_arguments)
+        _session.key = crypto_key
         _session.use(self._session)
 
     @classmethod
