@@ -29,8 +29,13 @@ BULK_BYTES = 24 << 20
 PAGE_LIMIT = 1000
 
 
-def log(session: Session, level: LogLevel, message: object) -> None:
-    """Writes one line. Its id is made here, so that a repetition is no second line."""
+def log(session: Session, level: LogLevel, message: object, process_name: object = None) -> None:
+    """Writes one line. Its id is made here, so that a repetition is no second line.
+
+    A line stands under the process of its job. One that is written under another name begins with that.
+    """
+    if process_name and not session.is_called(process_name):
+        message = f"[{process_name}] {message}"
     line = {
         "id": _values.new_id(),
         "logTime": _values.now_to_wire(),

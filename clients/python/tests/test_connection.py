@@ -3,6 +3,7 @@
 import copy
 import json
 import pickle
+import sys
 import uuid
 from datetime import datetime, timedelta
 
@@ -25,6 +26,29 @@ class Logs(RobotTest):
         for field in ("id", "logTime"):
             values = [line[field] for line in self.fake.logs]
             self.assertEqual(values, sorted(set(values)))
+
+    def test_a_line_of_a_connection_of_another_name_begins_with_that(self):
+        other = OrchestratorConnection("helper", self.fake.url, "not-a-key", "")
+        self.robot.log_info("one")
+        other.log_info("two")
+        other.log_error(ValueError("three"))
+        self.assertEqual([line["logMessage"] for line in self.fake.logs], ["one", "[helper] two", "[helper] three"])
+        other.process_name = "process"
+        other.log_info("four")
+        nameless = OrchestratorConnection(None, self.fake.url, "not-a-key", "")
+        nameless.log_info("five")
+        self.assertEqual([line["logMessage"] for line in self.fake.logs[3:]], ["four", "five"])
+        self.assertEqual(self.called("GetContext"), [], "the robot's arguments tell its name")
+
+    def test_a_robot_that_was_given_other_arguments_asks_once_what_its_job_is_called(self):
+        for arguments in (["main.py"], ["main.py", "helper", self.fake.url, "not-a-key", ""]):
+            sys.argv = arguments
+            self.fake.calls.clear()
+            robot = OrchestratorConnection("helper", self.fake.url, "not-a-key", "")
+            robot.log_info("one")
+            robot.log_info("two")
+            self.assertEqual(self.fake.logs[-1]["logMessage"], "[helper] two")
+            self.assertEqual(len(self.called("GetContext")), 1)
 
     def test_a_line_that_is_too_long_is_cut_in_the_middle_with_a_mark(self):
         self.robot.log_error("a" * 9000 + "the end")

@@ -94,15 +94,15 @@ class OrchestratorConnection:
 
     def log_trace(self, message: str) -> None:
         """Writes a line of level Trace. It is on disk when this returns."""
-        _robot.log(self._session, LogLevel.TRACE, message)
+        _robot.log(self._session, LogLevel.TRACE, message, self.process_name)
 
     def log_info(self, message: str) -> None:
         """Writes a line of level Info. It is on disk when this returns."""
-        _robot.log(self._session, LogLevel.INFO, message)
+        _robot.log(self._session, LogLevel.INFO, message, self.process_name)
 
     def log_error(self, message: str) -> None:
         """Writes a line of level Error. It is on disk when this returns."""
-        _robot.log(self._session, LogLevel.ERROR, message)
+        _robot.log(self._session, LogLevel.ERROR, message, self.process_name)
 
     def get_constant(self, constant_name: str) -> Constant:
         """A constant.
