@@ -1,5 +1,8 @@
 """The functions without a connection: of scripts with a user token, and of robots."""
 
+import importlib
+import sys
+import types
 import unittest
 import uuid
 from datetime import datetime
@@ -65,6 +68,25 @@ class Script(RobotTest):
         self.assertFalse(db_util.connect("http://127.0.0.1:9"))
         crypto_util.set_key("orc_user_wrong")
         self.assertFalse(db_util.connect(self.fake.url))
+
+    def test_sqlalchemy_is_told_that_the_address_is_no_database(self):
+        class Registry:
+            """As that of SQLAlchemy."""
+
+            def __init__(self):
+                self.loaders = {}
+
+            def register(self, name, module, attribute):
+                self.loaders[name] = lambda: getattr(importlib.import_module(module), attribute)
+
+        dialects = types.ModuleType("sqlalchemy.dialects")
+        dialects.registry = Registry()
+        sys.modules["sqlalchemy.dialects"] = dialects
+        self.addCleanup(sys.modules.pop, "sqlalchemy.dialects")
+        self.assertEqual(db_util.get_conn_string(), self.fake.url, "it can be handed on")
+        for scheme in ("http", "https"):
+            with self.assertRaisesRegex(NotSupportedError, r"no database.*\[retention\].*orchestrator db prune"):
+                dialects.registry.loaders[scheme]()
 
     def test_after_a_server_that_does_not_answer_none_is_used(self):
         self.assertFalse(db_util.connect("http://127.0.0.1:9"))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 
-from OpenOrchestrator import _session
+from OpenOrchestrator import _no_database, _session
 from OpenOrchestrator._db.constants import (
     create_constant,
     create_credential,
@@ -180,8 +180,10 @@ def disconnect() -> None:
 
 
 def get_conn_string() -> str:
-    """The address in use. It holds no password."""
-    return _session.current().endpoint()
+    """The address in use. It holds no password, and it is no database: SQLAlchemy is told so."""
+    address = _session.current().endpoint()
+    _no_database.register()
+    return address
 
 
 def initialize_database() -> None:
