@@ -12,7 +12,7 @@ from OpenOrchestrator.errors import DataError, InvalidValueError, NotFoundError,
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import uuid
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime
     from typing import Any
 
@@ -45,21 +45,32 @@ def log(session: Session, level: LogLevel, message: object, process_name: object
     session.robot("Log", {"logs": [line]})
 
 
+def of_name(call: Callable[..., dict[str, Any]], *request: Any) -> dict[str, Any]:
+    """Calls for a constant or credential. One whose name is refused is not there, which is a ``ValueError``; a value that is
+    refused is none."""
+    try:
+        return call(*request)
+    except DataError as error:
+        if error.metadata.get("field") != "name":
+            raise
+        raise InvalidValueError(str(error), reason=error.reason, metadata=error.metadata) from None
+
+
 def get_constant(session: Session, name: str) -> Constant:
     """A constant."""
-    answer = session.robot("GetConstant", {"name": _values.known_name("constant_name", name)})
+    answer = of_name(session.robot, "GetConstant", {"name": _values.known_name("constant_name", name)})
     return _constant_from_wire(answer["constant"])
 
 
 def update_constant(session: Session, name: str, value: str) -> None:
     """Changes a constant."""
     request = {"name": _values.known_name("constant_name", name), "value": _values.text("new_value", value)}
-    session.robot("UpdateConstant", request)
+    of_name(session.robot, "UpdateConstant", request)
 
 
 def get_credential(session: Session, name: str) -> Credential:
     """A credential with its password."""
-    answer = session.robot("GetCredential", {"name": _values.known_name("credential_name", name)})
+    answer = of_name(session.robot, "GetCredential", {"name": _values.known_name("credential_name", name)})
     return _credential_from_wire(answer, answer.get("password", ""))
 
 
@@ -70,7 +81,7 @@ def update_credential(session: Session, name: str, username: str, password: str)
         "username": _values.text("new_username", username),
         "password": _values.text("new_password", password),
     }
-    session.robot("UpdateCredential", request)
+    of_name(session.robot, "UpdateCredential", request)
 
 
 def new_element(id_: str, reference: object, data: object, created_by: object) -> dict[str, Any]:

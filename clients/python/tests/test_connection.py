@@ -208,6 +208,24 @@ class Elements(RobotTest):
                 with self.assertRaisesRegex(ValueError, "_name"):
                     call(name)
 
+    def test_a_name_that_the_server_refuses_is_a_value_error_and_a_value_is_none(self):
+        self.fake.limits["name"] = 100
+        self.fake.constants["limit"] = "1"
+        check = self.fake._check
+        for service in ("GetConstant", "GetCredential", "UpdateConstant", "UpdateCredential"):
+            answer = getattr(self.fake, service)
+            setattr(self.fake, service, lambda message, answer=answer: check(name=message["name"]) or answer(message))
+        for call in (
+            lambda: self.robot.get_constant("x" * 101),
+            lambda: self.robot.get_credential("x" * 101),
+            lambda: self.robot.update_constant("x" * 101, "y"),
+            lambda: self.robot.update_credential("x" * 101, "y", "z"),
+        ):
+            with self.assertRaisesRegex(ValueError, "name is 101 characters long; the limit is 100"):
+                call()
+        with self.assertRaisesRegex(DataError, "value is 1001 characters long"):
+            self.robot.update_constant("limit", "x" * 1001)
+
     def test_texts_that_cannot_be_stored_are_refused_by_name(self):
         cases = {
             "data contains a NUL character at position 1": {"data": "a\0b"},
