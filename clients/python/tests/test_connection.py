@@ -17,6 +17,11 @@ from tests.fake import RobotTest
 LONG_AGO = timedelta(days=1)
 
 
+class Itself(RobotTest):
+    def test_it_is_shown_as_openorchestrator_shows_it(self):
+        self.assertEqual(repr(self.robot), "OrchestratorConnection - Process name: process")
+
+
 class Logs(RobotTest):
     def test_each_level_arrives_with_id_and_time_in_order(self):
         for log in (self.robot.log_trace, self.robot.log_info, self.robot.log_error):

@@ -90,7 +90,7 @@ class OrchestratorConnection:
         return OrchestratorConnection(*arguments)
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(process_name={self.process_name!r}, job_id={self.job_id!r})"
+        return f"OrchestratorConnection - Process name: {self.process_name}"
 
     def log_trace(self, message: str) -> None:
         """Writes a line of level Trace. It is on disk when this returns."""
