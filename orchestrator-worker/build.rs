@@ -1,4 +1,4 @@
-//! Puts the Python package for robots into the program: a list of its files with their content.
+//! Puts the Python packages for robots into the program: a list of its files with their content.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,10 @@ type Failure = Box<dyn std::error::Error>;
 fn main() -> Result<(), Failure> {
     let clients = Path::new(&std::env::var("CARGO_MANIFEST_DIR")?).join("../clients/python").canonicalize()?;
     let mut files = Vec::new();
-    find(&clients.join("OpenOrchestrator"), &mut files)?;
+    // The second is what the first robots import, and stands on the first.
+    for package in ["OpenOrchestrator", "OpenOrchestratorConnection"] {
+        find(&clients.join(package), &mut files)?;
+    }
     files.sort();
     let mut list = String::from("&[\n");
     for file in &files {

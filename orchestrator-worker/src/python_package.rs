@@ -328,6 +328,7 @@ mod tests {
             "OpenOrchestrator/py.typed",
             "OpenOrchestrator/orchestrator_connection/connection.py",
             "OpenOrchestrator/database/queues.py",
+            "OpenOrchestratorConnection/orchestrator_connection.py",
         ] {
             assert!(names.contains(&name), "{name} is missing in {names:?}");
         }

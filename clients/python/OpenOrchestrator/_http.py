@@ -6,7 +6,9 @@ parser and TLS), and it spends several times what a call to the worker on the sa
 
 from __future__ import annotations
 
+import atexit
 import os
+import weakref
 
 from OpenOrchestrator.errors import NotConfiguredError, ServerError
 
@@ -87,6 +89,25 @@ class Address:
             ) from error
 
 
+#: The connections that are open, by their id. A dictionary, because its single operations need no lock: one that another thread
+#: holds during a fork would stay held in the child.
+_open: dict[int, weakref.ref[Connection]] = {}
+_is_ending = False
+
+
+@atexit.register
+def _close_all() -> None:
+    """Closes what is still open at the end of the program. What lives on until the interpreter has taken its modules apart,
+    such as the connection of a function in ``sys.excepthook``, could not be closed without noise any more."""
+    global _is_ending
+    _is_ending = True
+    for reference in list(_open.values()):
+        connection = reference()
+        # One in the middle of a call belongs to a thread that nobody waits for: to close it would be to wait.
+        if connection is not None and not connection._busy:
+            connection.close()
+
+
 class Connection:
     """A connection, made when it is first used and again when it broke. For one thread."""
 
@@ -107,6 +128,10 @@ class Connection:
         """Closes it; the next call opens another."""
         answers, opened = self._answers, self._socket
         self._answers = self._socket = None
+        self._busy = False
+        if opened is None:
+            return
+        _open.pop(id(self), None)
         for closing in (answers, opened):
             if closing is not None:
                 try:
@@ -134,11 +159,12 @@ class Connection:
             self.close()
             error.stale = error.stale and reused
             raise
-        except ServerError:
+        except BaseException:
+            # Also what a handler of signals raises: bytes are left that are no answer to the next call.
             self.close()
             raise
         self._busy = False
-        if answer[1].get("connection", "").lower() == "close":
+        if _is_ending or answer[1].get("connection", "").lower() == "close":
             self.close()
         return answer
 
@@ -148,6 +174,7 @@ class Connection:
             self._socket.settimeout(self._answer_timeout)
             self._answers = self._socket.makefile("rb")
             self._pid = os.getpid()
+            _open[id(self)] = weakref.ref(self)
         head = (
             f"POST {self._address.prefix}{path} HTTP/1.1\r\nHost: {self._address.authority}\r\n{headers}"
             f"Content-Length: {len(body)}\r\n\r\n"

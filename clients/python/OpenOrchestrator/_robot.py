@@ -7,12 +7,12 @@ import json
 from OpenOrchestrator import _values
 from OpenOrchestrator.database.constants import _constant_from_wire, _credential_from_wire
 from OpenOrchestrator.database.queues import _element_from_wire, _status_to_wire
-from OpenOrchestrator.errors import InvalidValueError, NotFoundError, OrchestratorError, TooLargeError
+from OpenOrchestrator.errors import DataError, InvalidValueError, NotFoundError, OrchestratorError, TooLargeError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import uuid
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime
     from typing import Any
 
@@ -29,8 +29,13 @@ BULK_BYTES = 24 << 20
 PAGE_LIMIT = 1000
 
 
-def log(session: Session, level: LogLevel, message: object) -> None:
-    """Writes one line. Its id is made here, so that a repetition is no second line."""
+def log(session: Session, level: LogLevel, message: object, process_name: object = None) -> None:
+    """Writes one line. Its id is made here, so that a repetition is no second line.
+
+    A line stands under the process of its job. One that is written under another name begins with that.
+    """
+    if process_name and not session.is_called(process_name):
+        message = f"[{process_name}] {message}"
     line = {
         "id": _values.new_id(),
         "logTime": _values.now_to_wire(),
@@ -40,32 +45,43 @@ def log(session: Session, level: LogLevel, message: object) -> None:
     session.robot("Log", {"logs": [line]})
 
 
+def of_name(call: Callable[..., dict[str, Any]], *request: Any) -> dict[str, Any]:
+    """Calls for a constant or credential. One whose name is refused is not there, which is a ``ValueError``; a value that is
+    refused is none."""
+    try:
+        return call(*request)
+    except DataError as error:
+        if error.metadata.get("field") != "name":
+            raise
+        raise InvalidValueError(str(error), reason=error.reason, metadata=error.metadata) from None
+
+
 def get_constant(session: Session, name: str) -> Constant:
     """A constant."""
-    answer = session.robot("GetConstant", {"name": _values.name("constant_name", name)})
+    answer = of_name(session.robot, "GetConstant", {"name": _values.known_name("constant_name", name)})
     return _constant_from_wire(answer["constant"])
 
 
 def update_constant(session: Session, name: str, value: str) -> None:
     """Changes a constant."""
-    request = {"name": _values.name("constant_name", name), "value": _values.text("new_value", value)}
-    session.robot("UpdateConstant", request)
+    request = {"name": _values.known_name("constant_name", name), "value": _values.text("new_value", value)}
+    of_name(session.robot, "UpdateConstant", request)
 
 
 def get_credential(session: Session, name: str) -> Credential:
     """A credential with its password."""
-    answer = session.robot("GetCredential", {"name": _values.name("credential_name", name)})
+    answer = of_name(session.robot, "GetCredential", {"name": _values.known_name("credential_name", name)})
     return _credential_from_wire(answer, answer.get("password", ""))
 
 
 def update_credential(session: Session, name: str, username: str, password: str) -> None:
     """Changes a credential."""
     request = {
-        "name": _values.name("credential_name", name),
+        "name": _values.known_name("credential_name", name),
         "username": _values.text("new_username", username),
         "password": _values.text("new_password", password),
     }
-    session.robot("UpdateCredential", request)
+    of_name(session.robot, "UpdateCredential", request)
 
 
 def new_element(id_: str, reference: object, data: object, created_by: object) -> dict[str, Any]:
@@ -220,7 +236,7 @@ def pages(call: Any, request: dict[str, Any], items: str, offset: int, limit: in
     """Items ``offset`` to ``offset + limit`` of a list that the server gives page by page; no limit when 0 or ``None``."""
     for field, value in (("offset", offset), ("limit", limit or 0)):
         if not isinstance(value, int) or value < 0:
-            raise InvalidValueError(f"{field} is {value!r}; it must be a whole number, 0 or more", metadata={"field": field})
+            raise DataError(f"{field} is {value!r}; it must be a whole number, 0 or more", metadata={"field": field})
     end = offset + limit if limit else None
     found: list[dict[str, Any]] = []
     seen, size, cursor = 0, PAGE_LIMIT, ""

@@ -13,8 +13,8 @@ from OpenOrchestrator._http import Address, Connection, LostError
 from OpenOrchestrator.errors import (
     AlreadyExistsError,
     ConflictError,
+    DataError,
     ElementHeldError,
-    InvalidValueError,
     JobEndedError,
     NotAllowedError,
     NotConfiguredError,
@@ -36,12 +36,16 @@ if TYPE_CHECKING:
 #: Where a worker tells its robots how to reach it.
 ENDPOINT_VARIABLE = "ORCHESTRATOR_ENDPOINT"
 TOKEN_VARIABLE = "ORCHESTRATOR_JOB_TOKEN"
+JOB_VARIABLE = "ORCHESTRATOR_JOB_ID"
 
 #: Tells the connections of a program, and the programs that it starts, that their development job has begun.
 _DEVELOPMENT_VARIABLE = "ORCHESTRATOR_DEVELOPMENT_JOB"
 
 #: How the tokens of users begin.
 _USER_TOKEN = "orc_user_"
+
+#: Where machines of OpenOrchestrator keep its key, and scripts here a user token.
+KEY_VARIABLE = "OpenOrchestratorKey"
 
 #: What stands where OpenOrchestrator gives its encryption key.
 KEY_PLACEHOLDER = "not-a-key"
@@ -72,6 +76,8 @@ class Session:
         self._arguments = (endpoint, key, process_name, process_arguments)
         self._threads = threading.local()
         self._resolved: tuple[Address, str] | None = None
+        #: The name of the job's process, once it is known.
+        self._own_name: str | None = None
         #: Whether there is a job that calls belong to.
         self._begun = False
         self.patience = PATIENCE
@@ -122,7 +128,8 @@ class Session:
             raise NotConfiguredError(
                 f"there is no token. A worker gives it to its robots in the environment variable {TOKEN_VARIABLE}: start "
                 "child processes with the environment as it is. Elsewhere, the third argument is a user token: "
-                "orchestrator token create user NAME --role operator"
+                "orchestrator token create user NAME --role operator. A script gives it to crypto_util.set_key, or has it in the "
+                f"environment variable {KEY_VARIABLE}"
             )
         if not key.isascii() or not key.isprintable() or " " in key:
             raise NotConfiguredError("the token contains characters that no token has; copy it again")
@@ -154,6 +161,23 @@ class Session:
                 self._begin()
         return self.call(_ROBOT, method, message, repeat)
 
+    def is_called(self, process_name: object) -> bool:
+        """Whether this is the name of the process whose job calls."""
+        if not self.is_job:
+            mark, _, name = os.environ.get(_DEVELOPMENT_VARIABLE, "").partition(" ")
+            if mark != self._mark():
+                # Nothing has begun: this call begins a job.
+                return process_name == self._development_name()
+            return name == _digest(str(process_name))
+        if self._own_name is None:
+            # The arguments of a robot that passes all of them on are those of the job: most robots need not ask.
+            given = sys.argv[1:7]
+            if len(given) == 6 and given[5] == os.environ.get(JOB_VARIABLE):
+                self._own_name = given[0]
+            else:
+                self._own_name = self.context().get("processName", "")
+        return process_name == self._own_name
+
     def context(self) -> Message:
         """The job that a worker runs."""
         return self.call(_ROBOT, "GetContext", {})
@@ -164,26 +188,29 @@ class Session:
         was this one that began it."""
         with _beginning:
             mark = self._mark()
-            if os.environ.get(_DEVELOPMENT_VARIABLE) == mark:
+            if _begun() == mark:
                 return False
-            name, arguments = (value if isinstance(value, str) else "" for value in self._arguments[2:4])
-            name = name or os.path.basename(sys.argv[0] if sys.argv else "") or "python"
+            name, arguments = self._development_name(), self._arguments[3]
             request = {"processName": _values.text("process_name", name)}
-            request["processArgs"] = _values.text("process_arguments", arguments)
+            request["processArgs"] = _values.text("process_arguments", arguments if isinstance(arguments, str) else "")
             self.call(_ROBOT, "GetContext", request)
-            os.environ[_DEVELOPMENT_VARIABLE] = mark
+            # The name as its digest, because not every name fits every environment.
+            os.environ[_DEVELOPMENT_VARIABLE] = f"{mark} {_digest(name)}"
             return True
+
+    def _development_name(self) -> str:
+        """What the development job is called that this connection begins."""
+        given = self._arguments[2]
+        return (given if isinstance(given, str) else "") or os.path.basename(sys.argv[0] if sys.argv else "") or "python"
 
     def _mark(self) -> str:
         """Whose development job: a token has one on each server."""
-        import hashlib
-
-        return hashlib.sha256(f"{self.endpoint()} {self.token()}".encode()).hexdigest()[:16]
+        return _digest(f"{self.endpoint()} {self.token()}")
 
     def _ended(self) -> None:
         """The development job is over; the next new connection begins another."""
         with _beginning:
-            if os.environ.get(_DEVELOPMENT_VARIABLE) == self._mark():
+            if _begun() == self._mark():
                 del os.environ[_DEVELOPMENT_VARIABLE]
 
     def call(
@@ -232,6 +259,17 @@ class Session:
         )
 
 
+def _digest(text: str) -> str:
+    import hashlib
+
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def _begun() -> str:
+    """The mark of the development job that has begun, if any."""
+    return os.environ.get(_DEVELOPMENT_VARIABLE, "").partition(" ")[0]
+
+
 def _longer(pause: float) -> float:
     shortest, longest = _PAUSES
     # Robots that lost the same worker should not come back in the same instant.
@@ -255,8 +293,8 @@ def _decoded(address: Address, answer: bytes) -> Message:
 
 
 _KINDS: dict[str, type[OrchestratorError]] = {
-    "invalid_argument": InvalidValueError,
-    "out_of_range": InvalidValueError,
+    "invalid_argument": DataError,
+    "out_of_range": DataError,
     "not_found": NotFoundError,
     "already_exists": AlreadyExistsError,
     "permission_denied": NotAllowedError,
@@ -323,13 +361,18 @@ _DEVELOPERS_ADVICE = {
 }
 
 
+#: What was last given as "the key": to a connection, or to ``crypto_util.set_key``.
+key: object = None
+
 _current: Session | None = None
+#: Why there is none, as far as that is known.
+_failure = ""
 
 
-def use(session: Session | None) -> None:
+def use(session: Session | None, failure: str = "") -> None:
     """Makes a session the one that functions without a connection use, as OpenOrchestrator's connection does."""
-    global _current
-    _current = session
+    global _current, _failure
+    _current, _failure = session, failure
 
 
 def current() -> Session:
@@ -337,6 +380,8 @@ def current() -> Session:
     global _current
     if _current is None:
         if TOKEN_VARIABLE not in os.environ:
+            if _failure:
+                raise NotConfiguredError(f"not connected, as db_util.connect has answered with False: {_failure}")
             raise NotConfiguredError(
                 "not connected: make an OrchestratorConnection first, or call db_util.connect('http://localhost:8420') after "
                 "crypto_util.set_key(token) with a user token"

@@ -10,7 +10,7 @@ import threading
 import time
 from datetime import date, datetime, timedelta, timezone
 
-from OpenOrchestrator.errors import InvalidValueError
+from OpenOrchestrator.errors import DataError, InvalidValueError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -59,21 +59,21 @@ def text(field: str, value: object) -> str:
         import uuid
 
         if not isinstance(value, (int, float, uuid.UUID)):
-            raise InvalidValueError(
+            raise DataError(
                 f"{field} is of type {type(value).__name__}; it must be text (for structured data: json.dumps)",
                 metadata={"field": field},
             )
         value = str(value)
     nul = value.find("\0")
     if nul >= 0:
-        raise InvalidValueError(
+        raise DataError(
             f"{field} contains a NUL character at position {nul}, which cannot be stored; remove it",
             metadata={"field": field, "position": str(nul)},
         )
     try:
         value.encode()
     except UnicodeEncodeError as error:
-        raise InvalidValueError(
+        raise DataError(
             f"{field} contains U+{ord(value[error.start]):04X} at position {error.start}, half of a character, which is no "
             "valid text; it often comes from bytes that were decoded with errors='surrogateescape': decode them properly",
             metadata={"field": field, "position": str(error.start)},
@@ -89,8 +89,16 @@ def optional_text(field: str, value: object) -> str | None:
 def name(field: str, value: object) -> str:
     """A text that names something, so that it must be there."""
     if value is None or value == "":
-        raise InvalidValueError(f"{field} is missing; give a name", metadata={"field": field})
+        raise DataError(f"{field} is missing; give a name", metadata={"field": field})
     return text(field, value)
+
+
+def known_name(field: str, value: object) -> str:
+    """A name of something that is there. Whatever else is given, there is nothing of that name, which is a ``ValueError``."""
+    try:
+        return name(field, value)
+    except DataError as error:
+        raise InvalidValueError(str(error), metadata=error.metadata) from None
 
 
 def identifier(field: str, value: object) -> str:
@@ -168,11 +176,11 @@ def instant_to_wire(field: str, value: date | datetime | None) -> str | None:
         try:
             value = datetime.fromisoformat(value)
         except ValueError:
-            raise InvalidValueError(
+            raise DataError(
                 f"{field} {value!r} is no time; give a datetime, or a text like 2026-01-31 23:59:00", metadata={"field": field}
             ) from None
     if not isinstance(value, date):
-        raise InvalidValueError(
+        raise DataError(
             f"{field} is of type {type(value).__name__}; it must be a datetime", metadata={"field": field}
         )
     if not isinstance(value, datetime):

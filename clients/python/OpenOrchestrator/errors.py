@@ -1,6 +1,8 @@
 """What goes wrong, as exceptions that say what to do.
 
-Where OpenOrchestrator raises ``ValueError``, these are ``ValueError`` too, so that robots that catch it go on working.
+Where OpenOrchestrator raises ``ValueError``, these are ``ValueError`` too, so that robots that catch it go on working. Where its
+database raises, they are not: a robot that catches ``ValueError`` for reasons of its own must not take for done what was never
+stored.
 """
 
 from __future__ import annotations
@@ -30,18 +32,23 @@ class WrongArgumentsError(OrchestratorError, IndexError):
 
 
 class InvalidValueError(OrchestratorError, ValueError):
-    """A value that is refused: too long, not text, no id, no status. The message names the field, the limit and the length."""
+    """An id that is none, a status that is none, no name, no elements."""
+
+
+class DataError(OrchestratorError):
+    """What cannot be stored or asked for: too long, not text, a NUL character. Nothing was stored. The message names the field,
+    the limit and the length."""
 
 
 class NotFoundError(OrchestratorError, ValueError):
     """A constant, credential, element or trigger that is not there."""
 
 
-class AlreadyExistsError(OrchestratorError, ValueError):
+class AlreadyExistsError(OrchestratorError):
     """Something with this name or id is there already."""
 
 
-class TooLargeError(OrchestratorError, ValueError):
+class TooLargeError(OrchestratorError):
     """More at once than the server takes."""
 
 

@@ -290,9 +290,14 @@ class RobotTest(unittest.TestCase):
     def setUp(self):
         self.fake = Fake()
         self.addCleanup(self.fake.close)
-        self.environment(ORCHESTRATOR_JOB_TOKEN=TOKEN, ORCHESTRATOR_ENDPOINT=None, ORCHESTRATOR_DEVELOPMENT_JOB=None)
+        self.environment(ORCHESTRATOR_JOB_TOKEN=TOKEN, ORCHESTRATOR_JOB_ID="j")
+        self.environment(ORCHESTRATOR_ENDPOINT=None, ORCHESTRATOR_DEVELOPMENT_JOB=None)
         self.addCleanup(_session.use, None)
-        self.robot = OrchestratorConnection("process", self.fake.url, "not-a-key", "arguments", "t", "j")
+        self.addCleanup(setattr, _session, "key", None)
+        arguments = ("process", self.fake.url, "not-a-key", "arguments", "t", "j")
+        self.addCleanup(setattr, sys, "argv", sys.argv)
+        sys.argv = ["robot.py", *arguments]
+        self.robot = OrchestratorConnection(*arguments)
 
     def environment(self, **variables):
         """Sets variables for this test; ``None`` removes one."""

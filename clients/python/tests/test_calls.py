@@ -319,7 +319,7 @@ class Callers(RobotTest):
         with multiprocessing.get_context("spawn").Pool(1) as pool:
             pool.apply(robot.log_info, ("from a child",))
         written = [line["logMessage"] for line in self.fake.logs]
-        self.assertEqual(written, ["one", "another", "copied", "from a child"])
+        self.assertEqual(written, ["one", "[another] another", "[name] copied", "[name] from a child"])
         self.assertEqual(self.called("GetContext"), [{"processName": "one", "processArgs": ""}])
 
     def test_a_new_connection_begins_another_development_job_when_the_last_is_over(self):

@@ -3,17 +3,23 @@
 import copy
 import json
 import pickle
+import sys
 import uuid
 from datetime import datetime, timedelta
 
 from OpenOrchestrator.database.constants import Constant, Credential
 from OpenOrchestrator.database.queues import QueueElement
-from OpenOrchestrator.errors import ElementHeldError, InvalidValueError, NotFoundError
+from OpenOrchestrator.errors import DataError, ElementHeldError, NotFoundError, OrchestratorError
 from OpenOrchestrator.orchestrator_connection.connection import OrchestratorConnection, QueueStatus
 
 from tests.fake import RobotTest
 
 LONG_AGO = timedelta(days=1)
+
+
+class Itself(RobotTest):
+    def test_it_is_shown_as_openorchestrator_shows_it(self):
+        self.assertEqual(repr(self.robot), "OrchestratorConnection - Process name: process")
 
 
 class Logs(RobotTest):
@@ -25,6 +31,29 @@ class Logs(RobotTest):
         for field in ("id", "logTime"):
             values = [line[field] for line in self.fake.logs]
             self.assertEqual(values, sorted(set(values)))
+
+    def test_a_line_of_a_connection_of_another_name_begins_with_that(self):
+        other = OrchestratorConnection("helper", self.fake.url, "not-a-key", "")
+        self.robot.log_info("one")
+        other.log_info("two")
+        other.log_error(ValueError("three"))
+        self.assertEqual([line["logMessage"] for line in self.fake.logs], ["one", "[helper] two", "[helper] three"])
+        other.process_name = "process"
+        other.log_info("four")
+        nameless = OrchestratorConnection(None, self.fake.url, "not-a-key", "")
+        nameless.log_info("five")
+        self.assertEqual([line["logMessage"] for line in self.fake.logs[3:]], ["four", "five"])
+        self.assertEqual(self.called("GetContext"), [], "the robot's arguments tell its name")
+
+    def test_a_robot_that_was_given_other_arguments_asks_once_what_its_job_is_called(self):
+        for arguments in (["main.py"], ["main.py", "helper", self.fake.url, "not-a-key", ""]):
+            sys.argv = arguments
+            self.fake.calls.clear()
+            robot = OrchestratorConnection("helper", self.fake.url, "not-a-key", "")
+            robot.log_info("one")
+            robot.log_info("two")
+            self.assertEqual(self.fake.logs[-1]["logMessage"], "[helper] two")
+            self.assertEqual(len(self.called("GetContext")), 1)
 
     def test_a_line_that_is_too_long_is_cut_in_the_middle_with_a_mark(self):
         self.robot.log_error("a" * 9000 + "the end")
@@ -154,12 +183,53 @@ class Elements(RobotTest):
         self.assertTrue(message.endswith("\ufffd the end"), message[-20:])
 
     def test_data_that_is_too_long_is_refused_with_field_limit_and_length(self):
-        with self.assertRaisesRegex(ValueError, "data is 3000 characters long; the limit is 2000") as caught:
+        with self.assertRaisesRegex(DataError, "data is 3000 characters long; the limit is 2000") as caught:
             self.robot.create_queue_element("q", data="x" * 3000)
         self.assertEqual(caught.exception.metadata, {"field": "data", "limit": "2000", "length": "3000"})
         self.assertEqual(self.fake.elements, {})
-        with self.assertRaisesRegex(ValueError, "reference is 101 characters long; the limit is 100"):
+        with self.assertRaisesRegex(DataError, "reference is 101 characters long; the limit is 100"):
             self.robot.bulk_create_queue_elements("q", ["x" * 101], [None])
+
+    def test_what_is_not_stored_is_no_value_error_that_a_robot_takes_for_its_own(self):
+        self.fake.constants["limit"] = "1"
+        refused = (
+            lambda: self.robot.create_queue_element("q", data="x" * 3000),
+            lambda: self.robot.create_queue_element("q", data="a\0b"),
+            lambda: self.robot.create_queue_element("q", data={"a": 1}),
+            lambda: self.robot.create_queue_element(""),
+            lambda: self.robot.bulk_create_queue_elements("q", ["x" * 101], [None]),
+            lambda: self.robot.update_constant("limit", "x" * 3000),
+        )
+        for call in refused:
+            with self.assertRaises(OrchestratorError):
+                try:
+                    call()
+                except (ValueError, TypeError):
+                    print("skipped, as robots do with what they cannot read")
+
+    def test_no_text_is_the_name_of_a_constant_or_credential(self):
+        for name in (None, "", "a\0b"):
+            for call in (self.robot.get_constant, self.robot.get_credential):
+                with self.assertRaisesRegex(ValueError, "_name"):
+                    call(name)
+
+    def test_a_name_that_the_server_refuses_is_a_value_error_and_a_value_is_none(self):
+        self.fake.limits["name"] = 100
+        self.fake.constants["limit"] = "1"
+        check = self.fake._check
+        for service in ("GetConstant", "GetCredential", "UpdateConstant", "UpdateCredential"):
+            answer = getattr(self.fake, service)
+            setattr(self.fake, service, lambda message, answer=answer: check(name=message["name"]) or answer(message))
+        for call in (
+            lambda: self.robot.get_constant("x" * 101),
+            lambda: self.robot.get_credential("x" * 101),
+            lambda: self.robot.update_constant("x" * 101, "y"),
+            lambda: self.robot.update_credential("x" * 101, "y", "z"),
+        ):
+            with self.assertRaisesRegex(ValueError, "name is 101 characters long; the limit is 100"):
+                call()
+        with self.assertRaisesRegex(DataError, "value is 1001 characters long"):
+            self.robot.update_constant("limit", "x" * 1001)
 
     def test_texts_that_cannot_be_stored_are_refused_by_name(self):
         cases = {
@@ -170,7 +240,7 @@ class Elements(RobotTest):
             "queue_name is missing": {"queue_name": ""},
         }
         for words, arguments in cases.items():
-            with self.assertRaisesRegex(InvalidValueError, words):
+            with self.assertRaisesRegex(DataError, words):
                 self.robot.create_queue_element(**{"queue_name": "q", **arguments})
         self.assertEqual(self.fake.calls, [], "nobody was called")
 
@@ -190,7 +260,7 @@ class Elements(RobotTest):
         self.assertEqual([len(call["elements"]) for call in self.called("BulkCreateQueueElements")], [10_000, 1, 1, 2])
         self.assertLess(max(len(body) for body in self.fake.bodies), 32 << 20)
         self.fake.limits["data"], count = 2000, count + 3
-        with self.assertRaisesRegex(ValueError, "the limit is 2000 .of 10001 elements, .*; nothing was stored"):
+        with self.assertRaisesRegex(DataError, "the limit is 2000 .of 10001 elements, .*; nothing was stored"):
             self.robot.bulk_create_queue_elements("other", [None] * 10_001, ["x"] * 10_000 + ["x" * 2001])
         self.assertEqual(len(self.fake.elements), count)
 
@@ -203,7 +273,7 @@ class Elements(RobotTest):
             self.robot.set_queue_element_status(element.id, right)
         with self.assertRaisesRegex(ValueError, "element_id 'x' is no id"):
             self.robot.set_queue_element_status("x", QueueStatus.DONE)
-        with self.assertRaisesRegex(ValueError, "offset is -1"):
+        with self.assertRaisesRegex(DataError, "offset is -1"):
             self.robot.get_queue_elements("q", offset=-1)
 
     def test_an_element_of_another_job_is_refused_with_advice(self):

@@ -1,5 +1,8 @@
 """The functions without a connection: of scripts with a user token, and of robots."""
 
+import importlib
+import sys
+import types
 import unittest
 import uuid
 from datetime import datetime
@@ -12,9 +15,10 @@ from OpenOrchestrator.database.logs import LogLevel
 from OpenOrchestrator.database.queues import QueueElement, QueueStatus
 from OpenOrchestrator.database.triggers import QueueTrigger, ScheduledTrigger, SingleTrigger, Trigger, TriggerStatus, TriggerType
 from OpenOrchestrator.database.truncated_string import truncate_message
-from OpenOrchestrator.errors import NotConfiguredError, NotFoundError, NotSupportedError
+from OpenOrchestrator.errors import DataError, NotConfiguredError, NotFoundError, NotSupportedError
+from OpenOrchestrator.orchestrator_connection.connection import OrchestratorConnection
 
-from tests.fake import USER_TOKEN, Refusal, RobotTest, refuse
+from tests.fake import TOKEN, USER_TOKEN, Refusal, RobotTest, refuse
 
 TRIGGER = str(uuid.UUID(int=8))
 ELEMENT = {
@@ -65,10 +69,60 @@ class Script(RobotTest):
         crypto_util.set_key("orc_user_wrong")
         self.assertFalse(db_util.connect(self.fake.url))
 
+    def test_sqlalchemy_is_told_that_the_address_is_no_database(self):
+        class Registry:
+            """As that of SQLAlchemy."""
+
+            def __init__(self):
+                self.loaders = {}
+
+            def register(self, name, module, attribute):
+                self.loaders[name] = lambda: getattr(importlib.import_module(module), attribute)
+
+        dialects = types.ModuleType("sqlalchemy.dialects")
+        dialects.registry = Registry()
+        sys.modules["sqlalchemy.dialects"] = dialects
+        self.addCleanup(sys.modules.pop, "sqlalchemy.dialects")
+        self.assertEqual(db_util.get_conn_string(), self.fake.url, "it can be handed on")
+        for scheme in ("http", "https"):
+            with self.assertRaisesRegex(NotSupportedError, r"no database.*\[retention\].*orchestrator db prune"):
+                dialects.registry.loaders[scheme]()
+
     def test_after_a_server_that_does_not_answer_none_is_used(self):
         self.assertFalse(db_util.connect("http://127.0.0.1:9"))
-        with self.assertRaisesRegex(NotConfiguredError, "not connected"):
+        with self.assertRaisesRegex(NotConfiguredError, "not connected, as db_util.connect .*: the server at .*:9 does not answer"):
             db_util.get_constants()
+        self.assertTrue(db_util.connect(self.fake.url))
+        db_util.disconnect()
+        with self.assertRaisesRegex(NotConfiguredError, "not connected: make"):
+            db_util.get_constants()
+
+    def test_a_script_that_sets_no_key_has_it_in_the_environment(self):
+        crypto_util.set_key(None)
+        self.environment(OpenOrchestratorKey=None)
+        self.assertFalse(db_util.connect(self.fake.url))
+        with self.assertRaisesRegex(NotConfiguredError, "there is no token.*OpenOrchestratorKey"):
+            db_util.create_queue_element("q")
+        self.environment(OpenOrchestratorKey=USER_TOKEN)
+        self.assertTrue(db_util.connect(self.fake.url))
+        self.answers(QueueService_Create={"element": ELEMENT})
+        self.assertEqual(db_util.create_queue_element("q", data="{}").reference, "r")
+        # What is set is not looked up.
+        crypto_util.set_key("orc_user_wrong")
+        self.assertFalse(db_util.connect(self.fake.url))
+
+    def test_the_key_of_the_last_connection_is_the_key(self):
+        OrchestratorConnection("p", self.fake.url, "one", "")
+        self.assertEqual(crypto_util.get_key(), "one")
+        OrchestratorConnection("p", self.fake.url, USER_TOKEN, "")
+        self.assertTrue(db_util.connect(self.fake.url))
+
+    def test_a_robot_is_its_job_whatever_key_its_machine_has(self):
+        self.environment(ORCHESTRATOR_JOB_TOKEN=TOKEN, OpenOrchestratorKey=USER_TOKEN)
+        self.fake.tokens = {TOKEN}
+        crypto_util.set_key(None)
+        self.assertTrue(db_util.connect(self.fake.url))
+        self.assertEqual(self.last()[0], "RobotService/GetContext")
 
     def test_triggers_are_shown_under_the_old_names(self):
         self.answers(TriggerService_List={"triggers": [
@@ -232,7 +286,7 @@ class Script(RobotTest):
         self.assertEqual((path, message["queueName"], message["elements"][0]["reference"]), ("QueueService/BulkCreate", "q", "x"))
         full = Refusal(400, "invalid_argument", "INVALID_FIELD", "elements[0]: data is 9 characters long")
         self.fake.faults += [None, refuse(full)]
-        with self.assertRaisesRegex(ValueError, "of 10001 elements, in a part that begins with the one at 10000; nothing was stored"):
+        with self.assertRaisesRegex(DataError, "of 10001 elements, in a part that begins with the one at 10000; nothing was stored"):
             db_util.bulk_create_queue_elements("q", [None] * 10_001, [None] * 10_001)
         self.assertEqual(len(self.called("Delete")), 10_000)
         self.assertEqual(self.called("GetContext"), [])

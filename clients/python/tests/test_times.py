@@ -6,7 +6,7 @@ import unittest
 from datetime import date, datetime, timedelta, timezone
 
 from OpenOrchestrator._values import instant_from_wire, instant_to_wire
-from OpenOrchestrator.errors import InvalidValueError
+from OpenOrchestrator.errors import DataError
 
 
 @unittest.skipUnless(hasattr(time, "tzset"), "the zone of a running program cannot be changed on this system")
@@ -53,5 +53,5 @@ class Copenhagen(unittest.TestCase):
         ):
             self.assertEqual(instant_to_wire("t", given), expected)
         for given in ("tomorrow", 5):
-            with self.assertRaisesRegex(InvalidValueError, "from_date"):
+            with self.assertRaisesRegex(DataError, "from_date"):
                 instant_to_wire("from_date", given)

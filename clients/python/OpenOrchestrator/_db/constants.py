@@ -22,7 +22,8 @@ def get_constant(name: str) -> Constant:
     session = _session.current()
     if session.is_job:
         return _robot.get_constant(session, name)
-    return _constant_from_wire(session.call("ConstantService", "Get", {"name": _values.name("name", name)})["constant"])
+    request = {"name": _values.known_name("name", name)}
+    return _constant_from_wire(_robot.of_name(session.call, "ConstantService", "Get", request)["constant"])
 
 
 def get_constants() -> tuple[Constant, ...]:
@@ -63,7 +64,7 @@ def get_credential(name: str, decrypt_password: bool = True) -> Credential:
             credential.password = ""
         return credential
     method = "Reveal" if decrypt_password else "Get"
-    answer = session.call("CredentialService", method, {"name": _values.name("name", name)})
+    answer = _robot.of_name(session.call, "CredentialService", method, {"name": _values.known_name("name", name)})
     return _credential_from_wire(answer["credential"], answer.get("password", ""))
 
 

@@ -60,8 +60,7 @@ def create_log(
     if message is None:
         message = str(job_id)
     session = _session.current()
-    own = session.context().get("processName") if session.is_job else None
-    _robot.log(session, LogLevel(level), message if process_name in (None, "", own) else f"[{process_name}] {message}")
+    _robot.log(session, LogLevel(level), message, process_name)
 
 
 def get_unique_log_process_names() -> tuple[str, ...]:

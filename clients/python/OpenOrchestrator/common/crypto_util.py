@@ -5,21 +5,18 @@ What is set as "the key" here is a user token, for scripts that use ``database.d
 
 from __future__ import annotations
 
+from OpenOrchestrator import _session
 from OpenOrchestrator import _types as t
 from OpenOrchestrator.errors import NotSupportedError
 
-_key: t.Optional[str] = None
-
-
 def set_key(key: t.Optional[str]) -> None:
     """Keeps a user token for ``db_util.connect``. Anything else, such as an old encryption key, is of no use and no harm."""
-    global _key
-    _key = key.decode("latin-1") if isinstance(key, bytes) else key
+    _session.key = key.decode("latin-1") if isinstance(key, bytes) else key
 
 
 def get_key() -> t.Optional[str]:
-    """What was set."""
-    return _key
+    """What was set, by ``set_key`` or with the last connection."""
+    return _session.key  # type: ignore[return-value]
 
 
 def validate_key(key: str) -> bool:

@@ -7,7 +7,9 @@ may do. What makes no sense on a server raises :class:`~OpenOrchestrator.errors.
 
 from __future__ import annotations
 
-from OpenOrchestrator import _session
+import os
+
+from OpenOrchestrator import _no_database, _session
 from OpenOrchestrator._db.constants import (
     create_constant,
     create_credential,
@@ -148,20 +150,28 @@ __all__ = [
 
 def connect(conn_string: str) -> bool:
     """Uses this server, with the token that ``crypto_util.set_key`` was given. Whether somebody answers there with it: if
-    nobody does, none is used any more."""
-    session = _session.Session(conn_string, crypto_util.get_key() or "")
+    nobody does, none is used any more.
+
+    A script that has set no key gets it from the environment (``OpenOrchestratorKey``), as OpenOrchestrator needs none to connect.
+    """
+    session = _session.Session(conn_string, _key())
     session.patience = 0
     try:
         if session.is_job:
             session.context()
         else:
             session.call("AdminService", "WhoAmI", {})
-    except OrchestratorError:
-        disconnect()
+    except OrchestratorError as error:
+        _session.use(None, str(error))
         return False
     session.patience = _session.PATIENCE
     _session.use(session)
     return True
+
+
+def _key() -> str:
+    """What ``connect`` shows. A robot is its job, whatever else the machine has."""
+    return crypto_util.get_key() or ("" if _session.TOKEN_VARIABLE in os.environ else os.environ.get(_session.KEY_VARIABLE, ""))
 
 
 def disconnect() -> None:
@@ -170,8 +180,10 @@ def disconnect() -> None:
 
 
 def get_conn_string() -> str:
-    """The address in use. It holds no password."""
-    return _session.current().endpoint()
+    """The address in use. It holds no password, and it is no database: SQLAlchemy is told so."""
+    address = _session.current().endpoint()
+    _no_database.register()
+    return address
 
 
 def initialize_database() -> None:

@@ -68,6 +68,7 @@ class OrchestratorConnection:
         self.trigger_id = trigger_id
         self.job_id = job_id
         self._session = _session.Session(connection_string, crypto_key, process_name, process_arguments)
+        _session.key = crypto_key
         _session.use(self._session)
 
     @classmethod
@@ -89,19 +90,19 @@ class OrchestratorConnection:
         return OrchestratorConnection(*arguments)
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(process_name={self.process_name!r}, job_id={self.job_id!r})"
+        return f"OrchestratorConnection - Process name: {self.process_name}"
 
     def log_trace(self, message: str) -> None:
         """Writes a line of level Trace. It is on disk when this returns."""
-        _robot.log(self._session, LogLevel.TRACE, message)
+        _robot.log(self._session, LogLevel.TRACE, message, self.process_name)
 
     def log_info(self, message: str) -> None:
         """Writes a line of level Info. It is on disk when this returns."""
-        _robot.log(self._session, LogLevel.INFO, message)
+        _robot.log(self._session, LogLevel.INFO, message, self.process_name)
 
     def log_error(self, message: str) -> None:
         """Writes a line of level Error. It is on disk when this returns."""
-        _robot.log(self._session, LogLevel.ERROR, message)
+        _robot.log(self._session, LogLevel.ERROR, message, self.process_name)
 
     def get_constant(self, constant_name: str) -> Constant:
         """A constant.
@@ -123,7 +124,8 @@ class OrchestratorConnection:
         """Changes a constant.
 
         Raises:
-            ValueError: When there is none with this name, or the value is too long.
+            ValueError: When there is none with this name.
+            DataError: When the value is too long.
         """
         _robot.update_constant(self._session, constant_name, new_value)
 
@@ -131,7 +133,8 @@ class OrchestratorConnection:
         """Changes a credential.
 
         Raises:
-            ValueError: When there is none with this name, or a value is too long.
+            ValueError: When there is none with this name.
+            DataError: When a value is too long.
         """
         _robot.update_credential(self._session, credential_name, new_username, new_password)
 
@@ -141,7 +144,7 @@ class OrchestratorConnection:
         """Adds an element to a queue.
 
         Raises:
-            ValueError: When a value is too long. Nothing is stored then.
+            DataError: When a value is too long. Nothing is stored then.
         """
         return _robot.create_queue_element(self._session, queue_name, reference, data, created_by)
 
@@ -155,7 +158,8 @@ class OrchestratorConnection:
         """Adds many elements to a queue, all or none.
 
         Raises:
-            ValueError: When there are no references, another number of data, or a value is too long.
+            ValueError: When there are no references, or another number of data.
+            DataError: When a value is too long. Nothing is stored then.
         """
         _robot.bulk_create_queue_elements(self._session, queue_name, references, data, created_by)
 

@@ -1,12 +1,13 @@
 """Takes elements until there are none; starts over after an application error."""
 
+import sys
 import traceback
 
 from OpenOrchestrator.database.queues import QueueStatus
 from OpenOrchestrator.orchestrator_connection.connection import OrchestratorConnection
 
 from robot_framework import config
-from robot_framework.errors import BusinessError
+from robot_framework.errors import BusinessError, log_exception
 from robot_framework.process import process
 
 
@@ -16,6 +17,7 @@ def reset(connection: OrchestratorConnection) -> None:
 
 def main() -> None:
     connection = OrchestratorConnection.create_connection_from_args()
+    sys.excepthook = log_exception(connection)
     connection.log_info(f"{connection.process_name} begins, with {connection.process_arguments}")
     errors = 0
     while errors < config.MOST_ERRORS:

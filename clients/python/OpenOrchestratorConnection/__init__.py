@@ -1,0 +1,1 @@
+"""What the first robots import, those written before there was a package OpenOrchestrator for them."""
