@@ -99,6 +99,8 @@ const INDEXES: &[(&str, &str)] = &[
 /// stop at the first row, and those for which the index has only what is active.
 const MAY_READ_ALL: &[&str] = &[
     "audit::",
+    "constant::CONSTANT_NAMES",
+    "credential::CREDENTIAL_NAMES",
     "decision::",
     "figures::",
     "glance::",
@@ -110,6 +112,7 @@ const MAY_READ_ALL: &[&str] = &[
     "queue::claim::ELEMENT_MARK",
     "queue::find::ELEMENT_END",
     "queue::list::",
+    "queue::names::QUEUE_NAMES",
     "retention::",
     "token::person::LIST",
     "trigger::counts::",
