@@ -18,6 +18,7 @@ mod element_changes;
 mod end;
 mod engine;
 mod evaluate;
+mod explain;
 mod finish;
 mod heartbeat;
 mod job;
