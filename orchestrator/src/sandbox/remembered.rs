@@ -114,7 +114,8 @@ async fn answers(url: &str) -> bool {
     let Ok(url) = url.parse::<Uri>() else { return false };
     let Some(host) = url.host() else { return false };
     let host = host.trim_start_matches('[').trim_end_matches(']');
-    let port = url.port_u16().unwrap_or(if url.scheme_str() == Some("https") { 443 } else { 80 });
+    let usual = if url.scheme_str() == Some("https") { 443 } else { 80 };
+    let port = url.port_u16().unwrap_or(usual);
     matches!(tokio::time::timeout(PATIENCE, TcpStream::connect((host, port))).await, Ok(Ok(_)))
 }
 

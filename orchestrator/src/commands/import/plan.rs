@@ -388,7 +388,7 @@ fn of_elements(plan: &mut Plan, elements: Vec<Element>, zone: Tz, existing: &Exi
         let (id, reference) = (element.id.clone(), element.reference.clone().unwrap_or_default());
         match new_element(element, &status, zone) {
             Ok(new) if existing.elements.contains(&new.element.id) && !existing.is_unfinished(&new) => {
-                *here.entry(queue).or_default() += 1
+                *here.entry(queue).or_default() += 1;
             }
             Ok(new) => groups.entry((queue, status)).or_default().push(new),
             Err(problem) => {

@@ -131,18 +131,17 @@ fn zone(text: &str) -> Result<Tz, String> {
     parse_zone(text).map_err(|error| error.to_string())
 }
 
+async fn servers_zone(client: &Client) -> Result<Tz> {
+    let status = client.admin().get_status(pb::GetStatusRequest {}).await?.into_inner();
+    parse_zone(&status.time_zone).map_err(|_| CliError::Usage {
+        message: "the server does not say in which zone local times are meant".to_owned(),
+        next: Some("name it: --zone Europe/Copenhagen".to_owned()),
+    })
+}
+
 /// The instant that a local time means, in the zone that schedules go by where none is given.
 async fn settle(client: &Client, local: NaiveDateTime, zone: Option<Tz>) -> Result<Moment> {
-    let zone = match zone {
-        Some(zone) => zone,
-        None => {
-            let status = client.admin().get_status(pb::GetStatusRequest {}).await?.into_inner();
-            parse_zone(&status.time_zone).map_err(|_| CliError::Usage {
-                message: "the server does not say in which zone local times are meant".to_owned(),
-                next: Some("name it: --zone Europe/Copenhagen".to_owned()),
-            })?
-        }
-    };
+    let zone = if let Some(zone) = zone { zone } else { servers_zone(client).await? };
     Ok(Moment::At(instant_in(zone, local)?))
 }
 
