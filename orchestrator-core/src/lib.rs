@@ -46,6 +46,7 @@ pub mod lease;
 pub mod log;
 pub mod policy;
 pub mod queue;
+pub mod same_name;
 pub mod secret;
 pub mod source;
 pub mod states;

@@ -8,7 +8,7 @@ use crate::answer::{Bulk, texts};
 use crate::dialect::{Sql, sql};
 use crate::error::{DbError, Readable};
 use crate::page::PageRequest;
-use crate::rows::{execute, fetch};
+use crate::rows::{execute, fetch, fetch_scalars};
 use crate::tx::Tx;
 
 macro_rules! constant_columns {
@@ -18,6 +18,7 @@ macro_rules! constant_columns {
 }
 
 const CONSTANT_GET: Sql = sql!["SELECT " [columns constant_columns] " FROM constants WHERE name = $1"];
+const CONSTANT_NAMES: Sql = sql!["SELECT name FROM constants"];
 const CONSTANT_LIST: Sql =
     sql!["SELECT " [columns constant_columns] " FROM constants WHERE name > $1 ORDER BY name LIMIT $2"];
 const CONSTANT_CREATE: Sql = sql!["INSERT INTO constants (" [columns constant_columns] ") VALUES ($1, $2, $3, $4)"];
@@ -59,6 +60,18 @@ impl Tx {
             fetch!(self, "constant_get", CONSTANT_GET, table "constants" key "name" as ConstantRow, [name.as_str()]);
         let row = rows?.pop().ok_or_else(|| DbError::not_found("constant", name))?;
         Ok(row?.into())
+    }
+
+    /// The constant that is meant by a name: the one that has it, or else the only one whose name differs in case and
+    /// trailing blanks only.
+    pub async fn constant_meant(&mut self, name: &ConstantName) -> Result<Constant, DbError> {
+        match self.constant_get(name).await {
+            Err(DbError::NotFound { .. }) => {}
+            found => return found,
+        }
+        let names = fetch_scalars!(self, "constant_names", CONSTANT_NAMES, as String, [])?;
+        let meant = DbError::meant_of("constant", name.as_str(), names)?;
+        self.constant_get(&ConstantName::from_stored(meant)).await
     }
 
     /// A page of constants by name, with the cursor of the next one.
@@ -116,6 +129,7 @@ impl Tx {
 #[cfg(test)]
 crate::statements::statements![
     CONSTANT_GET,
+    CONSTANT_NAMES,
     CONSTANT_LIST,
     CONSTANT_CREATE,
     CONSTANT_SET,

@@ -8,7 +8,7 @@ use crate::answer::{Bulk, texts};
 use crate::dialect::{Sql, sql};
 use crate::error::{DbError, Readable};
 use crate::page::PageRequest;
-use crate::rows::{execute, fetch};
+use crate::rows::{execute, fetch, fetch_scalars};
 use crate::tx::Tx;
 
 macro_rules! credential_columns {
@@ -18,6 +18,7 @@ macro_rules! credential_columns {
 }
 
 const CREDENTIAL_GET: Sql = sql!["SELECT " [columns credential_columns] " FROM credentials WHERE name = $1"];
+const CREDENTIAL_NAMES: Sql = sql!["SELECT name FROM credentials"];
 const CREDENTIAL_LIST: Sql =
     sql!["SELECT " [columns credential_columns] " FROM credentials WHERE name > $1 ORDER BY name LIMIT $2"];
 const CREDENTIAL_CREATE: Sql =
@@ -67,6 +68,18 @@ impl Tx {
         let rows = fetch!(self, "credential_get", CREDENTIAL_GET, table "credentials" key "name" as CredentialRow, [name.as_str()]);
         let row = rows?.pop().ok_or_else(|| DbError::not_found("credential", name))?;
         Ok(row?.into())
+    }
+
+    /// The credential that is meant by a name: the one that has it, or else the only one whose name differs in case and
+    /// trailing blanks only.
+    pub async fn credential_meant(&mut self, name: &CredentialName) -> Result<Credential, DbError> {
+        match self.credential_get(name).await {
+            Err(DbError::NotFound { .. }) => {}
+            found => return found,
+        }
+        let names = fetch_scalars!(self, "credential_names", CREDENTIAL_NAMES, as String, [])?;
+        let meant = DbError::meant_of("credential", name.as_str(), names)?;
+        self.credential_get(&CredentialName::from_stored(meant)).await
     }
 
     /// A page of credentials by name, with the cursor of the next one.
@@ -134,6 +147,7 @@ impl Tx {
 #[cfg(test)]
 crate::statements::statements![
     CREDENTIAL_GET,
+    CREDENTIAL_NAMES,
     CREDENTIAL_LIST,
     CREDENTIAL_CREATE,
     CREDENTIAL_SET,

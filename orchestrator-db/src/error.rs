@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use orchestrator_core::same_name::{self, Meant};
 use sqlx::sqlite::SqliteError;
 
 /// Why a storage call failed.
@@ -23,6 +24,16 @@ pub enum DbError {
         what: &'static str,
         /// The part as asked for.
         key: String,
+    },
+    /// Nothing has this very name, and more than one thing has one that is the same but for case.
+    #[error("there is no {what} '{key}', and more than one whose name differs in case only: {}; use one of these", quoted(.names))]
+    AmbiguousName {
+        /// What was looked for.
+        what: &'static str,
+        /// The name as asked for.
+        key: String,
+        /// The names that there are.
+        names: Vec<String>,
     },
     /// A unique key is taken.
     #[error("conflict with an existing row ({constraint})")]
@@ -136,10 +147,23 @@ impl DbError {
         Self::NotFound { what, key: key.to_string() }
     }
 
+    /// The name that is meant by one that was asked for, of those that there are.
+    pub fn meant_of(what: &'static str, asked: &str, names: Vec<String>) -> Result<String, Self> {
+        match same_name::meant(asked, names) {
+            Meant::One(name) => Ok(name),
+            Meant::None => Err(Self::not_found(what, asked)),
+            Meant::Several(names) => Err(Self::AmbiguousName { what, key: asked.to_owned(), names }),
+        }
+    }
+
     /// For conditional updates that met no row.
     pub fn not_updated(what: &'static str, key: impl fmt::Display) -> Self {
         Self::NotUpdated { what, key: key.to_string() }
     }
+}
+
+fn quoted(names: &[String]) -> String {
+    names.iter().map(|name| format!("'{name}'")).collect::<Vec<_>>().join(", ")
 }
 
 /// Deadlock, serialization; cancelled, shutting down, starting up; idle or open for too long; connection trouble; out of memory, connections or locks;

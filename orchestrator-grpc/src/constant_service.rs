@@ -51,7 +51,7 @@ impl ConstantService for Constants {
     async fn get(&self, request: Request<v1::GetConstantRequest>) -> Result<Response<v1::GetConstantResponse>, Status> {
         let name = name(&request.get_ref().name)?;
         let mut tx = self.scheduler.db().begin_read().await.map_err(status::db)?;
-        let constant = tx.constant_get(&name).await.map_err(status::db)?;
+        let constant = tx.constant_meant(&name).await.map_err(status::db)?;
         Ok(Response::new(v1::GetConstantResponse { constant: Some(convert::constant(&constant)) }))
     }
 
@@ -60,11 +60,18 @@ impl ConstantService for Constants {
         let (name, value) = self.read(request.get_ref()).map_err(status::decode)?;
         let create_only = request.get_ref().create_only;
         let now = self.scheduler.now();
-        let constant = Constant { name, value, changed_at: now, changed_by: Some(actor.name.clone()) };
-        in_transaction!(self.scheduler, |tx| {
-            let before = match tx.constant_get(&constant.name).await {
-                Ok(_) if create_only => return Err(status::name_exists("constant", constant.name.as_str()).into()),
-                Ok(before) => Some(document(&before)),
+        let given = Constant { name, value, changed_at: now, changed_by: Some(actor.name.clone()) };
+        let constant = in_transaction!(self.scheduler, |tx| {
+            let mut constant = given.clone();
+            let before = match tx.constant_meant(&given.name).await {
+                Ok(before) if create_only => {
+                    let (asked, existing) = (given.name.as_str(), before.name.as_str());
+                    return Err(status::name_exists_as("constant", asked, existing).into());
+                }
+                Ok(before) => {
+                    constant.name = before.name.clone();
+                    Some(document(&before))
+                }
                 Err(DbError::NotFound { .. }) => None,
                 Err(error) => return Err(error.into()),
             };
@@ -77,7 +84,7 @@ impl ConstantService for Constants {
             let documents = (before, Some(document(&constant)));
             let row = audit::row(&actor, "constant.set", "constant", &constant.name, documents);
             tx.audit_insert(&[row], now).await?;
-            Ok(((), vec![Hint::Access]))
+            Ok((constant, vec![Hint::Access]))
         })?;
         Ok(Response::new(v1::SetConstantResponse { constant: Some(convert::constant(&constant)) }))
     }
@@ -89,9 +96,9 @@ impl ConstantService for Constants {
         let actor = identity(&request)?.actor();
         let name = name(&request.get_ref().name)?;
         in_transaction!(self.scheduler, |tx| {
-            let before = tx.constant_get(&name).await?;
-            tx.constant_delete(&name).await?;
-            let row = audit::row(&actor, "constant.delete", "constant", &name, (Some(document(&before)), None));
+            let before = tx.constant_meant(&name).await?;
+            tx.constant_delete(&before.name).await?;
+            let row = audit::row(&actor, "constant.delete", "constant", &before.name, (Some(document(&before)), None));
             tx.audit_insert(&[row], self.scheduler.now()).await?;
             Ok(((), vec![Hint::Access]))
         })?;

@@ -146,8 +146,8 @@ impl RobotService for Robots {
         let Caller { job, actor } = self.caller(&request).await?;
         let name = constant_service::name(&request.get_ref().name)?;
         let constant = in_transaction!(self.scheduler, |tx| {
-            let constant = tx.constant_get(&name).await?;
-            let row = audit::row(&actor, "constant.read", "constant", &name, documents(&job, None, None));
+            let constant = tx.constant_meant(&name).await?;
+            let row = audit::row(&actor, "constant.read", "constant", &constant.name, documents(&job, None, None));
             tx.audit_insert(&[row], self.scheduler.now()).await?;
             Ok((constant, Vec::new()))
         })?;
@@ -163,15 +163,16 @@ impl RobotService for Robots {
         let value = ConstantValue::parse(&request.get_ref().value, self.scheduler.limits().constant_value);
         let value = value.map_err(|error| status::decode(error.into()))?;
         let now = self.scheduler.now();
-        let constant = Constant { name, value, changed_at: now, changed_by: Some(actor.name.clone()) };
-        in_transaction!(self.scheduler, |tx| {
-            let before = tx.constant_get(&constant.name).await?;
+        let given = Constant { name, value, changed_at: now, changed_by: Some(actor.name.clone()) };
+        let constant = in_transaction!(self.scheduler, |tx| {
+            let before = tx.constant_meant(&given.name).await?;
+            let constant = Constant { name: before.name.clone(), ..given.clone() };
             tx.constant_update(&constant).await?;
             let (before, after) = (constant_service::document(&before), constant_service::document(&constant));
             let documents = documents(&job, Some(before), Some(after));
             let row = audit::row(&actor, "constant.update", "constant", &constant.name, documents);
             tx.audit_insert(&[row], now).await?;
-            Ok(((), vec![Hint::Access]))
+            Ok((constant, vec![Hint::Access]))
         })?;
         Ok(Response::new(v1::RobotUpdateConstantResponse { constant: Some(convert::constant(&constant)) }))
     }
@@ -184,9 +185,10 @@ impl RobotService for Robots {
         let name = credential_service::name(&request.get_ref().name)?;
         // Nothing leaves before the trail of it is durable.
         let (credential, password) = in_transaction!(self.scheduler, |tx| {
-            let credential = tx.credential_get(&name).await?;
+            let credential = tx.credential_meant(&name).await?;
             let password = secret::open(self.scheduler.keys(), &credential)?;
-            let row = audit::row(&actor, "credential.read", "credential", &name, documents(&job, None, None));
+            let row =
+                audit::row(&actor, "credential.read", "credential", &credential.name, documents(&job, None, None));
             tx.audit_insert(&[row], self.scheduler.now()).await?;
             Ok(((credential, password), Vec::new()))
         })?;
@@ -204,8 +206,10 @@ impl RobotService for Robots {
     ) -> Result<Response<v1::RobotUpdateCredentialResponse>, Status> {
         let Caller { job, actor } = self.caller(&request).await?;
         let v1::RobotUpdateCredentialRequest { name, username, password } = request.into_inner();
-        let name = credential_service::name(&name)?;
+        let asked = credential_service::name(&name)?;
         let username = credential_service::username(&username)?;
+        // A password is sealed for the name under which it is kept.
+        let name = self.begin_read().await?.credential_meant(&asked).await.map_err(status::db)?.name;
         let sealed_password = secret::seal(self.scheduler.keys(), &name, password)?;
         let now = self.scheduler.now();
         let changed_by = Some(actor.name.clone());

@@ -10,6 +10,7 @@ use orchestrator_core::text::{Reason, WorkerName};
 use orchestrator_db::{DbError, Hint, LockedJob, StoredTrigger, Tx};
 
 use crate::end::{Ended, may_run_again};
+use crate::explain;
 use crate::rescue::was_overtime;
 use crate::scheduler::Scheduler;
 use crate::transaction::{Contended, in_transaction};
@@ -145,13 +146,13 @@ async fn end(
             Err(FinishError::AlreadyEnded { job: request.job, status })
         };
     }
-    let written = tx
-        .job_finish(request.job, request.token, outcome, request.exit_code, request.reason.as_ref(), ended_at)
-        .await?;
+    let reason = explain::reason(tx, outcome, request).await?;
+    let written =
+        tx.job_finish(request.job, request.token, outcome, request.exit_code, reason.as_ref(), ended_at).await?;
     if !written {
         return Err(FinishError::LeaseLost(request.job));
     }
-    let reason = request.reason.as_ref().map(Reason::as_str);
+    let reason = reason.as_ref().map(Reason::as_str);
     let hints = Ended { trigger, job, outcome, reason, now, robot_unknown: false }.settle(tx).await?;
     Ok((outcome.status(), hints))
 }

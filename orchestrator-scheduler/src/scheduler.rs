@@ -14,6 +14,7 @@ use crate::duty::Duty;
 use crate::element_changes::ElementChanges;
 use crate::heartbeat::Renewals;
 use crate::prune::{OutputPruned, Retention};
+use crate::queue_names::QueueNames;
 use crate::start::Starts;
 use crate::waiting::Waiting;
 use crate::wake::Wake;
@@ -76,6 +77,7 @@ struct Inner {
     beats: Beats,
     starts: Starts,
     renewals: Renewals,
+    queue_names: QueueNames,
     started_at: Timestamp,
     duty: Duty,
 }
@@ -103,6 +105,7 @@ impl Scheduler {
                 beats: Beats::default(),
                 starts: Starts::default(),
                 renewals: Renewals::default(),
+                queue_names: QueueNames::default(),
                 started_at,
                 duty: Duty::begun_at(started_at),
             }),
@@ -239,6 +242,10 @@ impl Scheduler {
 
     pub(crate) fn renewals(&self) -> &Renewals {
         &self.inner.renewals
+    }
+
+    pub(crate) fn queue_names(&self) -> &QueueNames {
+        &self.inner.queue_names
     }
 
     pub(crate) fn beats(&self) -> &Beats {

@@ -34,10 +34,31 @@ impl StartUp<'_> {
         spec.set_env("ORCHESTRATOR_ENDPOINT", self.arguments.endpoint);
         spec.set_env("ORCHESTRATOR_JOB_TOKEN", self.job_token.expose());
         spec.set_env("PYTHONPATH", self.python_path);
-        // Python robots write what they write at once and in UTF-8, whatever the machine's locale.
-        spec.set_env("PYTHONUNBUFFERED", "1").set_env("PYTHONUTF8", "1");
-        // Names of files that are no UTF-8 are written as escapes instead of ending the robot that prints them.
-        spec.set_env("PYTHONIOENCODING", "utf-8:backslashreplace");
+        for (name, value) in python_variables(cfg!(windows)) {
+            spec.set_env(name, value);
+        }
         Ok(spec)
+    }
+}
+
+/// Python robots print what they print at once and in UTF-8, whatever the machine's locale; what is no text is printed as
+/// escapes instead of ending the robot. Elsewhere than on Windows so is everything else, files as well: on Windows robots open
+/// files of the machine's code page, and write files that Excel reads in it.
+fn python_variables(is_windows: bool) -> &'static [(&'static str, &'static str)] {
+    const OUTPUT: [(&str, &str); 2] = [("PYTHONUNBUFFERED", "1"), ("PYTHONIOENCODING", "utf-8:backslashreplace")];
+    const ALL: [(&str, &str); 3] = [OUTPUT[0], OUTPUT[1], ("PYTHONUTF8", "1")];
+    if is_windows { &OUTPUT } else { &ALL }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn on_windows_robots_keep_the_machines_encoding_of_files_and_print_in_utf_8() {
+        let names = |is_windows| python_variables(is_windows).iter().map(|(name, _)| *name).collect::<Vec<_>>();
+        assert_eq!(names(true), ["PYTHONUNBUFFERED", "PYTHONIOENCODING"]);
+        assert_eq!(names(false), ["PYTHONUNBUFFERED", "PYTHONIOENCODING", "PYTHONUTF8"]);
+        assert!(python_variables(true).contains(&("PYTHONIOENCODING", "utf-8:backslashreplace")));
     }
 }

@@ -14,7 +14,7 @@ use crate::dialect::{Sql, sql};
 use crate::error::{Corrupt, DbError, Readable};
 use crate::lists::{Texts, containing, earliest, latest, time_text};
 use crate::page::{PageRequest, STEP, Search, cursor};
-use crate::rows::{fetch, fetch_plain};
+use crate::rows::{fetch, fetch_plain, fetch_scalars};
 use crate::tx::{Tx, TxInner};
 
 use row::{LogRow, log_columns};
@@ -81,6 +81,11 @@ const WINDOW_OF_PROCESS: Sql = window_text!("process_name = $6");
 const WINDOW_OF_ERRORS: Sql = window_text!("log_level = 'ERROR'");
 const WINDOW_OF_ALL: Sql = window_text!("TRUE");
 
+const LOG_LAST_ERROR: Sql = sql![
+    "SELECT log_message FROM (SELECT id, log_time, log_level, log_message FROM logs WHERE job_id = $1
+         ORDER BY log_time DESC, id DESC LIMIT 200) AS latest
+     WHERE log_level = 'ERROR' ORDER BY log_time DESC, id DESC LIMIT 1"
+];
 const LOG_INSERT: Sql = sql!["INSERT INTO logs (id, log_time, log_level, process_name, log_message, job_id) "
      [only sqlite "SELECT unhex(value->>0), value->>1, value->>2, value->>3, value->>4, unhex(value->>5)
          FROM json_each($1) WHERE TRUE"]
@@ -92,6 +97,12 @@ const LOG_INSERT: Sql = sql!["INSERT INTO logs (id, log_time, log_level, process
 type Key = (DateTime<Utc>, Uuid);
 
 impl Tx {
+    /// The last thing that a job called an error, among its latest lines: a job may have written millions.
+    pub async fn log_last_error(&mut self, job: JobId) -> Result<Option<String>, DbError> {
+        let rows = fetch_scalars!(self, "log_last_error", LOG_LAST_ERROR, as String, [job.as_uuid()])?;
+        Ok(rows.into_iter().next())
+    }
+
     /// Writes lines. Those whose id is there already are skipped, so that a repeated call writes nothing twice.
     pub async fn log_insert(&mut self, lines: &[LogLine]) -> Result<(), DbError> {
         if lines.is_empty() {
@@ -254,6 +265,7 @@ fn as_json(lines: &[LogLine]) -> Json<Vec<JsonRow<'_>>> {
 
 #[cfg(test)]
 crate::statements::statements![
+    LOG_LAST_ERROR,
     LOG_INSERT,
     OF_JOB[0],
     OF_JOB[1],

@@ -14,6 +14,7 @@ mod insert;
 mod list;
 mod live;
 mod marks;
+mod names;
 mod release;
 mod row;
 mod sample;
@@ -40,4 +41,4 @@ pub(crate) use status::elements_end_at_once;
 pub use status::{StatusBy, StatusChange, StatusError, StatusSet};
 
 #[cfg(test)]
-crate::statements::statements![; behind, change, claim, count, edit, find, insert, list, live, release, sample, settings, status];
+crate::statements::statements![; behind, change, claim, count, edit, find, insert, list, live, names, release, sample, settings, status];

@@ -102,6 +102,8 @@ const INDEXES: &[(&str, &str)] = &[
 /// stop at the first row, and those for which the index has only what is active.
 const MAY_READ_ALL: &[&str] = &[
     "audit::",
+    "constant::CONSTANT_NAMES",
+    "credential::CREDENTIAL_NAMES",
     "decision::",
     "figures::",
     "glance::",
@@ -113,6 +115,7 @@ const MAY_READ_ALL: &[&str] = &[
     "queue::claim::ELEMENT_MARK",
     "queue::find::ELEMENT_END",
     "queue::list::",
+    "queue::names::QUEUE_NAMES",
     "retention::",
     "token::person::LIST",
     "trigger::counts::",

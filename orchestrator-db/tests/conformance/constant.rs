@@ -11,6 +11,8 @@ conformance! {
     a_constant_is_created_changed_and_removed,
     a_name_that_exists_is_a_conflict,
     constants_are_listed_by_name,
+    a_name_means_the_only_one_that_differs_in_case,
+    a_name_that_fits_several_means_none_of_them,
 }
 
 fn constant(name: &str, value: &str) -> Constant {
@@ -56,4 +58,28 @@ async fn constants_are_listed_by_name(db: TestDb) {
     assert_eq!(names(&first.rows), ["a", "b"]);
     let (second, end) = tx.constant_list(&PageRequest { limit: 2, cursor }).await.unwrap();
     assert_eq!((names(&second.rows), end), (vec!["c".to_owned()], None));
+}
+
+async fn a_name_means_the_only_one_that_differs_in_case(db: TestDb) {
+    let mut tx = db.begin_write().await.unwrap();
+    for name in ["JADT", "Måske Ærø ", "url"] {
+        tx.constant_create(&constant(name, name)).await.unwrap();
+    }
+    for (asked, meant) in [("jadt", "JADT"), ("JADT  ", "JADT"), ("MÅSKE ÆRØ", "Måske Ærø "), ("url", "url")] {
+        assert_eq!(tx.constant_meant(&constant(asked, "").name).await.unwrap().name.as_str(), meant, "{asked}");
+    }
+    let unknown = tx.constant_meant(&constant("jad", "").name).await.unwrap_err();
+    assert!(matches!(unknown, DbError::NotFound { .. }), "{unknown}");
+}
+
+async fn a_name_that_fits_several_means_none_of_them(db: TestDb) {
+    let mut tx = db.begin_write().await.unwrap();
+    for name in ["JADT", "jadt"] {
+        tx.constant_create(&constant(name, name)).await.unwrap();
+        assert_eq!(tx.constant_meant(&constant(name, "").name).await.unwrap().name.as_str(), name);
+    }
+    let refused = tx.constant_meant(&constant("Jadt", "").name).await.unwrap_err();
+    let expected = "there is no constant 'Jadt', and more than one whose name differs in case only: 'JADT', 'jadt'; use one of \
+                    these";
+    assert_eq!(refused.to_string(), expected);
 }

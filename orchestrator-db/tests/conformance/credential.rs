@@ -11,6 +11,7 @@ conformance! {
     a_credential_is_created_changed_and_removed,
     a_name_that_exists_is_a_conflict,
     credentials_are_listed_by_name,
+    a_name_means_the_only_one_that_differs_in_case,
 }
 
 fn credential(name: &str) -> Credential {
@@ -51,4 +52,14 @@ async fn credentials_are_listed_by_name(db: TestDb) {
     }
     let (listed, _) = tx.credential_list(&PageRequest::first(10)).await.unwrap();
     assert_eq!(listed.rows.iter().map(|c| c.name.as_str()).collect::<Vec<_>>(), ["a", "b", "c"]);
+}
+
+async fn a_name_means_the_only_one_that_differs_in_case(db: TestDb) {
+    let mut tx = db.begin_write().await.unwrap();
+    tx.credential_create(&credential("SvcRpaMBU002")).await.unwrap();
+    let found = tx.credential_meant(&credential("SvcRpaMbu002 ").name).await.unwrap();
+    assert_eq!(found.name.as_str(), "SvcRpaMBU002");
+    tx.credential_create(&credential("SvcRpaMbu002")).await.unwrap();
+    let refused = tx.credential_meant(&credential("svcrpambu002").name).await.unwrap_err();
+    assert!(matches!(refused, DbError::AmbiguousName { .. }), "{refused}");
 }

@@ -13,6 +13,7 @@ conformance! {
     lines_are_listed_newest_first_page_by_page,
     a_line_that_is_there_already_is_skipped,
     every_filter_narrows_the_list,
+    the_last_error_of_a_job_is_found_among_its_latest_lines,
     a_follower_sees_what_came_after,
     a_line_that_cannot_be_read_does_not_break_the_list,
     wildcards_in_a_search_are_literal,
@@ -162,4 +163,22 @@ async fn a_thousand_lines_of_any_text_are_written_at_once(db: TestDb) {
     let mut listed = list(&db, &LogFilter::default()).await;
     listed.reverse();
     assert_eq!(listed, lines);
+}
+
+async fn the_last_error_of_a_job_is_found_among_its_latest_lines(db: TestDb) {
+    let (job, other) = (JobId::generate(), JobId::generate());
+    let of = |job, level, text: &str, second| LogLine { job_id: Some(job), level, ..line(text, at(second)) };
+    let last = async |job| db.begin_read().await.unwrap().log_last_error(job).await.unwrap();
+    write(&db, &[of(job, LogLevel::Info, "begins", 1), of(other, LogLevel::Error, "another's", 9)]).await;
+    assert_eq!(last(job).await, None);
+    let lines = [
+        of(job, LogLevel::Error, "first", 2),
+        of(job, LogLevel::Error, "SAP GUI er ikke startet", 3),
+        of(job, LogLevel::Trace, "ends", 4),
+    ];
+    write(&db, &lines).await;
+    assert_eq!(last(job).await.as_deref(), Some("SAP GUI er ikke startet"));
+    let later: Vec<LogLine> = (0..200).map(|_| of(job, LogLevel::Info, "more", 5)).collect();
+    write(&db, &later).await;
+    assert_eq!(last(job).await, None, "it is long past");
 }

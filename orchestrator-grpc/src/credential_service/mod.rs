@@ -51,7 +51,7 @@ impl CredentialService for Credentials {
     ) -> Result<Response<v1::GetCredentialResponse>, Status> {
         let name = name(&request.get_ref().name)?;
         let mut tx = self.scheduler.db().begin_read().await.map_err(status::db)?;
-        let credential = tx.credential_get(&name).await.map_err(status::db)?;
+        let credential = tx.credential_meant(&name).await.map_err(status::db)?;
         Ok(Response::new(v1::GetCredentialResponse { credential: Some(convert::credential(&credential)) }))
     }
 
@@ -63,9 +63,9 @@ impl CredentialService for Credentials {
         let name = name(&request.get_ref().name)?;
         // Nothing leaves before the trail of it is durable.
         let (credential, password) = in_transaction!(self.scheduler, |tx| {
-            let credential = tx.credential_get(&name).await?;
+            let credential = tx.credential_meant(&name).await?;
             let password = secret::open(self.scheduler.keys(), &credential)?;
-            let row = audit::row(&actor, "credential.reveal", "credential", &name, (None, None));
+            let row = audit::row(&actor, "credential.reveal", "credential", &credential.name, (None, None));
             tx.audit_insert(&[row], self.scheduler.now()).await?;
             Ok(((credential, password), Vec::new()))
         })?;
@@ -81,7 +81,16 @@ impl CredentialService for Credentials {
     ) -> Result<Response<v1::SetCredentialResponse>, Status> {
         let actor = identity(&request)?.actor();
         let v1::SetCredentialRequest { name: text, username, password, create_only } = request.into_inner();
-        let name = name(&text)?;
+        let asked = name(&text)?;
+        // A password is sealed for the name under which it is kept.
+        let name = match self.scheduler.db().begin_read().await.map_err(status::db)?.credential_meant(&asked).await {
+            Ok(there) if create_only => {
+                return Err(status::name_exists_as("credential", asked.as_str(), there.name.as_str()));
+            }
+            Ok(there) => there.name,
+            Err(DbError::NotFound { .. }) => asked,
+            Err(error) => return Err(status::db(error)),
+        };
         let username = self::username(&username)?;
         let sealed_password = secret::seal(self.scheduler.keys(), &name, password)?;
         let now = self.scheduler.now();
@@ -115,9 +124,10 @@ impl CredentialService for Credentials {
         let actor = identity(&request)?.actor();
         let name = name(&request.get_ref().name)?;
         in_transaction!(self.scheduler, |tx| {
-            let before = tx.credential_get(&name).await?;
-            tx.credential_delete(&name).await?;
-            let row = audit::row(&actor, "credential.delete", "credential", &name, (Some(document(&before)), None));
+            let before = tx.credential_meant(&name).await?;
+            tx.credential_delete(&before.name).await?;
+            let row =
+                audit::row(&actor, "credential.delete", "credential", &before.name, (Some(document(&before)), None));
             tx.audit_insert(&[row], self.scheduler.now()).await?;
             Ok(((), vec![Hint::Access]))
         })?;

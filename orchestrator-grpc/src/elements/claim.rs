@@ -6,6 +6,7 @@ use orchestrator_core::text::{QueueName, Reference};
 use orchestrator_db::ClaimRequest;
 use orchestrator_proto::convert::{self, DecodeError};
 use orchestrator_proto::v1;
+use orchestrator_scheduler::QueueUse;
 use tonic::Status;
 
 use super::Elements;
@@ -66,7 +67,8 @@ fn lease(given: Duration) -> Result<Duration, DecodeError> {
 
 impl Elements<'_> {
     /// Takes the oldest new elements, or only looks at them, after setting the statuses that ride along.
-    pub(crate) async fn claim(&self, claim: Claim) -> Result<Claimed, Status> {
+    pub(crate) async fn claim(&self, mut claim: Claim) -> Result<Claimed, Status> {
+        claim.queue = self.queue(claim.queue, QueueUse::Look).await?;
         if claim.peek {
             return Box::pin(self.peek(&claim)).await;
         }

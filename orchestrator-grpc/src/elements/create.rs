@@ -3,6 +3,7 @@ use orchestrator_core::text::{Limits, QueueName};
 use orchestrator_db::{CreateCall, CreateError, Created, DbError, Hint, NewElement, Tx};
 use orchestrator_proto::convert::{self, DecodeError};
 use orchestrator_proto::v1;
+use orchestrator_scheduler::QueueUse;
 use prost::Message as _;
 use serde_json::json;
 use tokio_stream::{Stream, StreamExt as _};
@@ -106,6 +107,7 @@ impl Elements<'_> {
     /// Creates elements, all or none, and wakes the triggers of their queue. How many there are now: a repeated call
     /// creates only those that are not there yet.
     pub(crate) async fn create(&self, new: NewElements) -> Result<i64, Status> {
+        let new = self.in_its_queue(new).await?;
         if (1..=MOST_SHARED).contains(&new.elements.len()) {
             let created_count = i64::try_from(new.elements.len()).unwrap_or(i64::MAX);
             self.create_shared(new).await?;
@@ -125,7 +127,23 @@ impl Elements<'_> {
         let new =
             NewElements::read(&message.queue_name, &[element], message.repeat, limits, 1).map_err(status::decode)?;
         let missing = || status::decode(DecodeError::Missing { field: "element" });
+        let new = self.in_its_queue(new).await?;
         self.create_shared(new).await?.one.ok_or_else(missing)
+    }
+
+    /// The same in the queue that is meant.
+    async fn in_its_queue(&self, mut new: NewElements) -> Result<NewElements, Status> {
+        if new.elements.is_empty() {
+            return Ok(new);
+        }
+        let queue = self.queue(new.queue.clone(), QueueUse::Make).await?;
+        if queue != new.queue {
+            for element in &mut new.elements {
+                element.queue_name = queue.clone();
+            }
+            new.queue = queue;
+        }
+        Ok(new)
     }
 
     /// Creates a few elements, together with what others create at this moment.

@@ -2,6 +2,7 @@ use orchestrator_core::text::QueueName;
 use orchestrator_db::ElementFilter;
 use orchestrator_proto::convert::{self, DecodeError};
 use orchestrator_proto::v1;
+use orchestrator_scheduler::QueueUse;
 use tonic::Status;
 
 use super::Elements;
@@ -24,7 +25,8 @@ impl Elements<'_> {
     /// A page of a queue's elements.
     pub(crate) async fn list(&self, message: v1::ListElementsRequest) -> Result<v1::ListElementsResponse, Status> {
         let page = page(message.page.clone()).map_err(status::decode)?;
-        let filter = filter(message).map_err(status::decode)?;
+        let mut filter = filter(message).map_err(status::decode)?;
+        filter.queue = self.queue(filter.queue, QueueUse::Look).await?;
         let (elements, next) = self.begin_read().await?.element_list(&filter, &page).await.map_err(status::db)?;
         Ok(v1::ListElementsResponse {
             elements: elements.rows.iter().map(convert::element).collect(),

@@ -8,9 +8,10 @@ mod list;
 use orchestrator_core::actor::Actor;
 use orchestrator_core::id::{ElementId, JobId};
 use orchestrator_core::queue::{ElementStatus, QueueElement};
+use orchestrator_core::text::QueueName;
 use orchestrator_db::{AuditRow, DbError, Hint, StatusBy, Tx};
 use orchestrator_proto::convert;
-use orchestrator_scheduler::Scheduler;
+use orchestrator_scheduler::{QueueUse, Scheduler};
 use tonic::Status;
 
 use crate::auth::{JobIdentity, User};
@@ -43,6 +44,11 @@ impl<'a> Elements<'a> {
             StatusBy::Job(job) => Some(job),
             StatusBy::Operator => None,
         }
+    }
+
+    /// The queue that is meant by a name.
+    async fn queue(&self, asked: QueueName, wanted: QueueUse) -> Result<QueueName, Status> {
+        self.scheduler.queue_meant(asked, wanted).await.map_err(status::db)
     }
 
     async fn begin_read(&self) -> Result<Tx, Status> {

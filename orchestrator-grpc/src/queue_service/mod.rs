@@ -8,7 +8,7 @@ use orchestrator_db::{DbError, Hint, QueueSettings, QueueSummary, Tx};
 use orchestrator_proto::convert::{self, DecodeError};
 use orchestrator_proto::v1;
 use orchestrator_proto::v1::queue_service_server::QueueService;
-use orchestrator_scheduler::Scheduler;
+use orchestrator_scheduler::{QueueUse, Scheduler};
 use serde_json::json;
 use tonic::{Request, Response, Status, Streaming};
 
@@ -28,6 +28,11 @@ pub(crate) struct Queues {
 impl Queues {
     pub(crate) fn new(scheduler: Scheduler) -> Self {
         Self { scheduler }
+    }
+
+    /// The queue that is meant by a name.
+    async fn meant(&self, name: QueueName, wanted: QueueUse) -> Result<QueueName, Status> {
+        self.scheduler.queue_meant(name, wanted).await.map_err(status::db)
     }
 
     /// Elements, as the user who calls may treat them.
@@ -51,7 +56,7 @@ impl QueueService for Queues {
     }
 
     async fn get_queue(&self, request: Request<v1::GetQueueRequest>) -> Result<Response<v1::GetQueueResponse>, Status> {
-        let name = name(&request.get_ref().queue_name)?;
+        let name = self.meant(name(&request.get_ref().queue_name)?, QueueUse::Look).await?;
         let mut tx = self.scheduler.db().begin_read().await.map_err(status::db)?;
         let summary = known(&mut tx, &name).await.map_err(status::db)?;
         Ok(Response::new(v1::GetQueueResponse { queue: Some(queue(&summary)) }))
@@ -62,6 +67,7 @@ impl QueueService for Queues {
         request: Request<v1::GetQueueHistoryRequest>,
     ) -> Result<Response<v1::GetQueueHistoryResponse>, Status> {
         let (name, hours) = history::asked(request.get_ref()).map_err(status::decode)?;
+        let name = self.meant(name, QueueUse::Look).await?;
         let mut tx = self.scheduler.db().begin_read().await.map_err(status::db)?;
         let intervals = history::of(&mut tx, &name, hours, self.scheduler.now()).await.map_err(status::db)?;
         Ok(Response::new(v1::GetQueueHistoryResponse { intervals }))
@@ -161,6 +167,7 @@ impl QueueService for Queues {
     ) -> Result<Response<v1::UpdateQueueSettingsResponse>, Status> {
         let actor = identity(&request)?.actor();
         let (name, settings) = settings(request.get_ref()).map_err(status::decode)?;
+        let name = self.meant(name, QueueUse::Make).await?;
         let now = self.scheduler.now();
         let summary = in_transaction!(self.scheduler, |tx| {
             let before = tx.queue_settings_get(&name).await?;
@@ -176,6 +183,7 @@ impl QueueService for Queues {
 
     async fn pause(&self, request: Request<v1::PauseQueueRequest>) -> Result<Response<v1::PauseQueueResponse>, Status> {
         let (actor, name) = (identity(&request)?.actor(), name(&request.get_ref().queue_name)?);
+        let name = self.meant(name, QueueUse::Look).await?;
         let summary = hold::set_paused(&self.scheduler, &actor, name, true).await?;
         Ok(Response::new(v1::PauseQueueResponse { queue: Some(queue(&summary)) }))
     }
@@ -185,6 +193,7 @@ impl QueueService for Queues {
         request: Request<v1::ResumeQueueRequest>,
     ) -> Result<Response<v1::ResumeQueueResponse>, Status> {
         let (actor, name) = (identity(&request)?.actor(), name(&request.get_ref().queue_name)?);
+        let name = self.meant(name, QueueUse::Look).await?;
         let summary = hold::set_paused(&self.scheduler, &actor, name, false).await?;
         Ok(Response::new(v1::ResumeQueueResponse { queue: Some(queue(&summary)) }))
     }
@@ -194,8 +203,11 @@ impl QueueService for Queues {
         request: Request<v1::DeleteQueueRequest>,
     ) -> Result<Response<v1::DeleteQueueResponse>, Status> {
         let actor = identity(&request)?.actor();
+        // Nobody means to delete a queue of another name.
         let name = name(&request.get_ref().queue_name)?;
-        Ok(Response::new(hold::delete(&self.scheduler, &actor, name).await?))
+        let deleted = hold::delete(&self.scheduler, &actor, name).await?;
+        self.scheduler.forget_queue_names();
+        Ok(Response::new(deleted))
     }
 }
 

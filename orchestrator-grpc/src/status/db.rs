@@ -42,6 +42,10 @@ pub(super) fn failed(error: &DbError) -> Status {
         DbError::Ambiguous { what, key } => {
             Refusal::new(Code::InvalidArgument, reason::AMBIGUOUS, message).with("what", what).with("key", key).status()
         }
+        DbError::AmbiguousName { what, key, names } => {
+            let refusal = Refusal::new(Code::InvalidArgument, reason::AMBIGUOUS, message).with("what", what);
+            refusal.with("key", key).with("names", &names.join(", ")).status()
+        }
         DbError::InvalidCursor { .. } => {
             Refusal::new(Code::InvalidArgument, reason::INVALID_FIELD, message).in_field("page.cursor").status()
         }
@@ -112,6 +116,11 @@ mod tests {
             (DbError::not_found("trigger", "night"), Code::NotFound, "TRIGGER_NOT_FOUND"),
             (DbError::not_found("queue element", "7"), Code::NotFound, "QUEUE_ELEMENT_NOT_FOUND"),
             (DbError::Ambiguous { what: "job", key: "0af1".to_owned() }, Code::InvalidArgument, "AMBIGUOUS"),
+            (
+                DbError::AmbiguousName { what: "constant", key: "jadt".to_owned(), names: vec!["JADT".to_owned()] },
+                Code::InvalidArgument,
+                "AMBIGUOUS",
+            ),
             (
                 DbError::Conflict { constraint: "UNIQUE constraint failed: triggers.trigger_name".to_owned() },
                 Code::AlreadyExists,

@@ -17,7 +17,7 @@ pub use code::reason;
 pub use db::{db, internal};
 pub(crate) use elements::{element, element_claim};
 pub(crate) use lanes::{create, lane};
-pub(crate) use names::{created, name_exists};
+pub(crate) use names::{created, name_exists, name_exists_as};
 pub use refusal::Refusal;
 pub use request::decode;
 pub(crate) use verbs::{claim, finish, heartbeat, job, output, register, start, trigger};

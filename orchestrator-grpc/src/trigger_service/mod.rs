@@ -7,12 +7,12 @@ mod preview;
 mod queue_wait;
 
 use orchestrator_core::clock::Timestamp;
-use orchestrator_core::trigger::{Trigger, TriggerDraft};
+use orchestrator_core::trigger::{Trigger, TriggerDraft, TriggerKind};
 use orchestrator_db::{Decision, OVERDUE_AFTER, TriggerFilter, TriggerSort};
 use orchestrator_proto::convert::{self, DecodeError, DraftContext};
 use orchestrator_proto::v1;
 use orchestrator_proto::v1::trigger_service_server::TriggerService;
-use orchestrator_scheduler::Scheduler;
+use orchestrator_scheduler::{QueueUse, Scheduler};
 use tonic::{Request, Response, Status};
 
 use crate::auth::identity;
@@ -41,6 +41,14 @@ impl Triggers {
         let context = DraftContext { limits: self.scheduler.limits(), zone: self.scheduler.zone(), existing };
         convert::draft(message, context)
     }
+
+    /// The same for the queue that is meant, in the spelling that its elements have.
+    async fn watching(&self, mut draft: TriggerDraft) -> Result<TriggerDraft, Status> {
+        if let TriggerKind::Queue { queue_name, .. } = &mut draft.kind {
+            *queue_name = self.scheduler.queue_meant(queue_name.clone(), QueueUse::Make).await.map_err(status::db)?;
+        }
+        Ok(draft)
+    }
 }
 
 #[tonic::async_trait]
@@ -53,7 +61,7 @@ impl TriggerService for Triggers {
         let v1::CreateTriggerRequest { trigger, repeat, paused } = request.into_inner();
         let message = convert::required("trigger", trigger).map_err(status::decode)?;
         let id = new_id(&message.id, repeat).map_err(status::decode)?;
-        let draft = self.draft(message, None).map_err(status::decode)?;
+        let draft = self.watching(self.draft(message, None).map_err(status::decode)?).await?;
         let created = if paused {
             self.scheduler.create_paused_trigger(&actor, id, draft, repeat).await
         } else {
@@ -97,7 +105,7 @@ impl TriggerService for Triggers {
         let message = convert::required("trigger", request.into_inner().trigger).map_err(status::decode)?;
         let existing = self.find(&message.id).await?;
         let read_at = convert::optional_instant("updated_at", message.updated_at).map_err(status::decode)?;
-        let draft = self.draft(message, Some(&existing)).map_err(status::decode)?;
+        let draft = self.watching(self.draft(message, Some(&existing)).map_err(status::decode)?).await?;
         let updated = self.scheduler.update_trigger(&actor, existing.id, draft, read_at).await;
         let trigger = updated.map_err(status::trigger)?;
         Ok(Response::new(v1::UpdateTriggerResponse { trigger: Some(convert::trigger(&trigger)) }))

@@ -17,6 +17,7 @@ mod pages;
 mod queue_history;
 mod queues;
 mod robots;
+mod same_names;
 mod shutdown;
 mod sign_in;
 mod tls;

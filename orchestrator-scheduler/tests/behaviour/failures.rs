@@ -1,10 +1,15 @@
 //! Section 3.12: what failures do to a trigger.
 
+use orchestrator_core::id::LogId;
 use orchestrator_core::job::{JobStatus as J, Outcome};
+use orchestrator_core::log::{LogLevel, LogLine};
 use orchestrator_core::policy::{Overlap, Policies};
+use orchestrator_core::text::{LogMessage, Reason};
 use orchestrator_core::trigger::Hold;
+use orchestrator_db::{Grant, LogFilter, PageRequest};
+use orchestrator_scheduler::{FinishReport, FinishRequest};
 
-use crate::world::{World, every_minute, single, with};
+use crate::world::{Agent, World, every_minute, single, with};
 
 behaviours! {
     three_failures_in_a_row_hold_a_trigger,
@@ -15,6 +20,7 @@ behaviours! {
     enabling_begins_the_count_anew,
     a_trigger_that_failed_forgets_what_waits,
     a_cancelled_single_trigger_is_done,
+    a_failure_by_exit_code_is_explained_by_the_last_error_that_was_logged,
 }
 
 async fn ends(world: &World, outcomes: &[Outcome]) -> orchestrator_core::id::TriggerId {
@@ -99,4 +105,41 @@ async fn a_cancelled_single_trigger_is_done(world: World) {
     let waiting = world.jobs(trigger).await[0].id;
     world.kill_job(waiting).await;
     assert_eq!(world.hold(trigger).await, Hold::Done);
+}
+
+/// Ends the job of a robot that logged this error, and gives the reason that is kept.
+async fn reason_after(world: &World, agent: &Agent, logged: &str, exit_code: Option<i32>, grant: &Grant) -> String {
+    let line = LogLine {
+        id: LogId::generate(),
+        log_time: world.server.now(),
+        level: LogLevel::Error,
+        process_name: grant.job.process_name.clone(),
+        message: LogMessage::cut(logged),
+        job_id: Some(grant.job.id),
+    };
+    world.server.lanes().log(vec![line]).await.unwrap();
+    let request = FinishRequest {
+        exit_code,
+        reason: Some(Reason::cut("exit code 1\nTraceback\nCalledProcessError")),
+        ..World::report(agent, grant, FinishReport::Ended(Outcome::Failed))
+    };
+    world.server.finish_job(request).await.unwrap();
+    world.job(grant.job.id).await.reason.unwrap().into_string()
+}
+
+async fn a_failure_by_exit_code_is_explained_by_the_last_error_that_was_logged(world: World) {
+    let agent = world.worker("w").await;
+    world.create(every_minute("t")).await;
+    world.tick_at(60).await;
+    let grant = world.run(&agent).await;
+    let reason = reason_after(&world, &agent, "SAP GUI er ikke startet", Some(1), &grant).await;
+    assert_eq!(reason, "exit code 1\nSAP GUI er ikke startet\nTraceback\nCalledProcessError");
+    let lines = world.db.begin_read().await.unwrap().log_list(&LogFilter::default(), &PageRequest::first(10)).await;
+    let line = lines.unwrap().0.rows.remove(0).message.into_string();
+    assert!(line.starts_with("The job failed: exit code 1\nSAP GUI"), "{line}");
+
+    world.tick_at(120).await;
+    let grant = world.run(&agent).await;
+    let reason = reason_after(&world, &agent, "a retry", None, &grant).await;
+    assert_eq!(reason, "exit code 1\nTraceback\nCalledProcessError", "the robot did not end by itself");
 }

@@ -73,7 +73,11 @@ async fn list(app: &App, paging: &Paging<0>) -> Result {
 
 async fn delete(app: &App, name: String) -> Result {
     app.confirm(&format!("Delete constant \"{name}\"?"))?;
+    let client = app.connect().await?;
+    // The answer names what went: it may have been asked for in another case.
+    let there = client.constants().get(pb::GetConstantRequest { name }).await?.into_inner();
+    let name = there.get()?.name.clone();
     let request = pb::DeleteConstantRequest { name: name.clone() };
-    let reply = app.connect().await?.constants().delete(request).await?.into_inner();
+    let reply = client.constants().delete(request).await?.into_inner();
     app.printer.done(&reply, &name, &format!("Constant \"{name}\" is deleted."))
 }

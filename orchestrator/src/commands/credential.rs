@@ -88,7 +88,11 @@ async fn list(app: &App, paging: &Paging<0>) -> Result {
 
 async fn delete(app: &App, name: String) -> Result {
     app.confirm(&format!("Delete credential \"{name}\"?"))?;
+    let client = app.connect().await?;
+    // The answer names what went: it may have been asked for in another case.
+    let there = client.credentials().get(pb::GetCredentialRequest { name }).await?.into_inner();
+    let name = there.credential.unwrap_or_default().name;
     let request = pb::DeleteCredentialRequest { name: name.clone() };
-    let reply = app.connect().await?.credentials().delete(request).await?.into_inner();
+    let reply = client.credentials().delete(request).await?.into_inner();
     app.printer.done(&reply, &name, &format!("Credential \"{name}\" is deleted."))
 }

@@ -10,11 +10,10 @@ use tokio_util::task::TaskTracker;
 
 use crate::app::App;
 use crate::config::Config;
-use crate::context::{self, Context, Contexts};
 use crate::error::{CliError, Result};
 use crate::lifecycle::Lifecycle;
 use crate::output;
-use crate::sandbox::{Greeting, add_samples, start_worker};
+use crate::sandbox::{Greeting, Remembered, add_samples, start_worker};
 use crate::secret_file;
 use crate::serving::{self, ADMIN_TOKEN_FILE, Serving};
 use crate::telemetry;
@@ -24,9 +23,6 @@ const GRACE: Duration = Duration::from_secs(30);
 
 /// How long killed robots and the words of their end may take after that.
 const KILL: Duration = Duration::from_secs(15);
-
-/// The name of the context that commands find the sandbox by.
-const CONTEXT: &str = "dev";
 
 #[derive(Debug, Args)]
 pub(crate) struct Dev {
@@ -69,19 +65,16 @@ pub(crate) async fn run(dev: Dev, app: &App) -> Result {
     });
     let agents = TaskTracker::new();
     let ready = set_up(&dev, &data, &serving, &robots, &agents, began).await;
-    let ended = match ready.and_then(|greeting| greet(app, &greeting).map(|()| greeting)) {
+    let ended = match ready {
         Ok(greeting) => {
-            let ended = robots.run(GRACE).await.map_err(CliError::Runtime)?;
-            if dev.ephemeral {
-                forget(&greeting)?;
-            }
-            Ok(ended)
+            let ended = match greet(app, &greeting) {
+                Ok(()) => robots.run(GRACE).await.map_err(CliError::Runtime),
+                Err(error) => give_up(robots, error).await,
+            };
+            forget(greeting.context.as_ref());
+            ended
         }
-        Err(error) => {
-            robots.shut_down();
-            robots.run_with(GRACE, std::future::pending).await;
-            Err(error)
-        }
+        Err(error) => give_up(robots, error).await,
     };
     // The server goes last: it takes the robots' last words.
     agents.close();
@@ -91,6 +84,13 @@ pub(crate) async fn run(dev: Dev, app: &App) -> Result {
     serving.scheduler.db().close().await;
     let ended = ended?;
     if ended.is_success() { Ok(()) } else { Err(CliError::Ended(ended)) }
+}
+
+/// Ends what has begun.
+async fn give_up<T>(robots: Lifecycle, error: CliError) -> Result<T> {
+    robots.shut_down();
+    robots.run_with(GRACE, std::future::pending).await;
+    Err(error)
 }
 
 /// The sandbox's configuration: defaults, and a key that is made when there is none.
@@ -117,11 +117,11 @@ async fn set_up(
 ) -> Result<Greeting> {
     let token_file = data.join(ADMIN_TOKEN_FILE);
     let token = std::fs::read_to_string(&token_file).map_err(CliError::file("read", &token_file))?.trim().to_owned();
-    let context = remember(serving, &token);
     let worker = if dev.no_worker { None } else { Some(start_worker(serving, data, dev.slots, robots, agents).await?) };
     let samples =
         if dev.no_sample { None } else { Some(add_samples(&serving.scheduler, data, worker.is_some()).await?) };
     let sign_in = sign_in_link(serving).await?;
+    let context = remember(serving, &token).await;
     Ok(Greeting {
         url: serving.url(),
         sign_in,
@@ -151,24 +151,14 @@ fn greet(app: &App, greeting: &Greeting) -> Result {
 
 /// Writes the context file, so that commands in other terminals find the sandbox. A user without a home folder goes
 /// without.
-fn remember(serving: &Serving, token: &str) -> Option<PathBuf> {
-    let write = || -> Result<PathBuf> {
-        let path = context::path()?;
-        let mut contexts = Contexts::load(&path)?;
-        contexts.make_current(CONTEXT, Context { url: serving.url(), token: token.to_owned(), ca_cert: None });
-        contexts.save(&path)?;
-        Ok(path)
-    };
-    write().inspect_err(|error| tracing::warn!(error = error.message(), "the context file was not written")).ok()
+async fn remember(serving: &Serving, token: &str) -> Option<Remembered> {
+    let written = Remembered::write(&serving.url(), token).await;
+    written.inspect_err(|error| tracing::warn!(error = error.message(), "the context file was not written")).ok()
 }
 
-/// Takes a sandbox that is gone out of the context file, unless another one has taken its place there.
-fn forget(gone: &Greeting) -> Result {
-    let Some(path) = gone.context.as_deref() else { return Ok(()) };
-    let mut contexts = Contexts::load(path)?;
-    if contexts.contexts.get(CONTEXT).is_some_and(|context| context.url == gone.url) {
-        contexts.contexts.remove(CONTEXT);
-        contexts.current = contexts.current.filter(|current| current != CONTEXT);
+/// Puts the context file back as it was; that it cannot be is no reason to end otherwise.
+fn forget(context: Option<&Remembered>) {
+    if let Some(Err(error)) = context.map(Remembered::put_back) {
+        tracing::warn!(%error, "the context file was not put back");
     }
-    Ok(contexts.save(path)?)
 }

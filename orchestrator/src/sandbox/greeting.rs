@@ -6,7 +6,7 @@ use std::time::Duration;
 use orchestrator_core::job::JobStatus;
 use serde_json::{Value, json};
 
-use super::{LocalWorker, Samples};
+use super::{LocalWorker, Remembered, Samples};
 
 /// Everything that the greeting tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,8 +21,8 @@ pub(crate) struct Greeting {
     pub(crate) data: PathBuf,
     /// Whether the folder goes when the program ends.
     pub(crate) ephemeral: bool,
-    /// The file that commands find the server by.
-    pub(crate) context: Option<PathBuf>,
+    /// What commands find the server by.
+    pub(crate) context: Option<Remembered>,
     /// The worker, unless there is none.
     pub(crate) worker: Option<LocalWorker>,
     /// The samples, unless there are none.
@@ -34,7 +34,8 @@ pub(crate) struct Greeting {
 impl Greeting {
     /// One line, for scripts.
     pub(crate) fn to_json(&self) -> Value {
-        json!({ "url": self.url, "token": self.token, "data": self.data, "sign_in": self.sign_in })
+        let context = self.context.as_ref().map(|context| &context.name);
+        json!({ "url": self.url, "token": self.token, "data": self.data, "sign_in": self.sign_in, "context": context })
     }
 
     /// For people.
@@ -54,11 +55,20 @@ impl Greeting {
         }
         lines.push(row("Commands", "signed in as admin", &self.context_detail()));
         lines.push(String::new());
-        lines.push("Next:  orchestrator trigger run hello --follow".to_owned());
-        lines.push(r#"       orchestrator queue element add demo --reference 42 --data '{"name":"Ada"}'"#.to_owned());
+        let program = self.program();
+        lines.push(format!("Next:  {program} trigger run hello --follow"));
+        lines.push(format!(r#"       {program} queue element add demo --reference 42 --data '{{"name":"Ada"}}'"#));
         let seconds = self.took.as_secs_f32();
         lines.push(format!("Ready in {seconds:.1} s. Ctrl-C stops; robots still running get 30 s."));
         lines.join("\n")
+    }
+
+    /// The program, as commands reach this sandbox with it.
+    fn program(&self) -> String {
+        match &self.context {
+            Some(context) if !context.is_current => format!("orchestrator --context {}", context.name),
+            _ => "orchestrator".to_owned(),
+        }
     }
 
     fn worker_fact(&self) -> String {
@@ -78,7 +88,15 @@ impl Greeting {
 
     fn context_detail(&self) -> String {
         match &self.context {
-            Some(path) => format!("by {}", path.display()),
+            Some(context) => {
+                let (name, path) = (&context.name, context.path.display());
+                match context.was() {
+                    Some(was) => {
+                        format!("context {name} of {path} now points here (was {was}, and is again at the end)")
+                    }
+                    None => format!("by context {name} of {path}, until the end"),
+                }
+            }
             None => format!("with --url and the token in {}/admin.token", self.data.display()),
         }
     }
@@ -110,7 +128,7 @@ mod tests {
             token: "orc_user_secret".to_owned(),
             data: PathBuf::from("./orchestrator-dev"),
             ephemeral: false,
-            context: Some(PathBuf::from("contexts.toml")),
+            context: Some(Remembered::of_tests("dev", None)),
             worker: Some(LocalWorker { slots: 2, python: Some("3.11.7".to_owned()), git: None }),
             samples: Some(Samples {
                 triggers: 3,
@@ -131,11 +149,19 @@ mod tests {
     }
 
     #[test]
+    fn a_context_that_led_elsewhere_or_is_another_sandboxs_is_told() {
+        let was = Greeting { context: Some(Remembered::of_tests("dev", Some("http://127.0.0.1:9"))), ..greeting() };
+        assert!(was.to_text().contains("now points here (was http://127.0.0.1:9, and is again at the end)"));
+        let second = Greeting { context: Some(Remembered::of_tests("dev-8420", None)), ..greeting() };
+        assert!(second.to_text().contains("orchestrator --context dev-8420 trigger run hello"), "{}", second.to_text());
+    }
+
+    #[test]
     fn scripts_get_address_token_and_folder() {
         assert_eq!(
             greeting().to_json(),
             json!({ "url": "http://127.0.0.1:8420", "token": "orc_user_secret", "data": "./orchestrator-dev",
-                "sign_in": "http://127.0.0.1:8420/login?t=9f3c" })
+                "sign_in": "http://127.0.0.1:8420/login?t=9f3c", "context": "dev" })
         );
     }
 }

@@ -39,12 +39,12 @@ async fn a_dry_run_tells_everything_and_changes_nothing() {
                 "trigger Broken REFUSE",
                 "trigger Work CREATE",
                 "elements Letters CREATE",
-                "elements Letters SKIP",
-                "elements Letters SKIP",
+                "elements Letters CREATE",
+                "elements Letters CREATE",
             ]
         );
         assert!(!said.stdout.contains("s3cret"), "{said}");
-        said.refused(8, &["9 things would be imported"]);
+        said.refused(8, &["11 things would be imported"]);
         // One thing that cannot be imported stops all of it.
         world.cli(&["import", "openorchestrator", &export(), "--yes"]).await.refused(2, &["nothing was changed"]);
         assert_eq!(names_of_triggers(world).await, "");
@@ -58,9 +58,10 @@ async fn a_dry_run_tells_everything_and_changes_nothing() {
 async fn triggers_arrive_paused_and_a_second_import_changes_nothing() {
     on(Database::Sqlite, async |world| {
         let file = export();
-        let import = ["import", "openorchestrator", &file, "--skip-refused", "--yes"];
+        let import = ["import", "openorchestrator", &file, "--skip-refused", "--yes", "--new-elements-only"];
         let said = world.cli(&import).await.ok();
         assert!(said.stderr.contains("orchestrator trigger enable"), "{said}");
+        assert!(said.stderr.contains("2 elements that are not new are left out"), "{said}");
         assert_eq!(names_of_triggers(world).await.lines().collect::<Vec<_>>(), ["Mail", "Mail (2)", "Once", "Work"]);
         let mail = world.cli(&["trigger", "show", "Mail", "-o", "json"]).await.ok().json()["trigger"].clone();
         assert_eq!((&mail["hold"], &mail["scheduled"]["timeZone"]), (&"PAUSED".into(), &"Europe/Copenhagen".into()));
@@ -80,19 +81,26 @@ async fn triggers_arrive_paused_and_a_second_import_changes_nothing() {
         world.cli(&["trigger", "enable", "Mail"]).await.ok();
         let again = world.cli(&import).await.ok();
         assert!(again.stdout.contains("is here"), "{again}");
-        let plan = world.cli(&["import", "openorchestrator", &file, "--dry-run"]).await;
+        let plan = world.cli(&["import", "openorchestrator", &file, "--dry-run", "--new-elements-only"]).await;
         assert_eq!(plan.code, Some(0), "{plan}");
         let mail = world.cli(&["trigger", "show", "Mail", "-o", "json"]).await.ok().json();
         assert_eq!(mail["trigger"]["hold"], "NONE", "what someone did meanwhile stays");
 
         // The rest of the elements, with what had become of them.
-        world.cli(&[&import[..], &["--all-elements"]].concat()).await.ok();
+        let all = [&import[..5], &["--all-elements"]].concat();
+        world.cli(&all).await.ok();
         let failed = world.cli(&["queue", "element", "list", "Letters", "--status", "failed", "-o", "json"]).await.ok();
         assert_eq!(failed.json()["elements"][0]["message"], "no such address");
         let queue = world.cli(&["queue", "list", "-o", "json"]).await.ok().json()["queues"][0].clone();
         let counts = ["newCount", "inProgressCount", "failedCount", "abandonedCount"]
             .map(|key| queue[key].as_str().unwrap_or("?"));
-        assert_eq!(counts, ["2", "1", "1", "1"]);
+        assert_eq!((counts, &queue["paused"]), (["2", "2", "1", "0"], &false.into()));
+        let elements = ["queue", "element", "list", "Letters", "--status", "in-progress", "-o", "json"];
+        let elements = world.cli(&elements).await.ok().json()["elements"].clone();
+        let held = elements.as_array().into_iter().flatten().filter_map(|element| element["leaseExpiresAt"].as_str());
+        assert_eq!(held.count(), 0, "no lease takes them back: {elements}");
+        let plan = world.cli(&[&import[..3], &["--skip-refused", "--dry-run"]].concat()).await;
+        assert_eq!(plan.code, Some(0), "{plan}");
         Ok(())
     })
     .await;

@@ -1,7 +1,9 @@
 //! Doing what was planned, one thing after the other; each call may be repeated.
 
+use orchestrator_core::queue::ElementStatus;
 use orchestrator_proto::v1 as pb;
 use prost::Message as _;
+use tonic::{Code, Status};
 
 use super::plan::{Action, Item, NewElement, Plan, Work};
 use crate::app::App;
@@ -13,6 +15,8 @@ use crate::output::Progress;
 /// Elements of one call: what every server takes, and few enough for progress to be seen.
 const ELEMENTS: usize = 5000;
 const MESSAGE_ELEMENTS: usize = 500;
+/// Changes of status of one call.
+const STATUSES: usize = 500;
 
 /// Does it. The plan that comes back says what became of each thing.
 pub(super) async fn apply(app: &App, client: &Client, plan: Plan) -> Result<Plan> {
@@ -71,6 +75,14 @@ async fn one(client: &Client, work: Work, progress: &Progress) -> Result<Option<
             repeatable(async |repeat| client.triggers().create(request(repeat)).await).await?;
             Ok(None)
         }
+        Work::Elements { queue, elements } if elements.iter().any(NewElement::is_not_new) => {
+            let resume = pause(client, &queue).await?;
+            let added = add_elements(client, &queue, elements, progress).await?;
+            if resume {
+                client.queues().resume(pb::ResumeQueueRequest { queue_name: queue }).await?;
+            }
+            Ok(Some(added))
+        }
         Work::Elements { queue, elements } => add_elements(client, &queue, elements, progress).await.map(Some),
     }
 }
@@ -85,9 +97,7 @@ async fn add_elements(client: &Client, queue: &str, elements: Vec<NewElement>, p
         let reply =
             repeatable(async |_| client.queues().bulk_create(tokio_stream::iter(messages.clone())).await).await?;
         created += usize::try_from(reply.created_count).unwrap_or_default();
-        for element in chunk.iter().filter(|element| element.has_ended()) {
-            end(client, element).await?;
-        }
+        set_statuses(client, chunk).await?;
         progress.add(chunk.len());
     }
     let there = total - created.min(total);
@@ -99,25 +109,50 @@ async fn add_elements(client: &Client, queue: &str, elements: Vec<NewElement>, p
 }
 
 impl NewElement {
-    fn has_ended(&self) -> bool {
-        self.status.is_terminal()
+    fn change(&self) -> pb::SetElementStatusRequest {
+        pb::SetElementStatusRequest {
+            element: self.element.id.clone(),
+            status: self.status.to_string(),
+            message: self.message.clone(),
+            lease_token: None,
+        }
+    }
+
+    fn is_not_new(&self) -> bool {
+        self.status != ElementStatus::New
     }
 }
 
-/// An element whose status is another one by now was worked on here: it keeps that.
-async fn end(client: &Client, new: &NewElement) -> Result {
-    let get = pb::GetElementRequest { element: new.element.id.clone() };
-    let here = client.queues().get(get).await?.into_inner().element.unwrap_or_default();
-    if here.status != "NEW" || here.attempt > 0 {
-        return Ok(());
+/// Nobody may claim an element between its creation and its status: what was done would be done again. Whether the queue
+/// is to be resumed afterwards.
+async fn pause(client: &Client, queue: &str) -> Result<bool> {
+    let get = pb::GetQueueRequest { queue_name: queue.to_owned() };
+    match client.queues().get_queue(get).await {
+        // One that an interrupted import left paused stays so; the administrator resumes it.
+        Ok(there) if there.get_ref().queue.as_ref().is_some_and(|queue| queue.paused) => return Ok(false),
+        Ok(_) => {}
+        Err(status) if status.code() == Code::NotFound => {
+            // A queue without elements exists once something is set for it.
+            let settings = pb::UpdateQueueSettingsRequest { queue_name: queue.to_owned(), max_attempts: 1 };
+            client.queues().update_settings(settings).await?;
+        }
+        Err(status) => return Err(status.into()),
     }
-    let request = pb::SetElementStatusRequest {
-        element: new.element.id.clone(),
-        status: new.status.to_string(),
-        message: new.message.clone(),
-        lease_token: None,
-    };
-    client.queues().set_status(request).await?;
+    client.queues().pause(pb::PauseQueueRequest { queue_name: queue.to_owned() }).await?;
+    Ok(true)
+}
+
+/// Gives elements their status, a few hundred with one call. What was here before with another status is not among them, and
+/// what is new cannot have been claimed: the queue is paused.
+async fn set_statuses(client: &Client, elements: &[NewElement]) -> Result {
+    let elements: Vec<&NewElement> = elements.iter().filter(|element| element.is_not_new()).collect();
+    for chunk in elements.chunks(STATUSES) {
+        let request = pb::SetElementStatusesRequest { changes: chunk.iter().map(|new| new.change()).collect() };
+        let reply = client.queues().set_statuses(request).await?.into_inner();
+        if let Some(refused) = reply.results.into_iter().find(|result| !result.error_code.is_empty()) {
+            return Err(Status::failed_precondition(format!("{}: {}", refused.element, refused.error_message)).into());
+        }
+    }
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use orchestrator_core::clock::{Clock as _, SystemClock};
+use orchestrator_core::same_name;
 use orchestrator_proto::v1 as pb;
 
 use super::source::Source;
@@ -28,6 +29,27 @@ pub(super) struct Existing {
     pub(super) workers: BTreeSet<String>,
     /// Ids of the elements of the queues that the file has elements for.
     pub(super) elements: BTreeSet<String>,
+    /// Those of them that an import has added and not given their status yet: it was interrupted, and their queue is
+    /// paused still.
+    pub(super) unfinished: BTreeSet<String>,
+}
+
+impl Existing {
+    /// The constant that robots could not tell from one of this name, with its value.
+    pub(super) fn constant(&self, name: &str) -> Option<(&String, &String)> {
+        same(&self.constants, name)
+    }
+
+    /// The credential that robots could not tell from one of this name, with its user name.
+    pub(super) fn credential(&self, name: &str) -> Option<(&String, &String)> {
+        same(&self.credentials, name)
+    }
+}
+
+fn same<'a>(named: &'a BTreeMap<String, String>, name: &str) -> Option<(&'a String, &'a String)> {
+    let key = same_name::key(name);
+    let same = || named.iter().find(|(there, _)| same_name::key(there) == key);
+    named.get_key_value(name).or_else(same)
 }
 
 pub(super) async fn look(client: &Client, source: &Source) -> Result<Existing> {
@@ -48,17 +70,26 @@ pub(super) async fn look(client: &Client, source: &Source) -> Result<Existing> {
         Ok((reply.credentials, reply.next_cursor))
     })
     .await?;
-    let mut elements = BTreeSet::new();
+    let queues = client.queues().list_queues(pb::ListQueuesRequest::default()).await?.into_inner().queues;
+    let paused: BTreeSet<String> =
+        queues.iter().filter(|queue| queue.paused).map(|queue| same_name::key(&queue.queue_name)).collect();
+    let (mut elements, mut unfinished) = (BTreeSet::new(), BTreeSet::new());
     for queue in source.elements.iter().map(|element| element.queue_name.as_str()).collect::<BTreeSet<_>>() {
         let (known, _) = pages(&ALL, async |page| {
             let queue_name = queue.to_owned();
             let request =
                 pb::ListElementsRequest { queue_name, page: Some(page), ..pb::ListElementsRequest::default() };
             let reply = client.queues().list(request).await?.into_inner();
-            Ok((reply.elements.into_iter().map(|element| element.id).collect(), reply.next_cursor))
+            Ok((reply.elements, reply.next_cursor))
         })
         .await?;
-        elements.extend(known);
+        let is_paused = paused.contains(&same_name::key(queue));
+        for element in known {
+            if is_paused && element.status == "NEW" && element.attempt == 0 {
+                unfinished.insert(element.id.clone());
+            }
+            elements.insert(element.id);
+        }
     }
     let workers = client.admin().list_workers(pb::ListWorkersRequest {}).await?.into_inner().workers;
     Ok(Existing {
@@ -69,5 +100,6 @@ pub(super) async fn look(client: &Client, source: &Source) -> Result<Existing> {
         credentials: credentials.into_iter().map(|credential| (credential.name, credential.username)).collect(),
         workers: workers.into_iter().map(|worker| worker.name).collect(),
         elements,
+        unfinished,
     })
 }

@@ -42,8 +42,11 @@ pub(crate) struct ImportArgs {
     /// Replace constants and credentials that are here already with another value.
     #[arg(long)]
     overwrite: bool,
-    /// Also elements that are not new, with their status and message.
+    /// Leave out elements that are not new. Robots that look them up, so as to do nothing twice, would do their work again.
     #[arg(long)]
+    new_elements_only: bool,
+    /// All elements, with their status and message: what is done unless --new-elements-only is given.
+    #[arg(long, hide = true, conflicts_with = "new_elements_only")]
     all_elements: bool,
     /// Leave out what cannot be imported, instead of importing nothing.
     #[arg(long)]
@@ -62,6 +65,9 @@ pub(crate) async fn run(command: ImportCommand, app: &App) -> Result {
     let plan = plan::make(source, &existing, &args)?;
     if args.dry_run {
         show(app, &plan)?;
+        if app.printer.is_for_people() && plan.forgotten() > 0 {
+            app.printer.note(&forgetting(plan.forgotten()));
+        }
         return match plan.changes() {
             0 => Ok(()),
             count => Err(CliError::WouldChange { what: format!("{count} things would be imported or replaced") }),
@@ -79,12 +85,16 @@ pub(crate) async fn run(command: ImportCommand, app: &App) -> Result {
     if count > 0 {
         app.confirm(&format!("Import {count} things from {}?", args.file.display()))?;
     }
+    let forgotten = plan.forgotten();
     let done = apply::apply(app, &client, plan).await?;
     show(app, &done)?;
     if app.printer.is_for_people() && done.made_paused() > 0 {
         let note = "The triggers are paused. When their workers are connected and you have looked at them: \
                     orchestrator trigger enable NAME";
         app.printer.note(note);
+    }
+    if app.printer.is_for_people() && forgotten > 0 {
+        app.printer.note(&forgetting(forgotten));
     }
     match done.count(Action::Fail) {
         0 => Ok(()),
@@ -93,6 +103,14 @@ pub(crate) async fn run(command: ImportCommand, app: &App) -> Result {
             next: Some("see the list, correct them, and import the file again: what is there stays".to_owned()),
         }),
     }
+}
+
+/// What robots do not know afterwards.
+fn forgetting(count: usize) -> String {
+    format!(
+        "{count} elements that are not new are left out. A robot that looks up what it has done would do it again: import the \
+         file without --new-elements-only to take them."
+    )
 }
 
 fn show(app: &App, plan: &Plan) -> Result {

@@ -52,6 +52,9 @@ pub(super) struct Item {
     pub(super) note: String,
     #[serde(skip)]
     pub(super) work: Work,
+    /// How many elements it leaves out.
+    #[serde(skip)]
+    pub(super) left_out: usize,
 }
 
 /// What has to be sent for it.
@@ -143,6 +146,11 @@ impl Plan {
         self.items.iter().filter(made).count()
     }
 
+    /// How many elements are left out that robots may look up.
+    pub(super) fn forgotten(&self) -> usize {
+        self.items.iter().map(|item| item.left_out).sum()
+    }
+
     /// How many of each.
     pub(super) fn summary(&self) -> String {
         let words = [
@@ -158,7 +166,7 @@ impl Plan {
     }
 
     fn push(&mut self, kind: &'static str, name: impl Into<String>, (action, note, work): Fate) {
-        self.items.push(Item { kind, name: name.into(), action, note, work });
+        self.items.push(Item { kind, name: name.into(), action, note, work, left_out: 0 });
     }
 }
 
@@ -210,6 +218,9 @@ fn of_constant(constant: Constant, existing: &Existing, args: &ImportArgs) -> Fa
         value: value.clone(),
         create_only: !args.overwrite,
     });
+    if let Some((here, _)) = existing.constant(&constant.name).filter(|(here, _)| **here != constant.name) {
+        return without_work(Action::Keep, format!("as \"{here}\": case and trailing blanks do not tell names apart"));
+    }
     match existing.constants.get(&constant.name) {
         None => (Action::Create, String::new(), work),
         Some(here) if *here == value => without_work(Action::Keep, "with the same value"),
@@ -231,6 +242,9 @@ fn of_credential(mut credential: Credential, existing: &Existing, args: &ImportA
         return without_work(Action::Refuse, problem);
     }
     let work = Work::Credential { name: name.clone(), username, password: Secret(password) };
+    if let Some((here, _)) = existing.credential(&name).filter(|(here, _)| **here != name) {
+        return without_work(Action::Keep, format!("as \"{here}\": case and trailing blanks do not tell names apart"));
+    }
     match existing.credentials.get(&name) {
         None => (Action::Create, String::new(), work),
         Some(_) if args.overwrite => (Action::Replace, "user name and password".to_owned(), work),
@@ -367,13 +381,15 @@ fn of_elements(plan: &mut Plan, elements: Vec<Element>, zone: Tz, existing: &Exi
     for element in elements {
         let queue = element.queue_name.clone();
         let status = element.status.to_uppercase();
-        if status != "NEW" && !args.all_elements {
+        if status != "NEW" && args.new_elements_only {
             *left_out.entry((queue, status)).or_default() += 1;
             continue;
         }
         let (id, reference) = (element.id.clone(), element.reference.clone().unwrap_or_default());
         match new_element(element, &status, zone) {
-            Ok(new) if existing.elements.contains(&new.element.id) => *here.entry(queue).or_default() += 1,
+            Ok(new) if existing.elements.contains(&new.element.id) && !existing.is_unfinished(&new) => {
+                *here.entry(queue).or_default() += 1;
+            }
             Ok(new) => groups.entry((queue, status)).or_default().push(new),
             Err(problem) => {
                 plan.push("element", format!("{queue} / {reference} ({id})"), without_work(Action::Refuse, problem));
@@ -384,7 +400,9 @@ fn of_elements(plan: &mut Plan, elements: Vec<Element>, zone: Tz, existing: &Exi
         // Those of one call are handed out in the order of their ids.
         elements.sort_by(|one, other| one.element.id.cmp(&other.element.id));
         let note = match status.as_str() {
-            "IN_PROGRESS" => format!("{} elements that were in progress, as ABANDONED", elements.len()),
+            "IN_PROGRESS" => {
+                format!("{} elements that are IN_PROGRESS, held by nobody: no job takes them", elements.len())
+            }
             status => format!("{} elements that are {status}", elements.len()),
         };
         plan.push("elements", queue.clone(), (Action::Create, note, Work::Elements { queue, elements }));
@@ -393,8 +411,18 @@ fn of_elements(plan: &mut Plan, elements: Vec<Element>, zone: Tz, existing: &Exi
         plan.push("elements", queue, without_work(Action::Keep, format!("{count} elements")));
     }
     for ((queue, status), count) in left_out {
-        let note = format!("{count} elements that are {status}; --all-elements takes them");
+        let note = format!("{count} elements that are {status}: robots that look them up would do their work again");
         plan.push("elements", queue, without_work(Action::Skip, note));
+        if let Some(item) = plan.items.last_mut() {
+            item.left_out = count;
+        }
+    }
+}
+
+impl Existing {
+    /// Whether an interrupted import added the element and did not give it its status.
+    fn is_unfinished(&self, new: &NewElement) -> bool {
+        new.status != ElementStatus::New && self.unfinished.contains(&new.element.id)
     }
 }
 
@@ -404,13 +432,7 @@ fn new_element(element: Element, status: &str, zone: Tz) -> Result<NewElement, S
     let created = instant(created, zone).ok_or_else(|| format!("created_date: '{created}' is no time"))?;
     let status: ElementStatus =
         status.parse().map_err(|error: orchestrator_core::states::UnknownName| error.to_string())?;
-    // Nobody works on it here.
-    let (status, message) = match status {
-        ElementStatus::InProgress => {
-            (ElementStatus::Abandoned, Some("was in progress when it was imported".to_owned()))
-        }
-        status => (status, element.message),
-    };
+    let message = element.message;
     let texts = || -> Result<(), orchestrator_core::text::TextError> {
         QueueName::parse(&element.queue_name)?;
         Reference::parse(element.reference.as_deref().unwrap_or_default(), Reference::DEFAULT_LIMIT)?;

@@ -1,26 +1,32 @@
 //! `trigger create single|scheduled|queue`.
 
+use chrono::NaiveDateTime;
+use chrono_tz::Tz;
 use clap::{ArgAction, Args, Subcommand};
 use orchestrator_core::clock::Timestamp;
+use orchestrator_core::cron::parse_zone;
 use orchestrator_core::id::TriggerId;
 use orchestrator_proto::v1 as pb;
 use pb::trigger::Kind;
 
 use super::policy_flags::PolicyFlags;
 use crate::app::App;
-use crate::arguments::Moment;
+use crate::arguments::{Moment, When, instant_in};
 use crate::call::repeatable;
 use crate::connection::Client;
-use crate::error::Result;
+use crate::error::{CliError, Result};
 use crate::output::Single as _;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum CreateCommand {
     /// Fires once.
     Single {
-        /// When: RFC 3339, or `now`.
+        /// When: `now`, a local time such as '2026-11-22 12:00', or one with its zone as in 2026-11-22T11:00:00Z.
         #[arg(long, value_name = "TIME", default_value = "now")]
-        at: Moment,
+        at: When,
+        /// The zone of a local time, such as Europe/Copenhagen; the server's unless given.
+        #[arg(long, value_name = "ZONE", value_parser = zone)]
+        zone: Option<Tz>,
         #[command(flatten)]
         common: Box<Common>,
     },
@@ -116,7 +122,27 @@ impl Blocking {
 
 pub(super) async fn create(app: &App, command: CreateCommand) -> Result {
     let paused = command.common().paused;
-    send(app, &app.connect().await?, command.into_trigger(app.now), paused).await
+    let client = app.connect().await?;
+    let command = command.settled(&client).await?;
+    send(app, &client, command.into_trigger(app.now), paused).await
+}
+
+fn zone(text: &str) -> Result<Tz, String> {
+    parse_zone(text).map_err(|error| error.to_string())
+}
+
+async fn servers_zone(client: &Client) -> Result<Tz> {
+    let status = client.admin().get_status(pb::GetStatusRequest {}).await?.into_inner();
+    parse_zone(&status.time_zone).map_err(|_| CliError::Usage {
+        message: "the server does not say in which zone local times are meant".to_owned(),
+        next: Some("name it: --zone Europe/Copenhagen".to_owned()),
+    })
+}
+
+/// The instant that a local time means, in the zone that schedules go by where none is given.
+async fn settle(client: &Client, local: NaiveDateTime, zone: Option<Tz>) -> Result<Moment> {
+    let zone = if let Some(zone) = zone { zone } else { servers_zone(client).await? };
+    Ok(Moment::At(instant_in(zone, local)?))
 }
 
 /// Creates a trigger that has its id already, and says what it is now.
@@ -146,9 +172,32 @@ impl CreateCommand {
         }
     }
 
+    /// The same with an instant in place of a local time.
+    async fn settled(self, client: &Client) -> Result<Self> {
+        Ok(match self {
+            Self::Single { at: When::Local(local), zone, common } => {
+                Self::Single { at: When::Moment(settle(client, local, zone).await?), zone: None, common }
+            }
+            Self::Single { at: When::Moment(_), zone: Some(_), .. } => {
+                return Err(CliError::Usage {
+                    message: "--zone is for a local time, and --at says its zone itself".to_owned(),
+                    next: Some("leave one of them out: --at '2026-11-22 12:00' --zone Europe/Copenhagen".to_owned()),
+                });
+            }
+            settled => settled,
+        })
+    }
+
     fn into_trigger(self, now: Timestamp) -> pb::Trigger {
         match self {
-            Self::Single { common, at } => common.with(Kind::Single(pb::SingleKind { next_run: at.or_server_now() })),
+            Self::Single { common, at, .. } => {
+                let next_run = match at {
+                    When::Moment(moment) => moment.or_server_now(),
+                    // Settled before; as in the zone of instants otherwise.
+                    When::Local(local) => Moment::At(local.and_utc()).or_server_now(),
+                };
+                common.with(Kind::Single(pb::SingleKind { next_run }))
+            }
             Self::Scheduled { common, cron, zone, at } => common.with(Kind::Scheduled(pb::ScheduledKind {
                 cron_expr: cron,
                 time_zone: zone,
