@@ -136,8 +136,9 @@ async fn end(
     let earliest = job.job.start_time.unwrap_or(job.job.queued_at);
     let ended_at = request.ended_at.unwrap_or(now).clamp(earliest.min(now), now);
     // The server itself asks for the kill of a robot whose worker does not end it in time.
-    let overtime = outcome == Outcome::Killed && was_overtime(job, job.job.end_time.unwrap_or(ended_at));
-    let outcome = if overtime { Outcome::TimedOut } else { outcome };
+    let overtime = outcome == Outcome::Killed && was_overtime(job);
+    let (outcome, reason) =
+        if overtime { (Outcome::TimedOut, job.job.reason.as_ref()) } else { (outcome, request.reason.as_ref()) };
     if !status.is_active() {
         return if status == outcome.status() {
             Ok((status, Vec::new()))
@@ -145,13 +146,11 @@ async fn end(
             Err(FinishError::AlreadyEnded { job: request.job, status })
         };
     }
-    let written = tx
-        .job_finish(request.job, request.token, outcome, request.exit_code, request.reason.as_ref(), ended_at)
-        .await?;
+    let written = tx.job_finish(request.job, request.token, outcome, request.exit_code, reason, ended_at).await?;
     if !written {
         return Err(FinishError::LeaseLost(request.job));
     }
-    let reason = request.reason.as_ref().map(Reason::as_str);
+    let reason = reason.map(Reason::as_str);
     let hints = Ended { trigger, job, outcome, reason, now, robot_unknown: false }.settle(tx).await?;
     Ok((outcome.status(), hints))
 }

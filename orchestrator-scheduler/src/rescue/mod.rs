@@ -73,7 +73,7 @@ impl Scheduler {
         let expired = tx.job_lock_expired(now, BATCH).await?;
         let lost = tx.job_lock_lost(MOST_LOST).await?;
         let lost = ids(lost.into_iter().filter(|job| lost::may_be_resolved(job, now)).collect());
-        let overtime = ids(tx.job_lock_overtime(now, BATCH).await?);
+        let overtime = ids(tx.job_lock_overtime(now, BATCH, |job| self.has_watched(job, now)).await?);
         tx.rollback().await?;
         Ok(Found { expired, lost, overtime })
     }
