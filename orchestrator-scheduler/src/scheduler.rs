@@ -15,6 +15,7 @@ use crate::element_changes::ElementChanges;
 use crate::heartbeat::Renewals;
 use crate::prune::{OutputPruned, Retention};
 use crate::start::Starts;
+use crate::tenancy::Tenancies;
 use crate::waiting::Waiting;
 use crate::wake::Wake;
 
@@ -74,6 +75,7 @@ struct Inner {
     output_pruned: OutputPruned,
     waiting: Waiting,
     beats: Beats,
+    tenancies: Tenancies,
     starts: Starts,
     renewals: Renewals,
     started_at: Timestamp,
@@ -101,6 +103,7 @@ impl Scheduler {
                 output_pruned: OutputPruned::default(),
                 waiting: Waiting::default(),
                 beats: Beats::default(),
+                tenancies: Tenancies::default(),
                 starts: Starts::default(),
                 renewals: Renewals::default(),
                 started_at,
@@ -239,6 +242,10 @@ impl Scheduler {
 
     pub(crate) fn renewals(&self) -> &Renewals {
         &self.inner.renewals
+    }
+
+    pub(crate) fn tenancies(&self) -> &Tenancies {
+        &self.inner.tenancies
     }
 
     pub(crate) fn beats(&self) -> &Beats {
