@@ -5,6 +5,7 @@ mod expired;
 mod lost;
 mod overtime;
 
+use orchestrator_core::chain::Chain;
 use orchestrator_core::clock::Timestamp;
 use orchestrator_core::id::JobId;
 use orchestrator_core::lease::LEASE;
@@ -137,7 +138,7 @@ impl Found {
 fn pass_over_bad(job: JobId, done: Result<(), DbError>) -> Result<(), DbError> {
     match done {
         Err(error) if !error.is_transient() => {
-            tracing::error!(%job, %error, "a job cannot be rescued");
+            tracing::error!(%job, error = %Chain(&error), "a job cannot be rescued");
             Ok(())
         }
         done => done,
