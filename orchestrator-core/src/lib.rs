@@ -34,6 +34,7 @@
 #![warn(missing_docs)]
 
 pub mod actor;
+pub mod chain;
 pub mod clock;
 pub mod constant;
 pub mod credential;

@@ -54,6 +54,7 @@ impl Scheduler {
         if self.beats().is_over(claim.session) {
             return Err(ClaimError::SessionOver);
         }
+        self.tenancies().is_used(&claim.worker, claim.session);
         if claim.repeat {
             // In a box: ten thousand workers wait in this call, and each would keep room for it.
             let grants = Box::pin(self.granted_before(&claim)).await?;

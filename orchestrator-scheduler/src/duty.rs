@@ -10,14 +10,43 @@ use orchestrator_core::lease::{HEARTBEAT, LEASE};
 /// A clock that has moved so much differently from the monotonic one has been stepped, or the machine slept.
 const MOST_STEP: chrono::Duration = chrono::Duration::seconds(1);
 
+/// Steps that together are more than this make what was watched for before worthless. Half of what the backstop for robots
+/// that run too long waits beyond their limit.
+const MOST_STEPPED: chrono::Duration = chrono::Duration::seconds(15);
+
 #[derive(Debug)]
 struct State {
     since: Timestamp,
+    /// Since when spans of the clock have been spans of time.
+    watching_since: Timestamp,
+    /// How far the clock has stepped since then.
+    stepped: chrono::Duration,
     /// The database failed, and nothing has succeeded since.
     away: bool,
     last: Option<(Timestamp, Instant)>,
     /// The clock stepped, and was not compared with the database's since.
     is_unsure: bool,
+}
+
+impl State {
+    /// How far the clock moved beyond the monotonic one since both were read last.
+    fn step_to(&mut self, now: Timestamp, instant: Instant) -> chrono::Duration {
+        let Some((then, at)) = self.last.replace((now, instant)) else { return chrono::Duration::zero() };
+        // Two loops may come in either order.
+        let real = match instant.checked_duration_since(at) {
+            Some(real) => chrono::Duration::from_std(real).unwrap_or(chrono::Duration::MAX),
+            None => -chrono::Duration::from_std(at - instant).unwrap_or(chrono::Duration::MAX),
+        };
+        let step = now - then - real;
+        if step.abs() <= MOST_STEP {
+            return chrono::Duration::zero();
+        }
+        self.stepped += step.abs();
+        if self.stepped > MOST_STEPPED {
+            (self.watching_since, self.stepped) = (now, chrono::Duration::zero());
+        }
+        step
+    }
 }
 
 /// Shared by all loops: whichever notices first speaks for all.
@@ -26,7 +55,14 @@ pub(crate) struct Duty(Mutex<State>);
 
 impl Duty {
     pub(crate) fn begun_at(now: Timestamp) -> Self {
-        Self(Mutex::new(State { since: now, away: false, last: None, is_unsure: false }))
+        Self(Mutex::new(State {
+            since: now,
+            watching_since: now,
+            stepped: chrono::Duration::zero(),
+            away: false,
+            last: None,
+            is_unsure: false,
+        }))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -43,18 +79,17 @@ impl Duty {
         !state.away && now >= state.since + LEASE
     }
 
+    /// Since when this server has watched a clock that did not step: a job that seems to have run for longer may have begun
+    /// seconds ago. Unlike the duty it goes on while the database is away.
+    pub(crate) fn watching_since(&self) -> Timestamp {
+        self.state().watching_since
+    }
+
     /// Compares the clock with the monotonic one. Called by every loop before it acts.
     pub(crate) fn observe(&self, now: Timestamp, instant: Instant) {
         let mut state = self.state();
-        let Some((then, at)) = state.last.replace((now, instant)) else { return };
-        let wall = now - then;
-        // Two loops may come in either order.
-        let real = match instant.checked_duration_since(at) {
-            Some(real) => chrono::Duration::from_std(real).unwrap_or(chrono::Duration::MAX),
-            None => -chrono::Duration::from_std(at - instant).unwrap_or(chrono::Duration::MAX),
-        };
-        let step = wall - real;
-        if step.abs() > MOST_STEP {
+        let step = state.step_to(now, instant);
+        if !step.is_zero() {
             tracing::warn!(step.seconds = step.num_seconds(), "the clock stepped; nothing is rescued for one lease");
             state.since = now;
             state.is_unsure = true;
@@ -69,7 +104,8 @@ impl Duty {
     /// The clock was compared with the database's: it is now, whatever it was taken for before.
     pub(crate) fn is_sure_of_time(&self, now: Timestamp, instant: Instant) {
         let mut state = self.state();
-        (state.since, state.last, state.is_unsure) = (now, Some((now, instant)), false);
+        state.step_to(now, instant);
+        (state.since, state.is_unsure) = (now, false);
     }
 
     /// Whether the database failed when it was asked last.
@@ -132,6 +168,29 @@ mod tests {
             duty.observe(at(seen), start + Duration::from_secs(real));
             assert_eq!(duty.since(), at(seen), "{seen} s by the clock, {real} s in truth");
         }
+    }
+
+    #[test]
+    fn what_was_watched_before_a_step_of_the_clock_counts_for_nothing() {
+        let (duty, start) = (Duty::begun_at(at(0)), Instant::now());
+        duty.observe(at(0), start);
+        duty.observe(at(3601), start + Duration::from_secs(1));
+        assert_eq!(duty.watching_since(), at(3601));
+        // The database says that it was a mistake.
+        duty.is_sure_of_time(at(2), start + Duration::from_secs(2));
+        assert_eq!(duty.watching_since(), at(2));
+    }
+
+    #[test]
+    fn small_steps_of_the_clock_are_added_up() {
+        let (duty, start) = (Duty::begun_at(at(0)), Instant::now());
+        let seen: Vec<_> = (0..=4)
+            .map(|n| {
+                duty.observe(at(n * 65), start + Duration::from_secs(u64::try_from(n).unwrap() * 60));
+                duty.watching_since()
+            })
+            .collect();
+        assert_eq!(seen, [at(0), at(0), at(0), at(0), at(260)]);
     }
 
     #[test]

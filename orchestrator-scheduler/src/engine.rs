@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 
+use orchestrator_core::chain::Chain;
 use orchestrator_core::clock::Timestamp;
 use orchestrator_core::id::{JobId, TriggerId};
 use orchestrator_core::text::{QueueName, WorkerName};
@@ -126,7 +127,7 @@ impl Scheduler {
     ) -> Result<TickSummary, DbError> {
         match self.tick_once(now, horizon, marks, None).await {
             Err(error) if !error.is_transient() => {
-                tracing::error!(%error, "triggers and jobs cannot be dealt with together; trying them one by one");
+                tracing::error!(error = %Chain(&error), "triggers and jobs cannot be dealt with together; trying them one by one");
                 self.tick_one_by_one(now, marks).await
             }
             result => result,
@@ -143,7 +144,7 @@ impl Scheduler {
             match self.tick_once(now, now, marks, Some(&mut tried)).await {
                 Ok(summary) => total.add(&summary),
                 Err(error) if error.is_transient() => return Err(error),
-                Err(error) => tracing::error!(%error, "a trigger or job cannot be dealt with"),
+                Err(error) => tracing::error!(error = %Chain(&error), "a trigger or job cannot be dealt with"),
             }
             if tried.count() == before {
                 return Ok(total);

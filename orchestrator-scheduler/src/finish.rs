@@ -137,7 +137,7 @@ async fn end(
     let earliest = job.job.start_time.unwrap_or(job.job.queued_at);
     let ended_at = request.ended_at.unwrap_or(now).clamp(earliest.min(now), now);
     // The server itself asks for the kill of a robot whose worker does not end it in time.
-    let overtime = outcome == Outcome::Killed && was_overtime(job, job.job.end_time.unwrap_or(ended_at));
+    let overtime = outcome == Outcome::Killed && was_overtime(job);
     let outcome = if overtime { Outcome::TimedOut } else { outcome };
     if !status.is_active() {
         return if status == outcome.status() {
@@ -146,7 +146,7 @@ async fn end(
             Err(FinishError::AlreadyEnded { job: request.job, status })
         };
     }
-    let reason = explain::reason(tx, outcome, request).await?;
+    let reason = if overtime { job.job.reason.clone() } else { explain::reason(tx, outcome, request).await? };
     let written =
         tx.job_finish(request.job, request.token, outcome, request.exit_code, reason.as_ref(), ended_at).await?;
     if !written {

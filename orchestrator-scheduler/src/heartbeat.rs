@@ -52,6 +52,7 @@ impl Scheduler {
         if self.beats().is_over(session) {
             return Err(HeartbeatError::SessionOver);
         }
+        self.tenancies().is_used(worker, session);
         self.beats().note(worker.clone(), Beat { session, at: self.now(), draining });
         let mut answer = HeartbeatAnswer { drain: self.beats().is_draining(worker), ..HeartbeatAnswer::default() };
         if held.is_empty() {

@@ -33,6 +33,7 @@ mod sample;
 mod scheduler;
 pub mod service;
 mod start;
+mod tenancy;
 mod transaction;
 mod trigger;
 mod waiting;

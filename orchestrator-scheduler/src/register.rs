@@ -7,7 +7,7 @@ use orchestrator_core::id::{InstanceId, JobId, SessionId};
 use orchestrator_core::job::{JobStatus, Outcome};
 use orchestrator_core::lease::{LEASE, LeaseToken};
 use orchestrator_core::text::{Reason, WorkerName};
-use orchestrator_core::worker::WorkerState;
+use orchestrator_core::worker::{Worker, WorkerState};
 use orchestrator_db::{DbError, Hint, LockedJob, NewSession, StoredTrigger, Tx};
 
 use crate::beats::Beat;
@@ -57,9 +57,26 @@ pub enum RegisterError {
         /// When the other one was heard of.
         last_heartbeat: Timestamp,
     },
+    /// Agents of the same installation take the name from each other.
+    #[error(
+        "another agent with a copy of this one's data folder is running as '{name}' (last heard of at {last_heartbeat}); stop one of them, and give each machine a worker token and a data folder of its own. After crashes in a row, wait 15 s"
+    )]
+    Copied {
+        /// The name.
+        name: WorkerName,
+        /// When the other one was heard of.
+        last_heartbeat: Timestamp,
+    },
     /// The database failed.
     #[error(transparent)]
     Db(#[from] DbError),
+}
+
+/// The session that a registration took the place of.
+#[derive(Debug)]
+struct Previous {
+    session: Option<SessionId>,
+    is_alive: bool,
 }
 
 impl Contended for RegisterError {
@@ -72,10 +89,12 @@ impl Scheduler {
     /// Begins a session. What an earlier session of this name held and the agent does not list is over: its robots were
     /// killed before the agent registered.
     pub async fn register(&self, registration: Registration) -> Result<Registered, RegisterError> {
-        let registered: Result<(Registered, Option<SessionId>), RegisterError> =
+        let registered: Result<(Registered, Previous), RegisterError> =
             in_transaction!(self, |tx| { self.register_in(tx, &registration).await });
         let (registered, previous) = registered?;
-        self.beats().end_sessions(previous);
+        self.beats().end_sessions(previous.session);
+        let now = self.now();
+        self.tenancies().has_registered(&registration.worker, registered.session, previous.is_alive, now);
         let beat = Beat { session: registered.session, at: self.now(), draining: false };
         self.beats().note(registration.worker, beat);
         Ok(registered)
@@ -85,13 +104,14 @@ impl Scheduler {
         &self,
         tx: &mut Tx,
         registration: &Registration,
-    ) -> Result<((Registered, Option<SessionId>), Vec<Hint>), RegisterError> {
+    ) -> Result<((Registered, Previous), Vec<Hint>), RegisterError> {
         let now = self.now();
         let name = &registration.worker;
         let known = tx.worker_lock(name).await?;
         let previous = known.as_ref().map(|known| known.worker.session_id);
-        if let Some(known) = &known {
-            refuse_second_instance(&known.worker, registration, now)?;
+        let alive = known.as_ref().map(|known| &known.worker).filter(|worker| is_alive(worker, now));
+        if let Some(alive) = alive {
+            self.refuse_second_agent(alive, registration.instance, now)?;
         }
         let session = SessionId::generate();
         let new = NewSession {
@@ -120,7 +140,22 @@ impl Scheduler {
         let kept: Vec<JobId> = renewed.iter().map(|renewed| renewed.job).collect();
         tx.job_move_session(&kept, session).await?;
         let gone = registration.held.iter().filter(|(job, _)| !kept.contains(job)).copied().collect();
+        let previous = Previous { session: previous, is_alive: alive.is_some() };
         Ok(((Registered { session, gone }, previous), hints))
+    }
+
+    /// Refuses an agent while another one is alive under its name; not one that starts anew, unless that happens so often that
+    /// they are two.
+    fn refuse_second_agent(&self, alive: &Worker, instance: InstanceId, now: Timestamp) -> Result<(), RegisterError> {
+        let (name, last_heartbeat) = (alive.name.clone(), alive.last_heartbeat);
+        if alive.instance_id != instance {
+            return Err(RegisterError::NameTaken { name, last_heartbeat });
+        }
+        if self.tenancies().is_contested(&name, now) {
+            tracing::error!(worker.name = %name, "two agents with copies of one data folder run under one name; one of them is refused");
+            return Err(RegisterError::Copied { name, last_heartbeat });
+        }
+        Ok(())
     }
 
     /// Ends a session in good order.
@@ -168,14 +203,6 @@ async fn give_up(tx: &mut Tx, trigger: &StoredTrigger, job: &LockedJob, now: Tim
     }
 }
 
-fn refuse_second_instance(
-    known: &orchestrator_core::worker::Worker,
-    registration: &Registration,
-    now: Timestamp,
-) -> Result<(), RegisterError> {
-    let alive = matches!(known.state, WorkerState::Up | WorkerState::Draining) && now < known.last_heartbeat + LEASE;
-    if alive && known.instance_id != registration.instance {
-        return Err(RegisterError::NameTaken { name: known.name.clone(), last_heartbeat: known.last_heartbeat });
-    }
-    Ok(())
+fn is_alive(worker: &Worker, now: Timestamp) -> bool {
+    matches!(worker.state, WorkerState::Up | WorkerState::Draining) && now < worker.last_heartbeat + LEASE
 }

@@ -16,6 +16,7 @@ use crate::heartbeat::Renewals;
 use crate::prune::{OutputPruned, Retention};
 use crate::queue_names::QueueNames;
 use crate::start::Starts;
+use crate::tenancy::Tenancies;
 use crate::waiting::Waiting;
 use crate::wake::Wake;
 
@@ -75,6 +76,7 @@ struct Inner {
     output_pruned: OutputPruned,
     waiting: Waiting,
     beats: Beats,
+    tenancies: Tenancies,
     starts: Starts,
     renewals: Renewals,
     queue_names: QueueNames,
@@ -103,6 +105,7 @@ impl Scheduler {
                 output_pruned: OutputPruned::default(),
                 waiting: Waiting::default(),
                 beats: Beats::default(),
+                tenancies: Tenancies::default(),
                 starts: Starts::default(),
                 renewals: Renewals::default(),
                 queue_names: QueueNames::default(),
@@ -246,6 +249,10 @@ impl Scheduler {
 
     pub(crate) fn queue_names(&self) -> &QueueNames {
         &self.inner.queue_names
+    }
+
+    pub(crate) fn tenancies(&self) -> &Tenancies {
+        &self.inner.tenancies
     }
 
     pub(crate) fn beats(&self) -> &Beats {

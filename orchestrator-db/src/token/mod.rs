@@ -14,6 +14,7 @@ use sqlx::types::Json;
 use crate::dialect::{Sql, on_conn, sql};
 use crate::error::{Corrupt, DbError, Readable};
 use crate::lists::hex;
+use crate::rows::fetch_scalars;
 use crate::tx::Tx;
 
 pub use person::TokenOfPerson;
@@ -89,6 +90,12 @@ const TOKEN_ANY_ADMIN: Sql = sql![
         AND (expires_at IS NULL OR expires_at > $1))"
 ];
 
+// Whoever comes second waits, and then sees what the first has written.
+const TOKEN_LOCK_FIRST: Sql = sql![
+    [only sqlite "SELECT ''"]
+    [only postgres "SELECT CAST(pg_advisory_xact_lock(hashtextextended('orchestrator first administrator', 0)) AS TEXT)"]
+];
+
 impl Tx {
     /// The token with this hash, live or not.
     pub async fn token_by_hash(&mut self, hash: &[u8]) -> Result<Option<StoredToken>, DbError> {
@@ -130,6 +137,12 @@ impl Tx {
         pick(found, key, now)
     }
 
+    /// Lets one server at a time look for an administrator and make the first one, until its transaction ends. SQLite has one
+    /// writer at a time anyway.
+    pub async fn token_lock_first_admin(&mut self) -> Result<(), DbError> {
+        fetch_scalars!(self, "token_lock_first_admin", TOKEN_LOCK_FIRST, as String, []).map(drop)
+    }
+
     /// Whether some token of an administrator is live.
     pub async fn token_any_admin(&mut self, now: Timestamp) -> Result<bool, DbError> {
         on_conn!(self, |conn, dialect| {
@@ -151,4 +164,4 @@ fn pick(mut found: Vec<StoredToken>, key: &str, now: Timestamp) -> Result<Stored
 }
 
 #[cfg(test)]
-crate::statements::statements![TOKEN_BY_HASH, TOKENS_BY_HASH, TOKEN_LIST, TOKEN_FIND, TOKEN_ANY_ADMIN; person, write];
+crate::statements::statements![TOKEN_BY_HASH, TOKENS_BY_HASH, TOKEN_LIST, TOKEN_FIND, TOKEN_LOCK_FIRST, TOKEN_ANY_ADMIN; person, write];

@@ -95,9 +95,10 @@ async fn a_robot_far_past_its_time_out_is_noticed(db: TestDb) {
     run(&db, job, "r1", 0).await;
     run(&db, other, "r1", 0).await;
     // 60 s, 10 s of grace, 30 s for the worker to tell.
-    assert!(write!(db, |tx| tx.job_lock_overtime(at(100), 9)).is_empty());
-    assert_eq!(ids(&write!(db, |tx| tx.job_lock_overtime(at(101), 9))), [job]);
-    assert!(write!(db, |tx| tx.job_lock_overtime(at(101), 0)).is_empty());
+    assert!(write!(db, |tx| tx.job_lock_overtime(at(100), 9, |_| true)).is_empty());
+    assert_eq!(ids(&write!(db, |tx| tx.job_lock_overtime(at(101), 9, |_| true))), [job]);
+    assert!(write!(db, |tx| tx.job_lock_overtime(at(101), 0, |_| true)).is_empty());
+    assert!(write!(db, |tx| tx.job_lock_overtime(at(101), 9, |_| false)).is_empty());
     assert_eq!(locked(&db, waiting).await.job.state.status(), JobStatus::Queued);
 }
 

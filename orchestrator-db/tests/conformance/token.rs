@@ -17,6 +17,7 @@ conformance! {
     a_token_is_found_by_id_prefix_and_name,
     the_last_use_is_kept_to_the_minute_and_never_moves_back,
     an_admin_counts_until_its_token_ends,
+    of_servers_that_start_together_one_makes_the_first_administrator,
     the_same_secret_twice_is_a_conflict,
     a_token_that_cannot_be_read_does_not_break_the_list,
     tokens_of_people_are_listed_and_ended_by_person,
@@ -193,4 +194,24 @@ async fn tokens_of_people_are_listed_and_ended_by_person(db: TestDb) {
     tx.token_forget_of_person(anna, at(6)).await.unwrap();
     assert_eq!(tx.token_by_hash(&[3; 32]).await.unwrap(), None);
     assert!(tx.token_by_hash(&[1; 32]).await.unwrap().is_some());
+}
+
+async fn of_servers_that_start_together_one_makes_the_first_administrator(db: TestDb) {
+    let mut servers = tokio::task::JoinSet::new();
+    for number in 1..=8 {
+        let db = db.clone();
+        servers.spawn(async move {
+            let mut tx = db.begin_write().await.unwrap();
+            tx.token_lock_first_admin().await.unwrap();
+            let is_first = !tx.token_any_admin(t0()).await.unwrap();
+            if is_first {
+                let admin = NewToken { role: Some(Role::Admin), ..token("admin", number) };
+                tx.token_insert(&admin, t0()).await.unwrap();
+            }
+            tx.commit().await.unwrap();
+            is_first
+        });
+    }
+    let made = servers.join_all().await.into_iter().filter(|is_first| *is_first).count();
+    assert_eq!(made, 1);
 }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use orchestrator_core::chain::Chain;
 use orchestrator_core::clock::Timestamp;
 use orchestrator_core::id::TokenId;
 use orchestrator_db::{Db, DbError};
@@ -48,7 +49,7 @@ impl LastUsed {
 
     async fn report(&self, db: &Db) {
         if let Err(error) = self.write(db).await {
-            tracing::warn!(%error, "when tokens were used could not be written");
+            tracing::warn!(error = %Chain(&error), "when tokens were used could not be written");
         }
     }
 }

@@ -1,7 +1,7 @@
 use std::error::Error;
-use std::fmt::Write as _;
 use std::time::Duration;
 
+use orchestrator_core::chain::Chain;
 use orchestrator_core::id::RequestId;
 use orchestrator_db::DbError;
 use tonic::{Code, Status};
@@ -18,7 +18,7 @@ pub fn db(error: DbError) -> Status {
 /// The same for an error that several callers are told.
 pub(super) fn failed(error: &DbError) -> Status {
     if error.is_disk_full() {
-        tracing::error!(error = chain(error), "the database's disk is full");
+        tracing::error!(error = %Chain(error), "the database's disk is full");
         return Refusal::new(
             Code::ResourceExhausted,
             reason::DATABASE_FULL,
@@ -27,7 +27,7 @@ pub(super) fn failed(error: &DbError) -> Status {
         .status();
     }
     if error.is_transient() {
-        tracing::warn!(error = chain(error), "the database is not available");
+        tracing::warn!(error = %Chain(error), "the database is not available");
         return Refusal::new(
             Code::Unavailable,
             reason::DATABASE_UNAVAILABLE,
@@ -82,22 +82,10 @@ fn conflict(constraint: &str) -> Status {
 /// A mistake of ours: logged with an id, and only the id leaves.
 pub fn internal(error: &(dyn Error + 'static)) -> Status {
     let id = RequestId::generate().short();
-    tracing::error!(error.id = id, error = chain(error), "a call failed inside the server");
+    tracing::error!(error.id = id, error = %Chain(error), "a call failed inside the server");
     Refusal::new(Code::Internal, reason::INTERNAL, format!("the server failed; its log says more under error id {id}"))
         .with("error_id", &id)
         .status()
-}
-
-/// An error with everything that caused it.
-fn chain(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        // Writing to a String cannot fail.
-        let _ = write!(text, ": {cause}");
-        source = cause.source();
-    }
-    text
 }
 
 #[cfg(test)]

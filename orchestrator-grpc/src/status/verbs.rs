@@ -64,7 +64,7 @@ pub(crate) fn job(error: JobError) -> Status {
 pub(crate) fn register(error: RegisterError) -> Status {
     let message = error.to_string();
     match error {
-        RegisterError::NameTaken { name, last_heartbeat } => {
+        RegisterError::NameTaken { name, last_heartbeat } | RegisterError::Copied { name, last_heartbeat } => {
             Refusal::new(Code::FailedPrecondition, reason::WORKER_NAME_TAKEN, message)
                 .with("name", &name)
                 .with("last_heartbeat", &last_heartbeat.to_rfc3339())

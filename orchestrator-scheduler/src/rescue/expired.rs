@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use orchestrator_core::chain::Chain;
 use orchestrator_core::clock::Timestamp;
 use orchestrator_core::id::{JobId, LogId, TriggerId};
 use orchestrator_core::job::{JobStatus, Outcome};
@@ -27,7 +28,7 @@ impl Scheduler {
         let running: Vec<&LockedJob> = found.iter().filter(|job| would_be_lost(job, now)).collect();
         let lost = match self.lose(&running, now).await {
             Err(error) if !error.is_transient() => {
-                tracing::warn!(%error, "jobs cannot be marked lost together; each is, alone");
+                tracing::warn!(error = %Chain(&error), "jobs cannot be marked lost together; each is, alone");
                 BTreeSet::new()
             }
             lost => lost?,

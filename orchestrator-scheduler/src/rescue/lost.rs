@@ -44,10 +44,10 @@ impl Scheduler {
 
 /// A lost job that somebody wanted killed is KILLED, one that ran too long TIMED_OUT, any other FAILED.
 pub(crate) fn outcome_of_lost(job: &LockedJob) -> Outcome {
-    match (job.job.kill_requested, job.lost_since) {
-        (true, Some(since)) if was_overtime(job, since) => Outcome::TimedOut,
-        (true, _) => Outcome::Killed,
-        (false, _) => Outcome::Failed,
+    match job.job.kill_requested {
+        true if was_overtime(job) => Outcome::TimedOut,
+        true => Outcome::Killed,
+        false => Outcome::Failed,
     }
 }
 

@@ -5,6 +5,7 @@ mod expired;
 mod lost;
 mod overtime;
 
+use orchestrator_core::chain::Chain;
 use orchestrator_core::clock::Timestamp;
 use orchestrator_core::id::JobId;
 use orchestrator_core::lease::LEASE;
@@ -73,7 +74,7 @@ impl Scheduler {
         let expired = tx.job_lock_expired(now, BATCH).await?;
         let lost = tx.job_lock_lost(MOST_LOST).await?;
         let lost = ids(lost.into_iter().filter(|job| lost::may_be_resolved(job, now)).collect());
-        let overtime = ids(tx.job_lock_overtime(now, BATCH).await?);
+        let overtime = ids(tx.job_lock_overtime(now, BATCH, |job| self.has_watched(job, now)).await?);
         tx.rollback().await?;
         Ok(Found { expired, lost, overtime })
     }
@@ -137,7 +138,7 @@ impl Found {
 fn pass_over_bad(job: JobId, done: Result<(), DbError>) -> Result<(), DbError> {
     match done {
         Err(error) if !error.is_transient() => {
-            tracing::error!(%job, %error, "a job cannot be rescued");
+            tracing::error!(%job, error = %Chain(&error), "a job cannot be rescued");
             Ok(())
         }
         done => done,

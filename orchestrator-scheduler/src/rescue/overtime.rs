@@ -1,8 +1,17 @@
 //! Robots that run longer than their time-out and whose worker does not stop them.
 
+//!
+//! The server is a backstop only. The limit has to be past by the clock and by what this server has watched itself: a clock
+//! that was set an hour forward makes a job of five seconds look an hour old.
+
+use std::time::Duration;
+
+use humantime::format_duration;
 use orchestrator_core::clock::Timestamp;
-use orchestrator_core::id::JobId;
-use orchestrator_core::job::JobState;
+use orchestrator_core::id::{JobId, LogId};
+use orchestrator_core::job::{Job, JobState};
+use orchestrator_core::log::{LogLevel, LogLine};
+use orchestrator_core::text::{LogMessage, Reason};
 use orchestrator_db::{DbError, Hint, LockedJob};
 
 use crate::finish::lock_with_trigger;
@@ -12,7 +21,10 @@ use crate::transaction::in_transaction;
 
 /// How much longer than its time-out and grace a robot may run before the server asks for its kill: the worker does
 /// that itself, unless it is broken.
-const OVERTIME_MARGIN: std::time::Duration = std::time::Duration::from_secs(30);
+const OVERTIME_MARGIN: Duration = Duration::from_secs(30);
+
+/// How the reason of a kill begins that the server asked for. Kept with the job, it tells such a kill from a person's.
+const OVERTIME: &str = "it ran longer than its time-out of ";
 
 impl Scheduler {
     pub(super) async fn stop_overtime(
@@ -23,30 +35,62 @@ impl Scheduler {
     ) -> Result<(), DbError> {
         let asked: bool = in_transaction!(self, |tx| {
             let (trigger, job) = lock_with_trigger(tx, job).await?;
-            if job.job.kill_requested || !is_overtime(&job, now) {
+            let Some(timeout) = self.exceeded(&job.job, now) else { return Ok((false, Vec::new())) };
+            let Some(worker) = tx.job_stop_overtime(job.job.id, &reason(timeout)).await? else {
                 return Ok((false, Vec::new()));
-            }
-            let killed = tx.job_request_kill(&[job.job.id]).await?;
+            };
             tx.trigger_refresh_status(&[trigger.trigger.id]).await?;
-            let hints = killed.into_iter().map(|(_, worker, _)| Hint::Worker { name: worker.into_string() });
-            Ok::<_, DbError>((true, hints.collect()))
+            tx.log_insert(&[word_of_stop(&job.job, timeout, now)]).await?;
+            let id = job.job.id;
+            tracing::warn!(job.id = %id, worker.name = %worker, "asked for a kill: {OVERTIME}{} and its worker did not end it", format_duration(timeout));
+            Ok::<_, DbError>((true, vec![Hint::Worker { name: worker.into_string() }, Hint::Job { id }, Hint::Logs]))
         })?;
         summary.overtime += usize::from(asked);
         Ok(())
     }
+
+    /// The time-out of a running job that is past it, its grace and the margin.
+    fn exceeded(&self, job: &Job, now: Timestamp) -> Option<Duration> {
+        let started_at = job.start_time.filter(|_| matches!(job.state, JobState::Running { .. }))?;
+        let limit = limit(job)?;
+        (now - started_at >= limit && self.has_watched(job, now)).then_some(job.snapshot.policies.timeout?)
+    }
+
+    /// Whether this server has been there, and the clock has not stepped, for as long as the job may run.
+    pub(super) fn has_watched(&self, job: &Job, now: Timestamp) -> bool {
+        limit(job).is_some_and(|limit| now - self.duty().watching_since() >= limit)
+    }
 }
 
-fn is_overtime(job: &LockedJob, now: Timestamp) -> bool {
-    matches!(job.job.state, JobState::Running { .. }) && is_past_backstop(job, now)
+/// Whether the server had asked for the kill, because the robot ran too long.
+pub(crate) fn was_overtime(job: &LockedJob) -> bool {
+    let asked_by_server = job.job.reason.as_ref().is_some_and(|reason| reason.as_str().starts_with(OVERTIME));
+    job.job.kill_requested && asked_by_server
 }
 
-/// Whether the server had asked for the kill by `at`, because the robot ran too long.
-pub(crate) fn was_overtime(job: &LockedJob, at: Timestamp) -> bool {
-    job.job.kill_requested && is_past_backstop(job, at)
+/// How long a job may be seen to run, if it has a time-out.
+fn limit(job: &Job) -> Option<chrono::Duration> {
+    let policies = &job.snapshot.policies;
+    let most = policies.timeout?.checked_add(policies.stop_grace)?.checked_add(OVERTIME_MARGIN)?;
+    chrono::Duration::from_std(most).ok()
 }
 
-fn is_past_backstop(job: &LockedJob, at: Timestamp) -> bool {
-    let policies = &job.job.snapshot.policies;
-    let (Some(started_at), Some(timeout)) = (job.job.start_time, policies.timeout) else { return false };
-    at >= started_at + timeout + policies.stop_grace + OVERTIME_MARGIN
+fn reason(timeout: Duration) -> Reason {
+    Reason::cut(&format!("{OVERTIME}{} and its worker did not end it", format_duration(timeout)))
+}
+
+fn word_of_stop(job: &Job, timeout: Duration, now: Timestamp) -> LogLine {
+    let worker = job.worker_name.as_ref().map_or("its worker", |name| name.as_str());
+    let timeout = format_duration(timeout);
+    let text = format!(
+        "The job ran longer than its time-out of {timeout} and worker {worker} did not end it. The server asked the worker to kill it."
+    );
+    LogLine {
+        id: LogId::generate(),
+        log_time: now,
+        level: LogLevel::Error,
+        process_name: job.process_name.clone(),
+        message: LogMessage::cut(&text),
+        job_id: Some(job.id),
+    }
 }

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use orchestrator_core::chain::Chain;
 use orchestrator_core::clock::Timestamp;
 use orchestrator_db::DbError;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::{Chain, LEAD, PATIENCE, POLL, is_outage, within};
+use super::{LEAD, PATIENCE, POLL, is_outage, within};
 use crate::engine::TickSummary;
 use crate::scheduler::Scheduler;
 use crate::wake::Marks;

@@ -8,6 +8,7 @@ mod tables;
 use std::pin::Pin;
 use std::time::Duration;
 
+use orchestrator_core::chain::Chain;
 use orchestrator_db::{DbError, Dialect, Heard};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -87,21 +88,6 @@ async fn within<T>(patience: Duration, work: impl Future<Output = Result<T, DbEr
 /// Whether the database was not there, unlike a transaction that lost against another one.
 fn is_outage(error: &DbError) -> bool {
     error.is_transient() && !error.is_contention()
-}
-
-/// An error with all its sources, for the log.
-struct Chain<'a>(&'a dyn std::error::Error);
-
-impl std::fmt::Display for Chain<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}", self.0)?;
-        let mut source = self.0.source();
-        while let Some(error) = source {
-            write!(f, ": {error}")?;
-            source = error.source();
-        }
-        Ok(())
-    }
 }
 
 /// Hears what other servers changed.

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use orchestrator_core::chain::Chain;
 use orchestrator_core::clock::Timestamp;
 use orchestrator_db::{DbError, Dialect};
 use tokio::time::Instant;
 
-use super::{Chain, LONG_PATIENCE, PATIENCE, POLL, within};
+use super::{LONG_PATIENCE, PATIENCE, POLL, within};
 use crate::prune::{PruneSummary, Retention};
 use crate::sample::until_next_minute;
 use crate::scheduler::Scheduler;

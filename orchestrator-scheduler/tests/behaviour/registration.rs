@@ -16,6 +16,8 @@ behaviours! {
     a_lost_job_fails_when_its_worker_comes_back_without_it,
     what_is_known_dead_is_retried_where_the_policy_says_so,
     an_agent_that_dies_again_and_again_fails_the_job,
+    of_two_agents_with_copies_of_one_folder_the_first_keeps_the_name,
+    an_agent_whose_registrations_get_no_answer_is_never_taken_for_two,
     an_earlier_session_is_told_that_it_is_over,
     an_earlier_session_may_not_start_a_job,
     good_bye_gives_back_what_was_granted_and_never_seen,
@@ -141,4 +143,38 @@ async fn good_bye_gives_back_what_was_granted_and_never_seen(world: World) {
     assert_eq!(world.status(unseen.job.id).await, J::Queued);
     let mut tx = world.db.begin_read().await.unwrap();
     assert_eq!(tx.worker_get(&agent.name).await.unwrap().unwrap().state, WorkerState::Stopped);
+}
+
+async fn of_two_agents_with_copies_of_one_folder_the_first_keeps_the_name(world: World) {
+    let mut first = world.worker("w").await;
+    let mut copy = Agent { name: first.name.clone(), session: first.session, instance: first.instance };
+    // Each hears with its beat that its session is over, and registers.
+    for second in [3, 13] {
+        world.turn_to(second);
+        world.beat(&first, &[]).await;
+        copy.session = world.register("w", first.instance, Vec::new()).await.unwrap().session;
+        world.turn_to(second + 5);
+        world.beat(&copy, &[]).await;
+        first.session = world.register("w", first.instance, Vec::new()).await.unwrap().session;
+    }
+    world.beat(&first, &[]).await;
+    for second in (23..=123).step_by(5) {
+        world.turn_to(second);
+        let refused = world.register("w", first.instance, Vec::new()).await.unwrap_err();
+        assert!(refused.to_string().contains("copy of this one's data folder"), "{refused}");
+        world.beat(&first, &[]).await;
+        world.rescue_at(second).await;
+    }
+    // The other one is stopped, or was never there.
+    world.turn_to(139);
+    world.register("w", first.instance, Vec::new()).await.unwrap();
+}
+
+async fn an_agent_whose_registrations_get_no_answer_is_never_taken_for_two(world: World) {
+    let agent = world.worker("w").await;
+    world.beat(&agent, &[]).await;
+    for second in 1..12 {
+        world.turn_to(second);
+        world.register("w", agent.instance, Vec::new()).await.unwrap();
+    }
 }

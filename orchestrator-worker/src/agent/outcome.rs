@@ -6,7 +6,7 @@ use orchestrator_core::clock::{Clock as _, SystemClock};
 use orchestrator_core::id::JobId;
 use orchestrator_core::lease::{HEARTBEAT, LeaseToken};
 use orchestrator_proto::v1;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::call::{Failure, failure, pauses, said};
 use super::run::Inner;
@@ -20,6 +20,12 @@ const OUTPUT_FIRST: Duration = Duration::from_secs(2);
 
 /// The longest pause while the worker is not allowed to call at all.
 const NOT_ALLOWED: Duration = Duration::from_secs(30);
+
+/// How long an end may be untold before the log says so: what heals by itself needs no word.
+const UNTOLD_FOR: Duration = Duration::from_secs(5);
+
+/// How often the log says so again.
+const UNTOLD_AGAIN: Duration = Duration::from_mins(1);
 
 /// What a worker says about the end of a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,6 +72,7 @@ impl Outcome {
 pub(super) async fn report(agent: &Inner, (job, token): (JobId, LeaseToken), outcome: &Outcome, shipped: &Shipped) {
     let ended_at = instant(SystemClock.now());
     let mut pauses = pauses();
+    let mut untold = Untold::default();
     loop {
         output_first(agent, shipped).await;
         let session = agent.sessions.current().await;
@@ -81,6 +88,10 @@ pub(super) async fn report(agent: &Inner, (job, token): (JobId, LeaseToken), out
         request.set_timeout(PATIENCE);
         let Err(status) = agent.client.clone().finish_job(request).await else { return };
         let mut pause = pauses.next().unwrap_or(HEARTBEAT);
+        if let Some(since) = untold.is_worth_saying(Instant::now()) {
+            let (for_s, error) = (since.as_secs(), said(&status));
+            tracing::warn!(job.id = %job, outcome = outcome.name, for_s, error, "the end of a job cannot be told; it is tried again");
+        }
         match failure(&status) {
             Failure::Away => {}
             Failure::SessionOver => agent.sessions.renew(session.id, &agent.held).await,
@@ -97,10 +108,43 @@ pub(super) async fn report(agent: &Inner, (job, token): (JobId, LeaseToken), out
     }
 }
 
+/// Since when an end cannot be told, and when that was said last.
+#[derive(Debug, Default)]
+struct Untold {
+    since: Option<Instant>,
+    said_at: Option<Instant>,
+}
+
+impl Untold {
+    /// For how long it has been so, where that is to be said now.
+    fn is_worth_saying(&mut self, now: Instant) -> Option<Duration> {
+        let since = *self.since.get_or_insert(now);
+        let is_new = self.said_at.is_none_or(|said_at| now - said_at >= UNTOLD_AGAIN);
+        let is_worth_it = is_new && now - since >= UNTOLD_FOR;
+        is_worth_it.then(|| {
+            self.said_at = Some(now);
+            now - since
+        })
+    }
+}
+
 /// Waits until the output is sent, a moment only while the server answers, and a little longer while it does not.
 async fn output_first(agent: &Inner, shipped: &Shipped) {
     if timeout(OUTPUT_FIRST, shipped.done()).await.is_err() && agent.sessions.contact.is_lost() {
         agent.sessions.contact.pause(PATIENCE).await;
         let _ = timeout(OUTPUT_FIRST, shipped.done()).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_end_that_cannot_be_told_is_said_after_a_moment_and_then_once_a_minute() {
+        let (start, mut untold) = (Instant::now(), Untold::default());
+        let said: Vec<u64> =
+            (0..=130).filter(|second| untold.is_worth_saying(start + Duration::from_secs(*second)).is_some()).collect();
+        assert_eq!(said, [5, 65, 125]);
     }
 }

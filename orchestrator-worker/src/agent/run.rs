@@ -238,7 +238,14 @@ impl Agent {
     /// Works until told to end, then sees the last job to its end and says good-bye.
     pub async fn run(mut self) {
         self.inner.stopping.soft.cancelled().await;
-        tracing::info!("stopping: nothing new is taken");
+        let jobs = self.inner.held.list().len();
+        if jobs == 0 {
+            tracing::info!("stopping: nothing new is taken");
+        } else {
+            let message = "stopping: nothing new is taken; robots are told to stop, and the server is told how these jobs end, \
+                           however long it is away; a second signal kills the robots and ends that wait";
+            tracing::warn!(jobs, "{message}");
+        }
         self.inner.held.order_all(Order::Stop);
         self.inner.beat_now.notify_one();
         let is_drained = self.drain().await;

@@ -28,6 +28,7 @@ pub use limits::LimitsSection;
 pub use log::LogSection;
 pub use origin::Setting;
 pub use retention::RetentionSection;
+pub(crate) use retention::kept;
 pub use scheduling::SchedulingSection;
 pub use security::SecuritySection;
 pub use server::ServerSection;

@@ -44,7 +44,8 @@ impl RetentionSection {
     }
 }
 
-fn kept(key: &'static str, text: Option<&str>) -> Result<Option<Duration>, ConfigError> {
+/// How long something is kept, from a text that is called `key` where it is refused.
+pub(crate) fn kept(key: &'static str, text: Option<&str>) -> Result<Option<Duration>, ConfigError> {
     let Some(text) = text else { return Ok(None) };
     let time = humantime::parse_duration(text).map_err(|error| {
         ConfigError::value(key, format!("'{text}' is no time ({error}); write it as 90days or 12h, or leave it out"))

@@ -16,8 +16,12 @@ const LISTS: &[(&str, &str)] = &[
     ("TOKEN", "orchestrator token list"),
 ];
 
-/// After a sign-in that was refused.
-const SIGN_IN: &[(&str, &str)] = &[
+/// After refusals that say more by their code than by their kind.
+const BY_REASON: &[(&str, &str)] = &[
+    (
+        "DATABASE_FULL",
+        "make room on the database's disk, or give it a larger one, and repeat; what is too old goes by: orchestrator db prune",
+    ),
     ("SIGN_IN_REFUSED", "try again, or have an administrator set the password: orchestrator user passwd NAME"),
     (
         "SIGN_IN_TOO_OFTEN",
@@ -26,7 +30,7 @@ const SIGN_IN: &[(&str, &str)] = &[
 ];
 
 pub(super) fn next(refusal: &Refusal) -> Option<String> {
-    if let Some((_, next)) = SIGN_IN.iter().find(|(reason, _)| *reason == refusal.reason) {
+    if let Some((_, next)) = BY_REASON.iter().find(|(reason, _)| *reason == refusal.reason) {
         return Some((*next).to_owned());
     }
     let text = match refusal.kind {
@@ -70,6 +74,12 @@ mod tests {
         let elements = Some("see what there is: orchestrator queue element list QUEUE");
         assert_eq!(list_of("QUEUE_ELEMENT_NOT_FOUND").as_deref(), elements);
         assert_eq!(list_of("NOT_FOUND"), None);
+    }
+
+    #[test]
+    fn a_full_disk_is_not_a_busy_server() {
+        let full = Refusal { reason: "DATABASE_FULL".to_owned(), ..Refusal::from(&Status::resource_exhausted("full")) };
+        assert!(next(&full).unwrap().contains("make room on the database's disk"));
     }
 
     #[test]

@@ -20,6 +20,8 @@ pub(crate) const ADMIN_TOKEN_FILE: &str = "admin.token";
 /// Writes an administrator's token to the data folder when the database has no administrator. True when it did.
 pub(super) async fn ensure(db: &Db, folder: &Path, now: Timestamp) -> Result<bool, ServingError> {
     let mut tx = db.begin_write().await?;
+    // Servers that start together on an empty database.
+    tx.token_lock_first_admin().await?;
     if tx.token_any_admin(now).await? {
         tx.rollback().await?;
         return Ok(false);

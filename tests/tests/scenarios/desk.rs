@@ -46,7 +46,8 @@ print(connection.job_id)
     let said = desk(world, &["--name", "Payroll", "--args", "a \"b\" ø", &robot.to_string_lossy()]).await;
     let said = said.ok();
     let job = said.stdout.trim();
-    assert_eq!(world.log_of(job).await?, ["Payroll a \"b\" ø ten"]);
+    let told = "Queue elements that the job had taken and not finished: 1 ABANDONED.";
+    assert_eq!(world.log_of(job).await?, ["Payroll a \"b\" ø ten", told]);
     let elements = world.elements("work").await?;
     let statuses: Vec<&str> = elements.iter().map(|element| element.status.as_str()).collect();
     assert_eq!((statuses, elements[0].job_id.as_str()), (vec!["DONE", "ABANDONED"], job));

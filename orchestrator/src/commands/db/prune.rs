@@ -11,7 +11,7 @@ use orchestrator_scheduler::{PruneSummary, Retention, Scheduler, SchedulerClock,
 use serde_json::json;
 
 use crate::app::App;
-use crate::config::{Config, ConfigFlags, RetentionSection};
+use crate::config::{self, Config, ConfigError, ConfigFlags, RetentionSection};
 use crate::error::{CliError, Result};
 use crate::output::{Progress, printable};
 use crate::serving::{ServingError, database_options};
@@ -41,6 +41,7 @@ pub(crate) struct PruneArgs {
 }
 
 pub(super) async fn prune(app: &App, args: PruneArgs) -> Result {
+    check_flags(&args)?;
     let config = Config::load(&args.config)?;
     let is_dry = args.dry_run;
     let section = kept(args, &config.retention);
@@ -98,6 +99,18 @@ fn document(summary: &PruneSummary) -> serde_json::Value {
 fn counted(summary: &PruneSummary) -> String {
     let PruneSummary { logs, output, jobs, elements, audit } = summary;
     format!("{logs} log lines, {output} pieces of output, {jobs} jobs, {elements} elements, {audit} audit entries")
+}
+
+/// Refuses what a flag says by the name of the flag: the key of the configuration may not even be there.
+fn check_flags(args: &PruneArgs) -> Result<(), ConfigError> {
+    let flags = [
+        ("--logs", &args.logs),
+        ("--output-of-jobs", &args.output_of_jobs),
+        ("--jobs", &args.jobs),
+        ("--elements", &args.elements),
+        ("--audit", &args.audit),
+    ];
+    flags.into_iter().try_for_each(|(flag, text)| config::kept(flag, text.as_deref()).map(drop))
 }
 
 /// What the flags say wins over the configuration.
@@ -165,19 +178,29 @@ fn total(summary: &PruneSummary) -> u64 {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_flag_wins_over_the_configuration_and_the_question_names_all_that_goes() {
-        let configured =
-            RetentionSection { logs: Some("90days".to_owned()), jobs: Some("1year".to_owned()), ..Default::default() };
-        let args = PruneArgs {
-            logs: Some("30days".to_owned()),
+    fn args(logs: &str) -> PruneArgs {
+        PruneArgs {
+            logs: Some(logs.to_owned()),
             output_of_jobs: None,
             jobs: None,
             elements: None,
             audit: None,
             dry_run: false,
             config: ConfigFlags::default(),
-        };
+        }
+    }
+
+    #[test]
+    fn what_a_flag_says_is_refused_by_its_name() {
+        let refused = check_flags(&args("1s")).unwrap_err();
+        assert_eq!(refused.to_string(), "--logs: '1s' is shorter than one hour");
+    }
+
+    #[test]
+    fn a_flag_wins_over_the_configuration_and_the_question_names_all_that_goes() {
+        let configured =
+            RetentionSection { logs: Some("90days".to_owned()), jobs: Some("1year".to_owned()), ..Default::default() };
+        let args = args("30days");
         let section = kept(args, &configured);
         assert_eq!(rules(&section), ["log lines more than 30days ago", "jobs that ended more than 1year ago"]);
     }
