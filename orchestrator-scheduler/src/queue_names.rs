@@ -88,8 +88,8 @@ impl QueueNames {
         if known.made.len() >= MOST {
             known.made.clear();
         }
+        // Until it is there each call looks for it: the one that is to make it may fail, and another server may make one.
         known.made.insert(key, Remembered::now(&name));
-        known.remember(asked.as_str(), &name);
         QueueName::from_stored(name)
     }
 

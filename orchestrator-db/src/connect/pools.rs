@@ -4,9 +4,10 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use sqlx::pool::{MaybePoolConnection, PoolConnection};
 use sqlx::postgres::PgPoolOptions;
 use sqlx::sqlite::SqlitePoolOptions;
-use sqlx::{Connection as _, PgPool};
+use sqlx::{Connection as _, PgPool, SqlSafeStr as _};
 
 /// How long a connection must have been idle before it is asked whether it is still there. What breaks sooner is told by
 /// the first statement, as an outage.
@@ -87,9 +88,9 @@ struct Beginning(Option<Pin<Box<dyn Future<Output = Begun> + Send>>>);
 type Begun = Result<sqlx::Transaction<'static, sqlx::Postgres>, sqlx::Error>;
 
 impl Beginning {
-    fn new(pool: &PgPool, statement: &'static str) -> Self {
-        let pool = pool.clone();
-        Self(Some(Box::pin(async move { pool.begin_with(statement).await })))
+    fn new(connection: PoolConnection<sqlx::Postgres>, statement: &'static str) -> Self {
+        let connection = MaybePoolConnection::PoolConnection(connection);
+        Self(Some(sqlx::Transaction::begin(connection, Some(statement.into_sql_str()))))
     }
 }
 
@@ -122,7 +123,9 @@ impl Drop for Beginning {
 pub(super) async fn begin(pool: &PgPool, statement: &'static str) -> Begun {
     let mut dead = 0;
     loop {
-        match Beginning::new(pool, statement).await {
+        // Who goes away while waiting for a connection leaves the queue.
+        let connection = Box::pin(pool.acquire()).await?;
+        match Beginning::new(connection, statement).await {
             Err(error) if is_dead(&error) && dead < pool.options().get_max_connections() => dead += 1,
             outcome => return outcome,
         }

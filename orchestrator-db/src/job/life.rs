@@ -100,8 +100,9 @@ const JOB_REGAIN: Sql = sql!["UPDATE jobs SET status = 'RUNNING', lease_expires_
     " AND (j.status = 'LOST') IS TRUE AND j.superseded_by IS NULL ORDER BY j.id" [for_update_of "j"] [in_close]
     " AND (status = 'LOST') IS TRUE AND superseded_by IS NULL RETURNING " [columns renewed_columns]];
 
-// Whatever has become of them.
-const JOB_HOLD: Sql = sql!["SELECT j.id FROM " [text held_jobs] " ORDER BY j.id" [for_update_of "j"]];
+// What has ended does not come back, and is locked by nobody here: whoever takes its last words locks it in the order of ids.
+const JOB_HOLD: Sql = sql!["SELECT j.id FROM " [text held_jobs]
+    " AND (j.status IN ('ASSIGNED', 'RUNNING', 'LOST')) IS TRUE ORDER BY j.id" [for_update_of "j"]];
 
 impl Tx {
     /// Renews the leases that a session of a worker lists; a LOST job that nothing superseded runs again. What is not in the
@@ -140,8 +141,9 @@ impl Tx {
         if !left.is_empty() {
             // Another beat of the same worker may find a lost one again between two of these statements, which would then both
             // miss it: they look at what nobody else can change any more.
-            fetch_scalars!(self, "job_renew", JOB_HOLD, as Uuid, [Json(&left)])?;
-            for (statement, was_lost) in [(JOB_RENEW, false), (JOB_REGAIN, true)] {
+            let live = fetch_scalars!(self, "job_renew", JOB_HOLD, as Uuid, [Json(&left)])?;
+            let statements = if live.is_empty() { &[][..] } else { &[(JOB_RENEW, false), (JOB_REGAIN, true)] };
+            for &(statement, was_lost) in statements {
                 let rows = fetch_plain!(self, "job_renew", statement, as RenewedRow, [Json(&left), expires_at])?;
                 renewed.extend(rows.into_iter().map(|row| row.renewed(was_lost)));
             }

@@ -24,7 +24,7 @@ fn an_age_that_is_none_is_refused() {
     for age in ["soon", "1min"] {
         let outcome = program.run(&["db", "prune", "--data", "data", "--logs", age, "--yes"]);
         assert_eq!(outcome.exit_code, 2, "{}", outcome.stderr);
-        assert!(outcome.stderr.contains("retention.logs") && outcome.stderr.contains(age), "{}", outcome.stderr);
+        assert!(outcome.stderr.contains("--logs: ") && outcome.stderr.contains(age), "{}", outcome.stderr);
     }
 }
 

@@ -284,7 +284,10 @@ assert (mine["status"], mine["jobId"]) == ("IN_PROGRESS", job_id), mine
     back.open();
     let ended = world.ended_within(&job.id, seconds(60)).await;
     ensure!(ended.status == "DONE", "it is {}: {}", ended.status, ended.reason);
-    assert_eq!(lines(world, &job.id).await?, ["kept"]);
+    assert_eq!(
+        lines(world, &job.id).await?,
+        ["kept", "Queue elements that the job had taken and not finished: 1 ABANDONED."]
+    );
     Ok(())
 }
 

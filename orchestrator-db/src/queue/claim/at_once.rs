@@ -44,7 +44,7 @@ macro_rules! claim_claiming {
                  AND NOT EXISTS (SELECT 1 FROM queue_settings WHERE queue_name = $1 AND paused)
              ORDER BY created_date, id LIMIT cardinality($4::uuid[]) FOR UPDATE SKIP LOCKED) AS oldest),
      claimed AS (
-         UPDATE queues SET status = 'IN_PROGRESS', ready = FALSE, attention = FALSE, start_date = $3, end_date = NULL,
+         UPDATE queues SET status = 'IN_PROGRESS', ready = FALSE, attention = FALSE, parked = FALSE, start_date = $3, end_date = NULL,
              attempt = attempt + 1, lease_token = lease_token + 1, job_id = ($10::uuid[])[picked.place],
              request_id = ($4::uuid[])[picked.place], request_place = ($12::int[])[picked.place],
              lease_expires_at = ($5::timestamptz[])[picked.place]

@@ -119,7 +119,7 @@ macro_rules! claim_text {
                      AND NOT EXISTS (SELECT 1 FROM queue_settings WHERE queue_name = $1 AND paused)
                  ORDER BY created_date, id LIMIT $3" [skip_locked]
          [only postgres ") AS oldest)
-         UPDATE queues SET status = 'IN_PROGRESS', ready = FALSE, attention = FALSE, start_date = $4, end_date = NULL,
+         UPDATE queues SET status = 'IN_PROGRESS', ready = FALSE, attention = FALSE, parked = FALSE, start_date = $4, end_date = NULL,
              attempt = attempt + 1, lease_token = lease_token + 1, job_id = ($5::uuid[])[picked.place],
              request_id = ($6::uuid[])[picked.place], request_place = ($9::int[])[picked.place],
              lease_expires_at = ($7::timestamptz[])[picked.place]
@@ -133,7 +133,7 @@ const ELEMENT_CLAIM: Sql = claim_text!("queues_ready", "");
 const ELEMENT_CLAIM_BY_REFERENCE: Sql = claim_text!("queues_ready_reference", " AND reference = $10");
 
 // For PostgreSQL, which marks as it picks, there is only a text to prepare.
-const ELEMENT_MARK: Sql = sql!["UPDATE queues SET status = 'IN_PROGRESS', ready = FALSE, attention = FALSE, start_date = $2,
+const ELEMENT_MARK: Sql = sql!["UPDATE queues SET status = 'IN_PROGRESS', ready = FALSE, attention = FALSE, parked = FALSE, start_date = $2,
          end_date = NULL, attempt = attempt + 1, lease_token = lease_token + 1, job_id = share.new_job,
          request_id = share.new_request, request_place = share.new_place, lease_expires_at = share.new_expiry
      FROM "

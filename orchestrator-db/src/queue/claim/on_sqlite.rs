@@ -28,7 +28,7 @@ const INSTANT: usize = 40;
 // What a row gets stands at its place in two blobs, which costs no look at what stands before it. Where a job is over, nothing is
 // claimed. For PostgreSQL there is only a text to prepare.
 const CLAIM_IN_PLACES: Sql = sql![
-    [only sqlite "UPDATE queues SET status = 'IN_PROGRESS', ready = FALSE, attention = FALSE, start_date = $2, end_date = NULL,
+    [only sqlite "UPDATE queues SET status = 'IN_PROGRESS', ready = FALSE, attention = FALSE, parked = FALSE, start_date = $2, end_date = NULL,
          attempt = attempt + 1, lease_token = lease_token + 1, request_id = substr($6, 1 + 32 * share.place, 16),
          job_id = nullif(substr($6, 17 + 32 * share.place, 16), zeroblob(16)),
          request_place = CAST(substr($7, 1 + 44 * share.place, 4) AS INTEGER),

@@ -78,9 +78,12 @@ async fn one(client: &Client, work: Work, progress: &Progress) -> Result<Option<
         Work::Elements { queue, elements } if elements.iter().any(NewElement::is_not_new) => {
             let resume = pause(client, &queue).await?;
             let added = add_elements(client, &queue, elements, progress).await?;
-            if resume {
-                client.queues().resume(pb::ResumeQueueRequest { queue_name: queue }).await?;
+            if !resume {
+                return Ok(Some(format!(
+                    "{added}; the queue stays paused, as it was: orchestrator queue resume \"{queue}\""
+                )));
             }
+            client.queues().resume(pb::ResumeQueueRequest { queue_name: queue }).await?;
             Ok(Some(added))
         }
         Work::Elements { queue, elements } => add_elements(client, &queue, elements, progress).await.map(Some),
