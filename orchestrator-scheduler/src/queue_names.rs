@@ -7,11 +7,12 @@
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use orchestrator_core::same_name;
 use orchestrator_core::text::QueueName;
 use orchestrator_db::DbError;
+use tokio::time::Instant;
 
 use crate::scheduler::Scheduler;
 
@@ -65,9 +66,16 @@ impl QueueNames {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The queue that is known to be meant. When that was looked up a while ago, one caller is to look again; the others go
+    /// on with what is known.
     fn known(&self, asked: &QueueName) -> Option<QueueName> {
-        let known = self.lock();
-        let name = known.meant.get(asked.as_str())?.name()?;
+        let mut known = self.lock();
+        let remembered = known.meant.get_mut(asked.as_str())?;
+        if remembered.name().is_none() {
+            remembered.since = Instant::now();
+            return None;
+        }
+        let name = &remembered.name;
         Some(if name == asked.as_str() { asked.clone() } else { QueueName::from_stored(name.to_owned()) })
     }
 
@@ -79,6 +87,7 @@ impl QueueNames {
     /// There is no such queue, as far as anything is committed.
     fn missing(&self, asked: QueueName, wanted: QueueUse) -> QueueName {
         let mut known = self.lock();
+        known.meant.remove(asked.as_str());
         let key = same_name::key(asked.as_str());
         let made = known.made.get(&key).and_then(Remembered::name).map(str::to_owned);
         if wanted == QueueUse::Look {
@@ -122,7 +131,10 @@ impl Scheduler {
         match DbError::meant_of("queue", asked.as_str(), names) {
             Ok(name) => Ok(self.queue_names().found(&asked, name)),
             Err(DbError::NotFound { .. }) => Ok(self.queue_names().missing(asked, wanted)),
-            Err(error) => Err(error),
+            Err(error) => {
+                self.queue_names().lock().meant.remove(asked.as_str());
+                Err(error)
+            }
         }
     }
 
@@ -158,5 +170,23 @@ mod tests {
         assert_eq!(names.known(&name("caseq")), Some(name("CaseQ")));
         names.forget_all();
         assert_eq!(names.known(&name("caseq")), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_looked_up_a_minute_ago_is_looked_up_by_one_caller() {
+        let names = QueueNames::default();
+        names.found(&name("caseq"), "CaseQ".to_owned());
+        tokio::time::advance(REMEMBERED).await;
+        assert_eq!(names.known(&name("caseq")), None);
+        assert_eq!(names.known(&name("caseq")), Some(name("CaseQ")), "the others need not wait");
+        names.missing(name("caseq"), QueueUse::Look);
+        assert_eq!(names.known(&name("caseq")), None, "it is gone");
+    }
+
+    #[test]
+    fn what_was_to_be_made_is_not_known_before_it_is_there() {
+        let names = QueueNames::default();
+        names.missing(name("CaseQ"), QueueUse::Make);
+        assert_eq!(names.known(&name("CaseQ")), None, "it may fail, and another server may make one");
     }
 }

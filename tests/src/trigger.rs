@@ -114,6 +114,17 @@ impl NewTrigger {
         })
     }
 
+    /// Robots stop within a second when their job is lost, and the job is tried once more.
+    #[must_use]
+    pub fn started_again_when_lost(self) -> Self {
+        self.policies(|policies| {
+            policies.stop_on_lost = true;
+            policies.retry_lost = true;
+            policies.max_attempts = 2;
+            policies.stop_grace = Some(duration(Duration::from_secs(1)));
+        })
+    }
+
     /// Between TERM and KILL.
     #[must_use]
     pub fn kill_grace(self, grace: Duration) -> Self {

@@ -13,7 +13,7 @@ from tests.fake import TOKEN, RobotTest
 PACKAGE = pathlib.Path(__file__).parent.parent
 
 BEGIN = """
-import atexit, os, signal, sys, threading, time
+import atexit, os, signal, sys, threading
 from OpenOrchestrator.orchestrator_connection.connection import OrchestratorConnection
 
 def log_exception(connection):
@@ -67,20 +67,25 @@ class End(RobotTest):
         self.assertEqual(self.logged(), ["begun", "late"])
 
     def test_threads_that_are_left_in_the_middle_of_a_call_hold_nothing_up(self):
-        hold = threading.Event()
+        came, hold = threading.Event(), threading.Event()
         self.addCleanup(hold.set)
 
-        def never(_handler, _body):
-            hold.wait(30)
+        def in_the_middle(handler, _body):
+            if handler.path.endswith("/GetConstant"):
+                came.set()
+                hold.wait(30)
+            else:
+                # The robot goes on, and ends, once the thread waits for its answer.
+                came.wait(30)
 
-        self.fake.faults += [None, never]
+        self.fake.faults += [None, in_the_middle, in_the_middle]
         robot = """
             threading.Thread(target=connection.get_constant, args=("held",), daemon=True).start()
-            while not any(reference()._busy for reference in list(sys.modules["OpenOrchestrator._http"]._open.values())):
-                time.sleep(0.001)
-            time.sleep(0.1)
+            connection.log_info("last")
         """
         self.assertEqual(self.end_of(robot), (0, ""))
+        self.assertTrue(came.is_set())
+        self.assertEqual(self.logged(), ["begun", "last"])
 
     def test_a_call_that_a_handler_of_signals_ended_leaves_nothing_to_say(self):
         def interrupt(_handler, _body):

@@ -15,12 +15,7 @@ async fn a_robot_whose_agent_alone_is_killed_is_dead_before_the_next_attempt_beg
     let below = world.stage().file("below.sh", format!("{}\nexec sleep 1000", stray.add("$$")));
     let below = format!("setsid env -i PATH=\"$PATH\" bash '{}' &", below.display());
     let robot = world.shell("robot", &format!("{alone}\n{}\n{below}\nsleep 1000", started.add("$job_id")));
-    let trigger = NewTrigger::single("careful", &robot).policies(|policies| {
-        policies.stop_on_lost = true;
-        policies.retry_lost = true;
-        policies.max_attempts = 2;
-        policies.stop_grace = Some(prost_types::Duration { seconds: 1, nanos: 0 });
-    });
+    let trigger = NewTrigger::single("careful", &robot).started_again_when_lost();
     world.create(trigger).await;
     let first = world.running_job_of("careful").await;
     let stray = stray.is_written().await;

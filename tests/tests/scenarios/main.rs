@@ -39,6 +39,7 @@ mod server_killed;
 mod shared_commits;
 mod single_trigger;
 mod spool;
+mod spool_damage;
 mod status_as_memory;
 mod tokens;
 mod two_servers;

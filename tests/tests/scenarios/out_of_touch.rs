@@ -42,12 +42,7 @@ async fn a_robot_that_stops_when_lost_is_dead_before_the_next_attempt_begins(wor
     let _cut_off = world.worker("cut-off").over(&wire).start().await;
     let ledger = world.ledger("started");
     let robot = world.shell("robot", &format!("{}\n[ $job_id = never ] || sleep 1000", ledger.add("$job_id")));
-    let trigger = NewTrigger::single("careful", &robot).policies(|policies| {
-        policies.stop_on_lost = true;
-        policies.retry_lost = true;
-        policies.max_attempts = 2;
-        policies.stop_grace = Some(prost_types::Duration { seconds: 1, nanos: 0 });
-    });
+    let trigger = NewTrigger::single("careful", &robot).started_again_when_lost();
     world.create(trigger).await;
     let first = world.running_job_of("careful").await;
     let _other = world.worker("other").start().await;
