@@ -46,7 +46,7 @@ pub(super) async fn delete(
 ) -> Result<v1::DeleteQueueResponse, Status> {
     in_transaction!(scheduler, |tx| {
         let now = scheduler.now();
-        let before = tx.queue_get(&name).await?;
+        let before = super::known(tx, &name).await?;
         if before.counts.in_progress > 0 {
             Err(busy(&name, before.counts.in_progress))?;
         }

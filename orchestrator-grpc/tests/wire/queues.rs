@@ -280,6 +280,11 @@ async fn a_queue_is_paused_resumed_and_deleted_with_a_trace() {
     let resume = v1::ResumeQueueRequest { queue_name: name.clone() };
     assert!(!queues.resume(operator.on(resume)).await.unwrap().into_inner().queue.unwrap().paused);
 
+    for misspelled in ["Invoces", &QUEUE.to_uppercase()] {
+        let delete = v1::DeleteQueueRequest { queue_name: misspelled.to_owned() };
+        let unknown = queues.delete_queue(admin.on(delete)).await.unwrap_err();
+        assert_eq!(reason(&unknown), "QUEUE_NOT_FOUND", "{misspelled}");
+    }
     let delete = v1::DeleteQueueRequest { queue_name: name.clone() };
     let refused = queues.delete_queue(operator.on(delete.clone())).await.unwrap_err();
     assert_eq!(refused.code(), Code::PermissionDenied);

@@ -41,7 +41,10 @@ pub(crate) struct PruneArgs {
 }
 
 pub(super) async fn prune(app: &App, args: PruneArgs) -> Result {
-    check_flags(&args)?;
+    check_flags(&args).map_err(|error| CliError::Usage {
+        message: error.to_string(),
+        next: Some("orchestrator db prune --logs 90days".to_owned()),
+    })?;
     let config = Config::load(&args.config)?;
     let is_dry = args.dry_run;
     let section = kept(args, &config.retention);
