@@ -134,8 +134,12 @@ const MAY_READ_ALL: &[&str] = &[
 /// on, of the whole backlog.
 const WRONG_INDEXES: &[(&str, &str)] = &[
     ("queue::claim::ELEMENT_CLAIM", "queues_ready_reference"),
+    ("queue::claim::alone::ELEMENT_CLAIM_ALONE_BY_ACTOR", "queues_ready_reference"),
+    ("queue::claim::alone::ELEMENT_CLAIM_ALONE_BY_JOB", "queues_ready_reference"),
+    ("queue::claim::alone::ELEMENT_CLAIM_ALONE_BY_JOB", "jobs_active_by_worker"),
     ("queue::claim::at_once::ELEMENTS_CLAIM_AT_ONCE", "queues_ready_reference"),
     ("queue::claim::at_once::ELEMENTS_CLAIM_AT_ONCE", "jobs_active_by_worker"),
+    ("queue::status::alone::ELEMENT_END_ALONE", "queues_job"),
     ("queue::status::at_once::ELEMENTS_END_AT_ONCE", "queues_job"),
     ("worker::load::WORKER_LOADS", "jobs_queued"),
 ];
@@ -337,6 +341,8 @@ async fn claims_and_looks_begin_at_an_element_and_not_at_all_that_were_created_w
     let plans = first_plans_of_postgres().await;
     for name in [
         "queue::claim::ELEMENT_CLAIM",
+        "queue::claim::alone::ELEMENT_CLAIM_ALONE_BY_ACTOR",
+        "queue::claim::alone::ELEMENT_CLAIM_ALONE_BY_JOB",
         "queue::claim::at_once::ELEMENTS_CLAIM_AT_ONCE",
         "queue::claim::ride::ELEMENTS_RIDE_AT_ONCE",
         "queue::count::READY_COUNT",
@@ -350,9 +356,13 @@ async fn claims_and_looks_begin_at_an_element_and_not_at_all_that_were_created_w
 #[tokio::test]
 async fn after_an_import_claims_take_the_index_of_what_is_ready_though_that_is_everything() {
     let plans = plans_of_postgres_after_an_import().await;
-    let at_once = ("queue::claim::at_once::ELEMENTS_CLAIM_AT_ONCE", "queues_ready");
-    let ride = ("queue::claim::ride::ELEMENTS_RIDE_AT_ONCE", "queues_ready");
-    let of_ready = INDEXES.iter().filter(|(_, index)| index.starts_with("queues_ready")).chain([&at_once, &ride]);
+    let more = [
+        ("queue::claim::alone::ELEMENT_CLAIM_ALONE_BY_ACTOR", "queues_ready"),
+        ("queue::claim::alone::ELEMENT_CLAIM_ALONE_BY_JOB", "queues_ready"),
+        ("queue::claim::at_once::ELEMENTS_CLAIM_AT_ONCE", "queues_ready"),
+        ("queue::claim::ride::ELEMENTS_RIDE_AT_ONCE", "queues_ready"),
+    ];
+    let of_ready = INDEXES.iter().filter(|(_, index)| index.starts_with("queues_ready")).chain(&more);
     for (name, index) in of_ready {
         assert!(index.split('|').any(|index| has_word(&plans[*name], index)), "{name}:\n{}", plans[*name]);
     }

@@ -12,6 +12,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::ClaimRequest;
+use super::alone::{Claimant, element_claim_alone};
 use crate::dialect::{Sql, sql};
 use crate::error::{DbError, Readable};
 use crate::queue::marks::{Marks, Position, Start};
@@ -113,10 +114,48 @@ pub(crate) async fn elements_claim_at_once(
     let start = marks.start(queue);
     let from = start.mark.unwrap_or_else(Position::first);
     let began = Instant::now();
+    let alone = if requests.len() == 1 { Claimant::of(first, actor) } else { None };
+    let rows = match alone {
+        Some(claimant) => element_claim_alone(connection, first, &claimant, from, now).await,
+        None => claim(connection, requests, actor, from, now).await,
+    };
+    let rows = match rows {
+        Ok(rows) => rows,
+        Err(error) => {
+            // Another claim may have passed over what this one had locked.
+            marks.pull_back(queue, from);
+            // What the database refused did not happen.
+            let is_refused = matches!(error, sqlx::Error::Database(_));
+            return if is_refused { Ok(Vec::new()) } else { Err(DbError::in_op("elements_claim_at_once")(error)) };
+        }
+    };
+    // It may be a job that is over, and not the queue that is empty.
+    if rows.is_empty() && requests.iter().any(|request| request.job.is_some()) {
+        return Ok(Vec::new());
+    }
+    settle(marks, start, queue, &rows, now, began.elapsed());
+    let mut left = rows.into_iter();
+    let answer = |_: &&ClaimRequest| match left.next() {
+        // One that cannot be read stays claimed: nobody would get past it otherwise.
+        Some(row) => Some(Readable::collect(std::iter::once(QueueElement::try_from(row))).rows),
+        // Who found nothing behind a mark has to look everywhere.
+        None => start.mark.is_none().then(Vec::new),
+    };
+    Ok(requests.iter().map(answer).collect())
+}
+
+async fn claim(
+    connection: &mut PgConnection,
+    requests: &[&ClaimRequest],
+    actor: Option<&Actor>,
+    from: Position,
+    now: Timestamp,
+) -> Result<Vec<ElementRow>, sqlx::Error> {
+    let Some(first) = requests.first() else { return Ok(Vec::new()) };
     let jobs: Vec<Option<Uuid>> = requests.iter().map(|request| request.job.map(JobId::as_uuid)).collect();
     let distinct: Vec<Uuid> = jobs.iter().flatten().copied().collect::<BTreeSet<_>>().into_iter().collect();
-    let rows: Result<Vec<ElementRow>, sqlx::Error> = sqlx::query_as(ELEMENTS_CLAIM_AT_ONCE.postgres)
-        .bind(queue)
+    sqlx::query_as(ELEMENTS_CLAIM_AT_ONCE.postgres)
+        .bind(first.queue.as_str())
         .bind(from.created)
         .bind(now)
         .bind(requests.iter().map(|request| request.request.as_uuid()).collect::<Vec<_>>())
@@ -129,30 +168,7 @@ pub(crate) async fn elements_claim_at_once(
         .bind(from.id)
         .bind(vec![1; requests.len()])
         .fetch_all(connection)
-        .await;
-    let rows = match rows {
-        Ok(rows) => rows,
-        Err(error) => {
-            // Another claim may have passed over what this one had locked.
-            marks.pull_back(queue, from);
-            // What the database refused did not happen.
-            let is_refused = matches!(error, sqlx::Error::Database(_));
-            return if is_refused { Ok(Vec::new()) } else { Err(DbError::in_op("elements_claim_at_once")(error)) };
-        }
-    };
-    // It may be a job that is over, and not the queue that is empty.
-    if rows.is_empty() && !distinct.is_empty() {
-        return Ok(Vec::new());
-    }
-    settle(marks, start, queue, &rows, now, began.elapsed());
-    let mut left = rows.into_iter();
-    let answer = |_: &&ClaimRequest| match left.next() {
-        // One that cannot be read stays claimed: nobody would get past it otherwise.
-        Some(row) => Some(Readable::collect(std::iter::once(QueueElement::try_from(row))).rows),
-        // Who found nothing behind a mark has to look everywhere.
-        None => start.mark.is_none().then(Vec::new),
-    };
-    Ok(requests.iter().map(answer).collect())
+        .await
 }
 
 /// Moves the mark on.

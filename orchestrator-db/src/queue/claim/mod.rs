@@ -1,3 +1,4 @@
+mod alone;
 mod at_once;
 mod fit;
 mod on_sqlite;
@@ -398,5 +399,5 @@ crate::statements::statements![
     ELEMENT_GRANTED,
     ELEMENT_PEEK,
     ELEMENT_PEEK_BY_REFERENCE;
-    at_once, on_sqlite, ride
+    alone, at_once, on_sqlite, ride
 ];

@@ -11,6 +11,7 @@ use orchestrator_core::text::Message;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use super::alone::element_end_alone;
 use super::{StatusBy, StatusChange, StatusSet};
 use crate::dialect::{Sql, sql};
 use crate::error::DbError;
@@ -49,7 +50,7 @@ const ELEMENTS_END_AT_ONCE: Sql = sql![
      "] "SELECT " [columns element_columns] ", message_before FROM changed"];
 
 #[derive(Debug, sqlx::FromRow)]
-struct EndedRow {
+pub(super) struct EndedRow {
     #[sqlx(flatten)]
     element: ElementRow,
     message_before: Option<String>,
@@ -69,19 +70,10 @@ pub(crate) async fn elements_end_at_once(
     changes: &[&StatusChange],
     now: Timestamp,
 ) -> Result<BTreeMap<ElementId, StatusSet>, DbError> {
-    fn column<'a, T>(changes: &[&'a StatusChange], of: impl FnMut(&&'a StatusChange) -> T) -> Vec<T> {
-        changes.iter().map(of).collect()
-    }
-    let rows: Result<Vec<EndedRow>, sqlx::Error> = sqlx::query_as(ELEMENTS_END_AT_ONCE.postgres)
-        .bind(column(changes, |change| change.id.as_uuid()))
-        .bind(column(changes, |change| change.by.job().map_or(Uuid::nil(), JobId::as_uuid)))
-        .bind(column(changes, |change| change.token.map(LeaseToken::value)))
-        .bind(column(changes, |change| change.status.as_str()))
-        .bind(column(changes, |change| change.status.needs_attention()))
-        .bind(now)
-        .bind(column(changes, |change| change.message.as_ref().map(AsRef::<str>::as_ref)))
-        .fetch_all(connection)
-        .await;
+    let rows = match changes {
+        [change] => element_end_alone(connection, change, now).await,
+        _ => end(connection, changes, now).await,
+    };
     let rows = match rows {
         Ok(rows) => rows,
         // The database refused it, so it did not happen.
@@ -95,6 +87,26 @@ pub(crate) async fn elements_end_at_once(
             Ok((element.id, StatusSet { before: ElementStatus::InProgress, message_before, element }))
         })
         .collect()
+}
+
+async fn end(
+    connection: &mut PgConnection,
+    changes: &[&StatusChange],
+    now: Timestamp,
+) -> Result<Vec<EndedRow>, sqlx::Error> {
+    fn column<'a, T>(changes: &[&'a StatusChange], of: impl FnMut(&&'a StatusChange) -> T) -> Vec<T> {
+        changes.iter().map(of).collect()
+    }
+    sqlx::query_as(ELEMENTS_END_AT_ONCE.postgres)
+        .bind(column(changes, |change| change.id.as_uuid()))
+        .bind(column(changes, |change| change.by.job().map_or(Uuid::nil(), JobId::as_uuid)))
+        .bind(column(changes, |change| change.token.map(LeaseToken::value)))
+        .bind(column(changes, |change| change.status.as_str()))
+        .bind(column(changes, |change| change.status.needs_attention()))
+        .bind(now)
+        .bind(column(changes, |change| change.message.as_ref().map(AsRef::<str>::as_ref)))
+        .fetch_all(connection)
+        .await
 }
 
 #[cfg(test)]

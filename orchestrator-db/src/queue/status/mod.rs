@@ -1,3 +1,4 @@
+mod alone;
 mod at_once;
 mod ended;
 
@@ -221,4 +222,4 @@ pub(super) fn moved(element: &QueueElement, status: ElementStatus, by: StatusBy,
 mod tests;
 
 #[cfg(test)]
-crate::statements::statements![; at_once, ended];
+crate::statements::statements![; alone, at_once, ended];

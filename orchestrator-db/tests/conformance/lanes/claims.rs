@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 
 use super::world::*;
 use crate::harness::TestDb;
-use crate::queue::world::{QUEUE, counts, get, request};
+use crate::queue::world::{QUEUE, counts, get, of_job, request, running_job};
 
 conformance! {
     calls_that_come_while_a_transaction_is_in_flight_share_the_next_one,
@@ -23,6 +23,7 @@ conformance! {
     what_one_actor_did_in_one_commit_is_one_row_of_the_audit,
     an_element_that_is_new_again_is_told_of,
     a_paused_queue_gives_nothing_even_to_a_caller_alone,
+    a_person_alone_gets_the_oldest_element_and_is_named_for_it,
 }
 
 async fn calls_that_come_while_a_transaction_is_in_flight_share_the_next_one(db: TestDb) {
@@ -217,12 +218,32 @@ async fn an_element_that_is_new_again_is_told_of(db: TestDb) {
 
 async fn a_paused_queue_gives_nothing_even_to_a_caller_alone(db: TestDb) {
     let world = world(db);
-    let stored = world.stored(2).await;
+    let job = running_job(&world.db).await;
+    let stored = world.stored(3).await;
+    let callers = || [claim(), ElementCall { actor: Some(user("ann")), ..claim() }, claim_of(of_job(job))];
     for paused in [true, false] {
         let mut tx = world.db.begin_write().await.unwrap();
         tx.queue_set_paused(&request().queue, paused, &user("ann"), crate::queue::world::at(1)).await.unwrap();
         tx.commit().await.unwrap();
-        let given = taken(world.lanes.elements(claim()).await);
-        assert_eq!(given.first().map(|element| element.id), stored.first().copied().filter(|_| !paused));
+        for (call, id) in callers().into_iter().zip(&stored) {
+            let given = taken(world.lanes.elements(call).await);
+            assert_eq!(given.first().map(|element| element.id), Some(*id).filter(|_| !paused));
+        }
     }
+}
+
+async fn a_person_alone_gets_the_oldest_element_and_is_named_for_it(db: TestDb) {
+    let world = world(db);
+    let stored = world.stored(2).await;
+    let lease = Some(std::time::Duration::from_mins(1));
+    let call = ElementCall { actor: Some(user("ann")), ..claim_of(ClaimRequest { lease, ..request() }) };
+    let got = taken(world.lanes.elements(call).await).remove(0);
+    assert_eq!((got.id, got.job_id, got.status), (stored[0], None, ElementStatus::InProgress));
+    assert_eq!((got.lease_token, got.attempt), (LeaseToken::new(1), 1));
+    assert_eq!(got.lease_expires_at, Some(crate::queue::world::at(60)));
+    assert_eq!(get(&world.db, got.id).await, got);
+    assert_eq!((counts(&world.db).await.new, counts(&world.db).await.in_progress), (1, 1));
+    let rows = world.audited("element.claim").await;
+    assert_eq!((rows.len(), rows[0].0.as_str()), (1, QUEUE));
+    assert_eq!(rows[0].1, serde_json::json!({ "elements": [got.id.to_string()] }));
 }

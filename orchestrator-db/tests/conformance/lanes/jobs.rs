@@ -24,6 +24,7 @@ conformance! {
     an_end_beside_the_end_of_its_job_changes_nothing_that_was_taken_back,
     an_end_by_another_job_is_refused_while_the_first_one_runs,
     an_element_that_nobody_has_taken_may_be_ended_too,
+    an_element_that_cannot_be_read_is_left_as_it_is,
 }
 
 async fn claim_for(world: &World, job: JobId) -> QueueElement {
@@ -157,4 +158,15 @@ async fn an_element_that_nobody_has_taken_may_be_ended_too(db: TestDb) {
     let set = set(&world, end(stored[0], ElementStatus::Done, job)).await.unwrap();
     assert_eq!((set.before, set.element.job_id), (ElementStatus::New, Some(job)));
     assert_eq!((counts(&world.db).await.new, counts(&world.db).await.done), (0, 1));
+}
+
+async fn an_element_that_cannot_be_read_is_left_as_it_is(db: TestDb) {
+    let world = world(db);
+    let job = running_job(&world.db).await;
+    world.stored(1).await;
+    let held = claim_for(&world, job).await;
+    world.db.execute("UPDATE queues SET attempt = -1").await;
+    let spoilt = set(&world, end(held.id, ElementStatus::Done, job)).await;
+    assert!(matches!(spoilt, Err(StatusError::Corrupt(corrupt)) if corrupt.row == held.id.to_string()));
+    assert_eq!((counts(&world.db).await.done, counts(&world.db).await.in_progress), (0, 1));
 }
