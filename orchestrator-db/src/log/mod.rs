@@ -1,23 +1,25 @@
 //! Log lines: written many at a time, read page by page, newest first, and followed as they come.
 
+mod insert;
 mod row;
 
 use chrono::{DateTime, Utc};
 use orchestrator_core::clock::Timestamp;
 use orchestrator_core::id::{JobId, LogId};
 use orchestrator_core::log::{LogLevel, LogLine};
-use orchestrator_core::text::{LogMessage, ProcessName};
-use sqlx::types::Json;
+use orchestrator_core::text::ProcessName;
 use uuid::Uuid;
 
 use crate::dialect::{Sql, sql};
 use crate::error::{Corrupt, DbError, Readable};
-use crate::lists::{Texts, containing, earliest, latest, time_text};
+use crate::lists::{Texts, containing, earliest, latest};
 use crate::page::{PageRequest, STEP, Search, cursor};
 use crate::rows::{fetch, fetch_plain, fetch_scalars};
-use crate::tx::{Tx, TxInner};
+use crate::tx::Tx;
 
 use row::{LogRow, log_columns};
+
+pub(crate) use insert::{insert_on_postgres, insert_on_sqlite};
 
 /// Which lines are listed. Everything that is set must fit.
 #[derive(Debug, Clone, Default)]
@@ -86,14 +88,6 @@ const LOG_LAST_ERROR: Sql = sql![
          ORDER BY log_time DESC, id DESC LIMIT 200) AS latest
      WHERE log_level = 'ERROR' ORDER BY log_time DESC, id DESC LIMIT 1"
 ];
-const LOG_INSERT: Sql = sql!["INSERT INTO logs (id, log_time, log_level, process_name, log_message, job_id) "
-     [only sqlite "SELECT unhex(value->>0), value->>1, value->>2, value->>3, value->>4, unhex(value->>5)
-         FROM json_each($1) WHERE TRUE"]
-     [only postgres "SELECT id, log_time, log_level, process_name, log_message, job_id
-         FROM unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::text[], $5::text[], $6::uuid[])
-             AS line (id, log_time, log_level, process_name, log_message, job_id)"]
-     " ON CONFLICT (id) DO NOTHING"];
-
 type Key = (DateTime<Utc>, Uuid);
 
 impl Tx {
@@ -101,37 +95,6 @@ impl Tx {
     pub async fn log_last_error(&mut self, job: JobId) -> Result<Option<String>, DbError> {
         let rows = fetch_scalars!(self, "log_last_error", LOG_LAST_ERROR, as String, [job.as_uuid()])?;
         Ok(rows.into_iter().next())
-    }
-
-    /// Writes lines. Those whose id is there already are skipped, so that a repeated call writes nothing twice.
-    pub async fn log_insert(&mut self, lines: &[LogLine]) -> Result<(), DbError> {
-        if lines.is_empty() {
-            return Ok(());
-        }
-        match &mut self.inner {
-            TxInner::Sqlite(transaction) => {
-                sqlx::query(LOG_INSERT.sqlite).bind(as_json(lines)).execute(&mut **transaction).await.map(drop)
-            }
-            TxInner::Postgres(transaction) => {
-                let ids: Vec<Uuid> = lines.iter().map(|line| line.id.as_uuid()).collect();
-                let times: Vec<Timestamp> = lines.iter().map(|line| line.log_time).collect();
-                let levels: Vec<&str> = lines.iter().map(|line| line.level.as_str()).collect();
-                let processes: Vec<&str> = lines.iter().map(|line| line.process_name.as_str()).collect();
-                let messages: Vec<&str> = lines.iter().map(|line| line.message.as_str()).collect();
-                let jobs: Vec<Option<Uuid>> = lines.iter().map(|line| line.job_id.map(JobId::as_uuid)).collect();
-                sqlx::query(LOG_INSERT.postgres)
-                    .bind(ids)
-                    .bind(times)
-                    .bind(levels)
-                    .bind(processes)
-                    .bind(messages)
-                    .bind(jobs)
-                    .execute(&mut **transaction)
-                    .await
-                    .map(drop)
-            }
-        }
-        .map_err(DbError::in_op("log_insert"))
     }
 
     /// A page of lines, newest first, with the cursor of the next one. Where no index serves
@@ -246,27 +209,9 @@ impl LogFilter {
     }
 }
 
-type JsonRow<'a> = (String, String, &'static str, &'a str, &'a str, Option<String>);
-
-fn as_json(lines: &[LogLine]) -> Json<Vec<JsonRow<'_>>> {
-    let hex = |id: Uuid| id.simple().to_string();
-    let rows = lines.iter().map(|line| {
-        (
-            hex(line.id.as_uuid()),
-            time_text(line.log_time),
-            line.level.as_str(),
-            line.process_name.as_str(),
-            LogMessage::as_str(&line.message),
-            line.job_id.map(|job| hex(job.as_uuid())),
-        )
-    });
-    Json(rows.collect())
-}
-
 #[cfg(test)]
 crate::statements::statements![
     LOG_LAST_ERROR,
-    LOG_INSERT,
     OF_JOB[0],
     OF_JOB[1],
     OF_PROCESS[0],
@@ -278,5 +223,6 @@ crate::statements::statements![
     WINDOW_OF_JOB,
     WINDOW_OF_PROCESS,
     WINDOW_OF_ERRORS,
-    WINDOW_OF_ALL
+    WINDOW_OF_ALL;
+    insert
 ];
