@@ -6,6 +6,7 @@ use prost::Message as _;
 use prost_reflect::{DescriptorPool, DeserializeOptions, DynamicMessage, MethodDescriptor, SerializeOptions};
 use tonic::Code;
 
+use super::element;
 use super::method::{Method, SERVICE};
 
 /// The shapes of the service's messages.
@@ -59,6 +60,13 @@ impl Messages {
 
     /// Prints an answer, every field of it.
     pub(super) fn print(&self, method: Method, answer: Bytes) -> Result<Vec<u8>, Refusal> {
+        match element::print(method, &answer) {
+            Some(text) => Ok(text),
+            None => self.print_by_shape(method, answer),
+        }
+    }
+
+    fn print_by_shape(&self, method: Method, answer: Bytes) -> Result<Vec<u8>, Refusal> {
         let message = DynamicMessage::decode(self.of(method).output(), answer).map_err(|_| unreadable())?;
         let options = SerializeOptions::new().skip_default_fields(false);
         let mut text = Vec::with_capacity(256);
@@ -82,6 +90,8 @@ fn unreadable() -> Refusal {
 #[cfg(test)]
 mod tests {
     use orchestrator_proto::v1;
+    use proptest::option;
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -99,6 +109,59 @@ mod tests {
         assert_eq!(String::from_utf8(printed).unwrap(), r#"{"createdCount":"3"}"#);
         let printed = messages().print(Method::ClaimQueueElement, Bytes::new()).unwrap();
         assert_eq!(printed, b"{}");
+    }
+
+    fn instants() -> impl Strategy<Value = Option<prost_types::Timestamp>> {
+        let nanos = prop_oneof![
+            Just(0),
+            (0..1000).prop_map(|n| n * 1_000_000),
+            (0..1_000_000).prop_map(|n| n * 1000),
+            0..=i32::MAX
+        ];
+        let seconds = prop_oneof![9 => -70_000_000_000..260_000_000_000_i64, 1 => any::<i64>()];
+        option::of((seconds, nanos).prop_map(|(seconds, nanos)| prost_types::Timestamp { seconds, nanos }))
+    }
+
+    fn elements() -> impl Strategy<Value = v1::QueueElement> {
+        let texts =
+            (".{0,20}", ".{0,20}", ".{0,20}", option::of(".{0,40}"), option::of(".{0,20}"), option::of(".{0,20}"));
+        let more = (option::of(".{0,20}"), ".{0,20}", any::<i64>(), any::<u32>(), any::<bool>());
+        let times = (instants(), instants(), instants(), instants());
+        (texts, more, times).prop_map(|(texts, more, times)| {
+            let (id, queue_name, status, data, reference, message) = texts;
+            let (created_by, job_id, lease_token, attempt, parked) = more;
+            let (created_date, start_date, end_date, lease_expires_at) = times;
+            v1::QueueElement {
+                id,
+                queue_name,
+                status,
+                data,
+                reference,
+                created_date,
+                start_date,
+                end_date,
+                message,
+                created_by,
+                job_id,
+                lease_token,
+                lease_expires_at,
+                attempt,
+                parked,
+            }
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn an_element_is_printed_as_the_mapping_says(element in option::of(elements())) {
+            let messages = messages();
+            let answer: Bytes = v1::RobotClaimElementResponse { element }.encode_to_vec().into();
+            for method in [Method::ClaimQueueElement, Method::SetQueueElementStatus, Method::CreateQueueElement] {
+                let by_shape = messages.print_by_shape(method, answer.clone()).map_err(|refusal| refusal.reason().to_owned());
+                let printed = messages.print(method, answer.clone()).map_err(|refusal| refusal.reason().to_owned());
+                prop_assert_eq!(printed, by_shape);
+            }
+        }
     }
 
     #[test]

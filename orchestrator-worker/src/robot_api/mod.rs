@@ -7,6 +7,7 @@
 
 mod body;
 mod deliver;
+mod element;
 mod endpoint;
 mod forward;
 mod host;
