@@ -59,8 +59,9 @@ impl Work for Logs {
         };
         match written {
             Ok(()) => Ok(DoneAtOnce { answers: vec![Some(()); calls.len()], here: told_here() }),
-            // Nothing was written: one call's lines may have spoilt it for all, and each is told why.
-            Err(sqlx::Error::Database(_)) => Ok(DoneAtOnce::nothing()),
+            // One call's lines may have spoilt it for all, and each is told why. Where the connection broke, the lines may have been
+            // written: to write them again, on another one, changes nothing.
+            Err(sqlx::Error::Database(_) | sqlx::Error::Io(_)) => Ok(DoneAtOnce::nothing()),
             Err(error) => Err(DbError::in_op("log_insert")(error)),
         }
     }

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use orchestrator_db::{ClaimRequest, Db, DbError, DbOptions, ElementAnswer, LaneError, LaneOptions};
+use orchestrator_db::{
+    ClaimRequest, Db, DbError, DbOptions, ElementAnswer, LaneError, LaneOptions, LogFilter, PageRequest,
+};
 use sqlx::postgres::PgConnectOptions;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -10,7 +12,7 @@ use tokio_util::task::TaskTracker;
 
 use super::world::*;
 use crate::harness::{self, TestDb};
-use crate::queue::world::{counts, request};
+use crate::queue::world::{counts, request, t0};
 
 conformance! {
     a_database_that_does_not_answer_keeps_no_caller_waiting_and_the_repetition_is_granted_what_it_did_after_all,
@@ -44,9 +46,10 @@ async fn a_database_that_does_not_answer_keeps_no_caller_waiting_and_the_repetit
     assert_eq!(counts(&world.db).await.in_progress, 1);
 }
 
-/// A way to the database on which connections can be forgotten: they stay open, and nothing arrives any more.
+/// A way to the database on which connections can be forgotten, so that they stay open and nothing arrives any more, or cut.
 struct Way {
     forgotten: watch::Sender<()>,
+    cut: watch::Sender<()>,
     url: String,
 }
 
@@ -57,19 +60,20 @@ impl Way {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let here = format!("{host}:{}", listener.local_addr().unwrap().port());
         let there = format!("{host}:{port}");
-        let way = Self { forgotten: watch::Sender::new(()), url: url.replace(&there, &here) };
+        let (forgotten, cut) = (watch::Sender::new(()), watch::Sender::new(()));
+        let way = Self { forgotten: forgotten.clone(), cut: cut.clone(), url: url.replace(&there, &here) };
         assert!(way.url.contains(&here), "{url}");
-        let forgotten = way.forgotten.clone();
         let tasks = TaskTracker::new();
         let carried = tasks.clone();
         tasks.spawn(async move {
             while let Ok((mut near, _)) = listener.accept().await {
                 let mut far = TcpStream::connect(&there).await.unwrap();
-                let mut forgotten = forgotten.subscribe();
+                let (mut forgotten, mut cut) = (forgotten.subscribe(), cut.subscribe());
                 carried.spawn(async move {
                     tokio::select! {
                         _ = tokio::io::copy_bidirectional(&mut near, &mut far) => {}
                         _ = forgotten.changed() => std::future::pending::<()>().await,
+                        _ = cut.changed() => {}
                     }
                 });
             }
@@ -79,6 +83,14 @@ impl Way {
 
     fn forget(&self) {
         self.forgotten.send_replace(());
+    }
+
+    /// Ends the connections, and waits until they are.
+    async fn cut(&self) {
+        self.cut.send_replace(());
+        while self.cut.receiver_count() > 0 {
+            tokio::task::yield_now().await;
+        }
     }
 }
 
@@ -110,4 +122,17 @@ async fn a_connection_that_was_forgotten_while_nobody_called_fails_no_call() {
     tokio::time::advance(Duration::from_mins(1)).await;
     tokio::time::resume();
     assert_eq!(taken(world.lanes.elements(claim()).await).len(), 1);
+}
+
+#[tokio::test]
+async fn a_line_whose_connection_broke_is_written_on_another() {
+    let (world, way) = used_lanes(LaneOptions::default()).await;
+    for message in ["one", "two"] {
+        world.lanes.log(vec![line(message, t0())]).await.unwrap();
+        way.cut().await;
+    }
+    let mut tx = world.db.begin_read().await.unwrap();
+    let (lines, _) = tx.log_list(&LogFilter::default(), &PageRequest::first(9)).await.unwrap();
+    let written: Vec<_> = lines.rows.iter().map(|line| line.message.as_str()).collect();
+    assert_eq!(written, ["two", "one"]);
 }
