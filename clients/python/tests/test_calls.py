@@ -354,7 +354,9 @@ class Callers(RobotTest):
         robot.log_info("one")
         low = Refusal(403, "permission_denied", "ROLE_TOO_LOW", "not for you", {"needed": "ADMIN", "role": "OPERATOR"})
         expired = Refusal(401, "unauthenticated", "TOKEN_EXPIRED", "the token has expired")
+        worker = Refusal(403, "permission_denied", "WRONG_CALLER", "this is for users", {"kind": "WORKER"})
         for refusal, words in (
+            (worker, "this is for users .*token create user NAME --role operator"),
             (low, "not for you .*token create user NAME --role admin"),
             (expired, "expired .*token create user NAME --role operator"),
         ):
@@ -378,6 +380,8 @@ class Callers(RobotTest):
             (None, USER_TOKEN, "no address"),
             ("sqlite:///file.db", USER_TOKEN, "begins with 'sqlite'.*never to a database"),
             ("Driver={SQL Server};PWD=hunter2", USER_TOKEN, "never to a database"),
+            ("localhost:8420", USER_TOKEN, "'localhost:8420', is no whole address: write http:// before it"),
+            ("Server=db:1433", USER_TOKEN, "never to a database"),
             ("http://host:port", USER_TOKEN, "is no address; it looks like"),
             ("http://", USER_TOKEN, "is no address"),
             ("http://a..b:80", USER_TOKEN, "a..b:80 has no valid name of a host"),
