@@ -33,6 +33,12 @@ class LostError(Exception):
         self.stale = stale
 
 
+#: What OpenSSL says of bytes that are no TLS, by version.
+_NO_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE")
+#: How TLS refuses bytes that are none.
+_TLS_ALERT = b"\x15\x03"
+
+
 class Address:
     """Where to connect to."""
 
@@ -86,6 +92,12 @@ class Address:
             raise NotConfiguredError(
                 f"the certificate of {self.url} is not trusted ({error.verify_message}); name the file of its authority in "
                 "the environment variable ORCHESTRATOR_CA_CERT"
+            ) from error
+        except ssl.SSLError as error:
+            if error.reason not in _NO_TLS:
+                raise
+            raise NotConfiguredError(
+                f"what answers at {self.url} does not speak https: write http:// where the server has no certificate"
             ) from error
 
 
@@ -200,6 +212,8 @@ class Connection:
         if not line.endswith(b"\n"):
             if len(line) > _LINE_LIMIT:
                 raise ServerError(f"what {self._address.url} answers is no HTTP: a line has no end")
+            if line.startswith(_TLS_ALERT):
+                raise NotConfiguredError(f"what answers at {self._address.url} speaks https: write https://")
             raise LostError("the connection was closed without an answer", stale=not line)
         return line
 

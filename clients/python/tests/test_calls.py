@@ -391,6 +391,29 @@ class Callers(RobotTest):
                 robot.log_info("x")
             self.assertNotIn("hunter2", str(caught.exception))
 
+    def test_who_takes_http_for_https_or_the_other_way_around_is_told_at_once(self):
+        self.environment(ORCHESTRATOR_JOB_TOKEN=None)
+        robot = OrchestratorConnection("p", self.fake.url.replace("http:", "https:"), USER_TOKEN, "")
+        with self.assertRaisesRegex(NotConfiguredError, "https://.* does not speak https: write http://"):
+            robot.log_info("x")
+
+        # What a server that speaks TLS answers to what is none: an alert, and the end.
+        server = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(server.close)
+
+        def refuse():
+            caller, _ = server.accept()
+            with caller:
+                caller.recv(65536)
+                caller.sendall(b"\x15\x03\x03\x00\x02\x022")
+
+        answering = threading.Thread(target=refuse)
+        answering.start()
+        robot = OrchestratorConnection("p", f"http://127.0.0.1:{server.getsockname()[1]}", USER_TOKEN, "")
+        with self.assertRaisesRegex(NotConfiguredError, "speaks https: write https://"):
+            robot.log_info("x")
+        answering.join()
+
     def test_addresses(self):
         for url, host, port, tls, prefix in (
             ("http://localhost:8420", "localhost", 8420, False, ""),
