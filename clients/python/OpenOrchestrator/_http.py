@@ -61,6 +61,9 @@ class Address:
             and (not port or (port.isascii() and port.isdigit()))
             and url.strip().isprintable()
         )
+        if "@" in authority:
+            # Not shown: it may be a password.
+            raise NotConfiguredError("an address has no user and no password in it; it looks like http://localhost:8420")
         if not usable:
             raise NotConfiguredError(f"{url!r} is no address; it looks like http://localhost:8420")
         self.host = host

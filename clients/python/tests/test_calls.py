@@ -423,8 +423,9 @@ class Callers(RobotTest):
             address = Address(url)
             self.assertEqual((address.host, address.port, address.tls, address.prefix), (host, port, tls, prefix))
         for url in ("http://user:pw@host", "ftp://host", "http://a b", "http://host:８"):
-            with self.assertRaises(NotConfiguredError):
+            with self.assertRaises(NotConfiguredError) as caught:
                 Address(url)
+            self.assertNotIn("pw", str(caught.exception))
 
 
 class Arguments(RobotTest):
