@@ -56,6 +56,30 @@ pub(super) fn next(refusal: &Refusal) -> Option<String> {
     Some(text.to_owned())
 }
 
+/// After a server that was not reached, by what TLS says of it.
+const BY_TLS: &[(&str, &str)] = &[
+    (
+        "CaUsedAsEndEntity",
+        "the server shows an authority's own certificate; make one for the server: orchestrator cert issue --help",
+    ),
+    (
+        "InvalidContentType",
+        "what answers there speaks no TLS; if the server has no certificate, its address begins with http://",
+    ),
+    (
+        "certificate",
+        "name the file of the authority with --ca-cert or ORCHESTRATOR_CA_CERT; see what it says: orchestrator cert show FILE",
+    ),
+];
+
+pub(super) fn unreachable(why: &str) -> &'static str {
+    let by_tls = BY_TLS.iter().find(|(words, _)| why.contains(words));
+    by_tls
+        .map_or("name the server with --url or ORCHESTRATOR_URL, or start a sandbox: orchestrator dev", |(_, next)| {
+            next
+        })
+}
+
 fn not_found(refusal: &Refusal) -> Option<String> {
     let list = list_of(&refusal.reason);
     match (refusal.metadata.get(MEANT), list) {
@@ -87,6 +111,18 @@ mod tests {
     fn a_full_disk_is_not_a_busy_server() {
         let full = Refusal { reason: "DATABASE_FULL".to_owned(), ..Refusal::from(&Status::resource_exhausted("full")) };
         assert!(next(&full).unwrap().contains("make room on the database's disk"));
+    }
+
+    #[test]
+    fn a_certificate_that_is_not_trusted_is_no_server_that_is_away() {
+        for (why, next) in [
+            ("invalid peer certificate: UnknownIssuer", "--ca-cert"),
+            ("invalid peer certificate: Other(OtherError(CaUsedAsEndEntity))", "orchestrator cert issue"),
+            ("received corrupt message of type InvalidContentType", "http://"),
+            ("Connection refused (os error 111)", "orchestrator dev"),
+        ] {
+            assert!(unreachable(why).contains(next), "{why}");
+        }
     }
 
     #[test]

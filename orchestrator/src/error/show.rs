@@ -168,15 +168,7 @@ impl CliError {
                 return Some(format!("orchestrator login {url}, or start a sandbox: orchestrator dev"));
             }
             Self::BadToken(_) => "an administrator makes one: orchestrator token create user NAME",
-            Self::Unreachable { why, .. } if why.contains("CaUsedAsEndEntity") => {
-                "the server shows an authority's own certificate; make one for the server: orchestrator cert issue --help"
-            }
-            Self::Unreachable { why, .. } if why.contains("certificate") => {
-                "name the file of the authority with --ca-cert or ORCHESTRATOR_CA_CERT; see what it says: orchestrator cert show FILE"
-            }
-            Self::Unreachable { .. } => {
-                "name the server with --url or ORCHESTRATOR_URL, or start a sandbox: orchestrator dev"
-            }
+            Self::Unreachable { why, .. } => hint::unreachable(why),
             Self::Config(_) => "see what is allowed: orchestrator server config template",
             Self::JobFailed { job, .. } => return Some(format!("orchestrator job logs {job}")),
             Self::WouldChange { .. } => "nothing was changed; leave out --dry-run to do it",
@@ -257,17 +249,6 @@ mod tests {
             CliError::Unreachable { url: "http://127.0.0.1:1".to_owned(), why: "connection refused".to_owned() };
         insta::assert_snapshot!(error.to_text());
         assert_eq!(error.exit_code(), 6);
-    }
-
-    #[test]
-    fn a_certificate_that_is_not_trusted_is_no_server_that_is_away() {
-        for (why, next) in [
-            ("invalid peer certificate: UnknownIssuer", "--ca-cert"),
-            ("invalid peer certificate: Other(OtherError(CaUsedAsEndEntity))", "orchestrator cert issue"),
-        ] {
-            let error = CliError::Unreachable { url: "https://localhost:1".to_owned(), why: why.to_owned() };
-            assert!(error.next().unwrap().contains(next), "{why}");
-        }
     }
 
     #[test]
