@@ -6,8 +6,9 @@ process_name=$1 process_args=$4 queue=Invoices
 
 # Calls a method of RobotService with a JSON body, and prints the answer. A refusal prints its reason and fails.
 # --retry: while the worker is restarted; the worker itself waits for its server.
+# --noproxy: the worker is on this machine, and a proxy that the environment names must not see the token.
 call() {
-    curl --silent --show-error --fail-with-body --retry 5 --retry-connrefused \
+    curl --silent --show-error --fail-with-body --noproxy '*' --retry 5 --retry-connrefused \
         --header "Authorization: Bearer $ORCHESTRATOR_JOB_TOKEN" --header 'Content-Type: application/json' \
         --data-binary "$2" "$ORCHESTRATOR_ENDPOINT/rpc/orchestrator.v1.RobotService/$1"
 }

@@ -195,9 +195,10 @@ pub fn permit(rule: Rule, caller: &Identity) -> Result<(), Status> {
         (Rule::User(needed), Identity::User(user)) => at_least(needed, user.role),
         (Rule::User(_) | Rule::Oneself, Identity::Worker(_) | Identity::Job(_)) => Err(wrong_caller("users", caller)),
         (Rule::Worker, Identity::User(_) | Identity::Job(_)) => Err(wrong_caller("workers", caller)),
-        (Rule::Job | Rule::JobOrAdmin, Identity::Worker(_)) => {
-            Err(wrong_caller("running jobs (a worker's token with the token of a job that it holds)", caller))
-        }
+        (Rule::Job | Rule::JobOrAdmin, Identity::Worker(_)) => Err(wrong_caller(
+            "running jobs (a worker's token with the token of a job that it holds) and for users",
+            caller,
+        )),
     }
 }
 

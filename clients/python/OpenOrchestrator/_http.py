@@ -33,6 +33,12 @@ class LostError(Exception):
         self.stale = stale
 
 
+#: What OpenSSL says of bytes that are no TLS, by version.
+_NO_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE")
+#: How TLS refuses bytes that are none.
+_TLS_ALERT = b"\x15\x03"
+
+
 class Address:
     """Where to connect to."""
 
@@ -55,6 +61,9 @@ class Address:
             and (not port or (port.isascii() and port.isdigit()))
             and url.strip().isprintable()
         )
+        if "@" in authority:
+            # Not shown: it may be a password.
+            raise NotConfiguredError("an address has no user and no password in it; it looks like http://localhost:8420")
         if not usable:
             raise NotConfiguredError(f"{url!r} is no address; it looks like http://localhost:8420")
         self.host = host
@@ -86,6 +95,12 @@ class Address:
             raise NotConfiguredError(
                 f"the certificate of {self.url} is not trusted ({error.verify_message}); name the file of its authority in "
                 "the environment variable ORCHESTRATOR_CA_CERT"
+            ) from error
+        except ssl.SSLError as error:
+            if error.reason not in _NO_TLS:
+                raise
+            raise NotConfiguredError(
+                f"what answers at {self.url} does not speak https: write http:// where the server has no certificate"
             ) from error
 
 
@@ -200,6 +215,8 @@ class Connection:
         if not line.endswith(b"\n"):
             if len(line) > _LINE_LIMIT:
                 raise ServerError(f"what {self._address.url} answers is no HTTP: a line has no end")
+            if line.startswith(_TLS_ALERT):
+                raise NotConfiguredError(f"what answers at {self._address.url} speaks https: write https://")
             raise LostError("the connection was closed without an answer", stale=not line)
         return line
 

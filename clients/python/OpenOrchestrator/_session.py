@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import threading
 import time
@@ -61,6 +62,8 @@ _PAUSES = (0.05, 2.0)
 _ROBOT = "RobotService"
 _NO_DEVELOPMENT_JOB = "NO_DEVELOPMENT_JOB"
 
+#: A host and a port, and nothing that could be a part of a connection string.
+_LACKS_SCHEME = re.compile(r"(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\]):[0-9]{1,5}/?", re.ASCII)
 #: Held while a development job begins.
 _beginning = threading.RLock()
 _encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
@@ -110,6 +113,11 @@ class Session:
         # A robot that finds a connection string of its own, from a file or its environment, has found the old one.
         if TOKEN_VARIABLE in os.environ and os.environ.get(ENDPOINT_VARIABLE):
             return os.environ[ENDPOINT_VARIABLE]
+        if _LACKS_SCHEME.fullmatch(given):
+            raise NotConfiguredError(
+                f"the second argument, {given!r}, is no whole address: write http:// before it (or https://, where the server has a "
+                "certificate), as in http://localhost:8420"
+            )
         if given and given != "none":
             scheme = given.partition("://")[0] if "://" in given else "?"
             raise NotConfiguredError(
@@ -358,6 +366,8 @@ _DEVELOPERS_ADVICE = {
     "TOKEN_REVOKED": _NEW_TOKEN,
     "TOKEN_UNKNOWN": f"copy it again; is it a token of this server? If not, {_NEW_TOKEN}",
     "TOKEN_MALFORMED": "copy it again: it begins with orc_user_ and has no spaces",
+    # A worker's, or that of a job that a worker runs.
+    "WRONG_CALLER": "a user token is needed; make one with: orchestrator token create user NAME --role operator",
 }
 
 
@@ -367,12 +377,23 @@ key: object = None
 _current: Session | None = None
 #: Why there is none, as far as that is known.
 _failure = ""
+#: Where there is none because there was no key yet.
+_waiting: object = None
 
 
-def use(session: Session | None, failure: str = "") -> None:
-    """Makes a session the one that functions without a connection use, as OpenOrchestrator's connection does."""
-    global _current, _failure
-    _current, _failure = session, failure
+def use(session: Session | None, failure: str = "", waiting: object = None) -> None:
+    """Makes a session the one that functions without a connection use, as OpenOrchestrator's connection does. None with an
+    address that waits for its key begins when that is set."""
+    global _current, _failure, _waiting
+    _current, _failure, _waiting = session, failure, waiting
+
+
+def set_key(value: object) -> None:
+    """Keeps what is given as "the key". OpenOrchestrator connects without one, and scripts may set it afterwards."""
+    global key
+    key = value
+    if value and _current is None and _waiting is not None:
+        use(Session(_waiting, value))
 
 
 def current() -> Session:

@@ -354,7 +354,9 @@ class Callers(RobotTest):
         robot.log_info("one")
         low = Refusal(403, "permission_denied", "ROLE_TOO_LOW", "not for you", {"needed": "ADMIN", "role": "OPERATOR"})
         expired = Refusal(401, "unauthenticated", "TOKEN_EXPIRED", "the token has expired")
+        worker = Refusal(403, "permission_denied", "WRONG_CALLER", "this is for users", {"kind": "WORKER"})
         for refusal, words in (
+            (worker, "this is for users .*token create user NAME --role operator"),
             (low, "not for you .*token create user NAME --role admin"),
             (expired, "expired .*token create user NAME --role operator"),
         ):
@@ -378,6 +380,8 @@ class Callers(RobotTest):
             (None, USER_TOKEN, "no address"),
             ("sqlite:///file.db", USER_TOKEN, "begins with 'sqlite'.*never to a database"),
             ("Driver={SQL Server};PWD=hunter2", USER_TOKEN, "never to a database"),
+            ("localhost:8420", USER_TOKEN, "'localhost:8420', is no whole address: write http:// before it"),
+            ("Server=db:1433", USER_TOKEN, "never to a database"),
             ("http://host:port", USER_TOKEN, "is no address; it looks like"),
             ("http://", USER_TOKEN, "is no address"),
             ("http://a..b:80", USER_TOKEN, "a..b:80 has no valid name of a host"),
@@ -386,6 +390,29 @@ class Callers(RobotTest):
             with self.assertRaisesRegex(NotConfiguredError, words) as caught:
                 robot.log_info("x")
             self.assertNotIn("hunter2", str(caught.exception))
+
+    def test_who_takes_http_for_https_or_the_other_way_around_is_told_at_once(self):
+        self.environment(ORCHESTRATOR_JOB_TOKEN=None)
+        robot = OrchestratorConnection("p", self.fake.url.replace("http:", "https:"), USER_TOKEN, "")
+        with self.assertRaisesRegex(NotConfiguredError, "https://.* does not speak https: write http://"):
+            robot.log_info("x")
+
+        # What a server that speaks TLS answers to what is none: an alert, and the end.
+        server = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(server.close)
+
+        def refuse():
+            caller, _ = server.accept()
+            with caller:
+                caller.recv(65536)
+                caller.sendall(b"\x15\x03\x03\x00\x02\x022")
+
+        answering = threading.Thread(target=refuse)
+        answering.start()
+        robot = OrchestratorConnection("p", f"http://127.0.0.1:{server.getsockname()[1]}", USER_TOKEN, "")
+        with self.assertRaisesRegex(NotConfiguredError, "speaks https: write https://"):
+            robot.log_info("x")
+        answering.join()
 
     def test_addresses(self):
         for url, host, port, tls, prefix in (
@@ -396,8 +423,9 @@ class Callers(RobotTest):
             address = Address(url)
             self.assertEqual((address.host, address.port, address.tls, address.prefix), (host, port, tls, prefix))
         for url in ("http://user:pw@host", "ftp://host", "http://a b", "http://host:８"):
-            with self.assertRaises(NotConfiguredError):
+            with self.assertRaises(NotConfiguredError) as caught:
                 Address(url)
+            self.assertNotIn("pw", str(caught.exception))
 
 
 class Arguments(RobotTest):

@@ -111,6 +111,26 @@ class Script(RobotTest):
         crypto_util.set_key("orc_user_wrong")
         self.assertFalse(db_util.connect(self.fake.url))
 
+    def test_a_key_that_is_set_after_connecting_is_used(self):
+        crypto_util.set_key(None)
+        self.environment(OpenOrchestratorKey=None)
+        self.answers(QueueService_Create={"element": ELEMENT})
+        self.assertFalse(db_util.connect(self.fake.url))
+        crypto_util.set_key(USER_TOKEN)
+        self.assertEqual(db_util.get_conn_string(), self.fake.url)
+        self.assertEqual(db_util.create_queue_element("q", data="{}").reference, "r")
+        # A server that did not answer is none that a key opens, and disconnecting ends it.
+        self.assertFalse(db_util.connect("http://127.0.0.1:9"))
+        crypto_util.set_key(USER_TOKEN)
+        with self.assertRaisesRegex(NotConfiguredError, "not connected, as"):
+            db_util.create_queue_element("q")
+        crypto_util.set_key(None)
+        self.assertFalse(db_util.connect(self.fake.url))
+        db_util.disconnect()
+        crypto_util.set_key(USER_TOKEN)
+        with self.assertRaisesRegex(NotConfiguredError, "not connected: make"):
+            db_util.create_queue_element("q")
+
     def test_the_key_of_the_last_connection_is_the_key(self):
         OrchestratorConnection("p", self.fake.url, "one", "")
         self.assertEqual(crypto_util.get_key(), "one")

@@ -48,13 +48,16 @@ pub(crate) fn reason(status: &Status) -> Option<String> {
     status.get_details_error_info().map(|info| info.reason)
 }
 
-/// What the status says, down to the system's own words.
+/// What the status says, down to the system's own words; what several layers say alike, once.
 pub(crate) fn said(status: &Status) -> String {
     let mut text = status.message().to_owned();
     let mut source = status.source();
     while let Some(cause) = source {
-        // Writing to a String cannot fail.
-        let _ = write!(text, ": {cause}");
+        let words = cause.to_string();
+        if !text.contains(&words) {
+            text.push_str(": ");
+            text.push_str(&words);
+        }
         source = cause.source();
     }
     if let Some(code) = reason(status) {
@@ -115,6 +118,14 @@ mod tests {
     #[test]
     fn what_is_said_names_the_code() {
         assert_eq!(said(&with_reason(Code::Unauthenticated, "TOKEN_REVOKED")), "no [TOKEN_REVOKED]");
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_reached_is_told_without_repetition() {
+        let nowhere = tonic::transport::Endpoint::from_static("http://127.0.0.1:1").connect().await;
+        let words = said(&Status::from_error(Box::new(nowhere.unwrap_err())));
+        assert!(words.contains("refused"), "{words}");
+        assert_eq!(words.matches("tcp connect error").count(), 1, "{words}");
     }
 
     #[test]

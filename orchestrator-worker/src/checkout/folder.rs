@@ -42,7 +42,7 @@ pub(super) fn create(folder: &Path) -> Result<(), CheckoutError> {
     builder.create(folder).map_err(failed("create", folder))
 }
 
-/// Removes a folder and everything in it; one that is not there is no error.
+/// Removes a folder and everything in it, or the file that stands in its place; one that is not there is no error.
 pub(super) async fn remove(folder: &Path) -> Result<(), CheckoutError> {
     let mut pause = REMOVE_PAUSE;
     for attempt in 1.. {
@@ -61,6 +61,7 @@ pub(super) async fn remove(folder: &Path) -> Result<(), CheckoutError> {
 fn remove_now(folder: &Path) -> io::Result<()> {
     match fs::remove_dir_all(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => fs::remove_file(folder),
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
             make_writable(folder);
             Err(error)

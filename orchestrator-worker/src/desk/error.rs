@@ -87,8 +87,24 @@ impl DeskError {
     pub(super) fn refused(server: &str, status: &Status) -> Self {
         let message = match status.code() {
             Code::Unavailable | Code::Unknown => format!("it cannot be reached ({})", crate::agent::said(status)),
+            // What a server that speaks TLS answers to what is none.
+            Code::Internal if status.message().starts_with("h2 protocol error") && server.starts_with("http://") => {
+                "what answers there speaks no plain HTTP/2; if the server has a certificate, write https://".to_owned()
+            }
             _ => status.message().to_owned(),
         };
         Self::Refused { server: server.to_owned(), message }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn http_in_place_of_https_is_told() {
+        let status = Status::internal("h2 protocol error: http2 error");
+        assert!(DeskError::refused("http://localhost:1", &status).to_string().contains("write https://"));
+        assert!(!DeskError::refused("https://localhost:1", &status).to_string().contains("write https://"));
     }
 }

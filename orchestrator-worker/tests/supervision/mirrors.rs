@@ -218,6 +218,11 @@ fn flip_bits(mirror: &Path) {
     }
 }
 
+fn a_file_in_place_of(mirror: &Path) {
+    std::fs::remove_dir_all(mirror).expect("the mirror");
+    std::fs::write(mirror, "").expect("a file");
+}
+
 fn overwrite(mirror: &Path, name: &str) {
     let names = if name == "refs/kept" { files(&mirror.join(name)) } else { vec![mirror.join(name)] };
     for file in names {
@@ -235,6 +240,7 @@ fn overwrite(mirror: &Path, name: &str) {
 #[case::boundary_spoilt(|mirror: &Path| overwrite(mirror, "shallow"))]
 #[case::references_spoilt(|mirror: &Path| overwrite(mirror, "refs/kept"))]
 #[case::all_gone(|mirror: &Path| std::fs::remove_dir_all(mirror).unwrap())]
+#[case::no_folder(a_file_in_place_of)]
 #[tokio::test]
 async fn a_corrupted_mirror_is_made_anew(#[case] damage: fn(&Path), #[values(false, true)] has_moved: bool) {
     let machine = Machine::new().await;
@@ -413,8 +419,9 @@ fn limited(world: &World, clock: &ManualClock, max_bytes: u64) -> Checkouts {
 async fn mirrors_that_nobody_uses_are_removed() {
     let worker = TwoMirrors::new().await;
     worker.world.write("mirrors/0123.fresh/HEAD", "");
+    worker.world.write("mirrors/notes", "of somebody who looked at the folder");
     assert_eq!(worker.prune(u64::MAX).await, [true, true]);
-    assert!(!worker.world.path("mirrors/0123.fresh").exists());
+    assert!(!worker.world.path("mirrors/0123.fresh").exists() && !worker.world.path("mirrors/notes").exists());
     worker.clock.advance(chrono::Duration::days(28) + chrono::Duration::minutes(1));
     assert_eq!(worker.prune(u64::MAX).await, [false, true]);
 }

@@ -29,6 +29,9 @@ const BY_REASON: &[(&str, &str)] = &[
     ),
 ];
 
+/// How the transport begins when it meets something else than HTTP/2.
+const NO_HTTP2: &str = "h2 protocol error";
+
 pub(super) fn next(refusal: &Refusal) -> Option<String> {
     if let Some((_, next)) = BY_REASON.iter().find(|(reason, _)| *reason == refusal.reason) {
         return Some((*next).to_owned());
@@ -42,11 +45,39 @@ pub(super) fn next(refusal: &Refusal) -> Option<String> {
         Code::ResourceExhausted => "the server is busy: try again in a moment",
         Code::Aborted => "someone else changed it meanwhile: look at it again and repeat",
         Code::Unimplemented => "the server may be older than this program: compare with orchestrator status",
+        // What a server that speaks TLS answers to what is none.
+        Code::Internal if refusal.message.starts_with(NO_HTTP2) => {
+            "does the server have a certificate? Then its address begins with https://"
+        }
         Code::Internal | Code::Unknown | Code::DataLoss => "the server's log tells more",
         Code::NotFound => return not_found(refusal),
         _ => return None,
     };
     Some(text.to_owned())
+}
+
+/// After a server that was not reached, by what TLS says of it.
+const BY_TLS: &[(&str, &str)] = &[
+    (
+        "CaUsedAsEndEntity",
+        "the server shows an authority's own certificate; make one for the server: orchestrator cert issue --help",
+    ),
+    (
+        "InvalidContentType",
+        "what answers there speaks no TLS; if the server has no certificate, its address begins with http://",
+    ),
+    (
+        "certificate",
+        "name the file of the authority with --ca-cert or ORCHESTRATOR_CA_CERT; see what it says: orchestrator cert show FILE",
+    ),
+];
+
+pub(super) fn unreachable(why: &str) -> &'static str {
+    let by_tls = BY_TLS.iter().find(|(words, _)| why.contains(words));
+    by_tls
+        .map_or("name the server with --url or ORCHESTRATOR_URL, or start a sandbox: orchestrator dev", |(_, next)| {
+            next
+        })
 }
 
 fn not_found(refusal: &Refusal) -> Option<String> {
@@ -80,6 +111,25 @@ mod tests {
     fn a_full_disk_is_not_a_busy_server() {
         let full = Refusal { reason: "DATABASE_FULL".to_owned(), ..Refusal::from(&Status::resource_exhausted("full")) };
         assert!(next(&full).unwrap().contains("make room on the database's disk"));
+    }
+
+    #[test]
+    fn a_certificate_that_is_not_trusted_is_no_server_that_is_away() {
+        for (why, next) in [
+            ("invalid peer certificate: UnknownIssuer", "--ca-cert"),
+            ("invalid peer certificate: Other(OtherError(CaUsedAsEndEntity))", "orchestrator cert issue"),
+            ("received corrupt message of type InvalidContentType", "http://"),
+            ("Connection refused (os error 111)", "orchestrator dev"),
+        ] {
+            assert!(unreachable(why).contains(next), "{why}");
+        }
+    }
+
+    #[test]
+    fn http_in_place_of_https_is_told() {
+        let hint = next(&Refusal::from(&Status::internal("h2 protocol error: http2 error"))).unwrap();
+        assert!(hint.contains("https://"), "{hint}");
+        assert_eq!(next(&Refusal::from(&Status::internal("x"))).as_deref(), Some("the server's log tells more"));
     }
 
     #[test]

@@ -168,9 +168,7 @@ impl CliError {
                 return Some(format!("orchestrator login {url}, or start a sandbox: orchestrator dev"));
             }
             Self::BadToken(_) => "an administrator makes one: orchestrator token create user NAME",
-            Self::Unreachable { .. } => {
-                "name the server with --url or ORCHESTRATOR_URL, or start a sandbox: orchestrator dev"
-            }
+            Self::Unreachable { why, .. } => hint::unreachable(why),
             Self::Config(_) => "see what is allowed: orchestrator server config template",
             Self::JobFailed { job, .. } => return Some(format!("orchestrator job logs {job}")),
             Self::WouldChange { .. } => "nothing was changed; leave out --dry-run to do it",

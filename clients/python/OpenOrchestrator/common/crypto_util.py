@@ -10,8 +10,9 @@ from OpenOrchestrator import _types as t
 from OpenOrchestrator.errors import NotSupportedError
 
 def set_key(key: t.Optional[str]) -> None:
-    """Keeps a user token for ``db_util.connect``. Anything else, such as an old encryption key, is of no use and no harm."""
-    _session.key = key.decode("latin-1") if isinstance(key, bytes) else key
+    """Keeps a user token for ``db_util.connect``, also for one that was made without. Anything else, such as an old encryption
+    key, is of no use and no harm."""
+    _session.set_key(key.decode("latin-1") if isinstance(key, bytes) else key)
 
 
 def get_key() -> t.Optional[str]:

@@ -153,8 +153,10 @@ def connect(conn_string: str) -> bool:
     nobody does, none is used any more.
 
     A script that has set no key gets it from the environment (``OpenOrchestratorKey``), as OpenOrchestrator needs none to connect.
+    Where there is none either, the answer is no, and a key that is set later is used with this server.
     """
-    session = _session.Session(conn_string, _key())
+    key = _key()
+    session = _session.Session(conn_string, key)
     session.patience = 0
     try:
         if session.is_job:
@@ -162,7 +164,7 @@ def connect(conn_string: str) -> bool:
         else:
             session.call("AdminService", "WhoAmI", {})
     except OrchestratorError as error:
-        _session.use(None, str(error))
+        _session.use(None, str(error), waiting=None if key else conn_string)
         return False
     session.patience = _session.PATIENCE
     _session.use(session)
