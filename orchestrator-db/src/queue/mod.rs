@@ -29,7 +29,7 @@ pub(crate) use claim::{
 pub(crate) use count::Deltas;
 pub use count::{QueueCounts, QueueSummary};
 pub use edit::ElementEdit;
-pub use insert::NewElement;
+pub use insert::{ImportedElement, NewElement};
 pub(crate) use insert::{creations_fit_at_once, elements_create_at_once, elements_create_on_sqlite};
 pub use list::ElementFilter;
 pub use marks::Look;

@@ -15,7 +15,7 @@ use tonic::{Request, Response, Status, Streaming};
 use self::history::Lately;
 use crate::audit;
 use crate::auth::identity;
-use crate::elements::{Claim, Claimed, Elements, receive};
+use crate::elements::{Claim, Claimed, Elements, receive, receive_import};
 use crate::status;
 use crate::transaction::in_transaction;
 
@@ -103,6 +103,15 @@ impl QueueService for Queues {
 
     async fn set_status(
         &self,
+    async fn import(
+        &self,
+        request: Request<Streaming<v1::ImportElementsRequest>>,
+    ) -> Result<Response<v1::ImportElementsResponse>, Status> {
+        let elements = self.elements(&request)?;
+        let imported = receive_import(request.into_inner(), self.scheduler.limits()).await?;
+        Ok(Response::new(v1::ImportElementsResponse { created_count: elements.import(imported).await? }))
+    }
+
         request: Request<v1::SetElementStatusRequest>,
     ) -> Result<Response<v1::SetElementStatusResponse>, Status> {
         let after = self.elements(&request)?.set_status(request.get_ref()).await?;

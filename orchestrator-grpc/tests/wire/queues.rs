@@ -370,3 +370,40 @@ async fn a_queue_is_known_by_elements_settings_or_a_trigger_and_else_not_found()
         assert_eq!((found.new_count, found.max_attempts), (elements, attempts), "{name}");
     }
 }
+
+async fn import(
+    queues: &mut QueueServiceClient<Channel>,
+    user: &Presents,
+    elements: Vec<v1::ImportedElement>,
+) -> Result<i64, Status> {
+    let message = v1::ImportElementsRequest { queue_name: QUEUE.to_owned(), elements };
+    Ok(queues.import(user.on(tokio_stream::iter([message]))).await?.into_inner().created_count)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_is_repeated_without_touching_what_became_of_the_elements() {
+    let world = world().await;
+    let user = world.user(Role::Operator).await;
+    let mut queues = queues(&world).await;
+    let imported = |status: &str| v1::ImportedElement {
+        element: Some(v1::NewElement { id: ElementId::generate().to_string(), ..new("A", "x") }),
+        status: status.to_owned(),
+        message: Some("there".to_owned()),
+    };
+    let elements = vec![imported("DONE"), imported("FAILED"), imported("NEW")];
+    assert_eq!(import(&mut queues, &user, elements.clone()).await.unwrap(), 3);
+    let counts = summary(&mut queues, &user).await;
+    assert_eq!((counts.new_count, counts.done_count, counts.failed_count), (1, 1, 1));
+    let failed = elements[1].element.clone().unwrap().id;
+    queues.retry(user.on(v1::RetryElementsRequest { elements: vec![failed.clone()] })).await.unwrap();
+    let more = [elements, vec![imported("ABANDONED")]].concat();
+    assert_eq!(import(&mut queues, &user, more).await.unwrap(), 1);
+    let opened = queues.get(user.on(v1::GetElementRequest { element: failed })).await.unwrap().into_inner();
+    assert_eq!(opened.element.unwrap().status, "NEW");
+
+    let without_id = v1::ImportedElement { element: Some(new("A", "x")), ..imported("DONE") };
+    let refused = import(&mut queues, &user, vec![without_id]).await.unwrap_err();
+    assert_eq!((refused.code(), field(&refused).as_str()), (Code::InvalidArgument, "id"));
+    let refused = import(&mut queues, &user, vec![imported("LOST")]).await.unwrap_err();
+    assert_eq!((refused.code(), field(&refused).as_str()), (Code::InvalidArgument, "status"));
+}
