@@ -65,7 +65,7 @@ pub use orchestrator_core::job::OutputChunk;
 pub use page::{PageRequest, SEARCHED_ROWS};
 pub use queue::{
     ClaimRequest, ElementClaimError, ElementEdit, ElementFilter, Granted, ImportedElement, Look, NewElement,
-    QueueCounts, QueueSample, QueueSettings, QueueSummary, Released, SampleStep, StatusBy, StatusChange,
+    QueueCounts, QueuePage, QueueSample, QueueSettings, QueueSummary, Released, SampleStep, StatusBy, StatusChange,
     StatusError, StatusSet,
 };
 pub use retention::Prunable;

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use orchestrator_core::id::{ElementId, RequestId};
 use orchestrator_core::identity::Role;
+use orchestrator_core::text::QueueName;
+use orchestrator_db::NewElement;
 use orchestrator_proto::v1;
 use orchestrator_proto::v1::admin_service_client::AdminServiceClient;
 use orchestrator_proto::v1::queue_service_client::QueueServiceClient;
@@ -406,4 +408,35 @@ async fn an_import_is_repeated_without_touching_what_became_of_the_elements() {
     assert_eq!((refused.code(), field(&refused).as_str()), (Code::InvalidArgument, "id"));
     let refused = import(&mut queues, &user, vec![imported("LOST")]).await.unwrap_err();
     assert_eq!((refused.code(), field(&refused).as_str()), (Code::InvalidArgument, "status"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn queues_are_listed_page_by_page_and_the_first_thousand_to_who_knows_of_no_pages() {
+    let world = world().await;
+    let user = world.user(Role::Operator).await;
+    let mut queues = queues(&world).await;
+    let mut tx = world.scheduler.db().begin_write().await.unwrap();
+    let elements: Vec<NewElement> = (0..1001)
+        .map(|number| NewElement {
+            id: ElementId::generate(),
+            queue_name: QueueName::parse(&format!("q{number:04}")).unwrap(),
+            reference: None,
+            data: None,
+            created_by: None,
+        })
+        .collect();
+    tx.element_insert(&elements, false, world.scheduler.now()).await.unwrap();
+    tx.commit().await.unwrap();
+    let mut list = async |page| {
+        let request = v1::ListQueuesRequest { page, with_depths: true };
+        let listed = queues.list_queues(user.on(request)).await.unwrap().into_inner();
+        let names: Vec<String> = listed.queues.into_iter().map(|queue| queue.queue_name).collect();
+        (names.len(), names.first().cloned().unwrap_or_default(), listed.next_cursor)
+    };
+    let (count, first, next) = list(None).await;
+    assert_eq!((count, first.as_str()), (1000, "q0000"));
+    let (count, first, next) = list(Some(v1::Page { limit: 0, cursor: next })).await;
+    assert_eq!((count, first.as_str(), next.as_str()), (1, "q1000", ""));
+    let (count, ..) = list(Some(v1::Page { limit: 7, ..v1::Page::default() })).await;
+    assert_eq!(count, 7);
 }
