@@ -64,8 +64,9 @@ pub use log::{LogFilter, LogPosition};
 pub use orchestrator_core::job::OutputChunk;
 pub use page::{PageRequest, SEARCHED_ROWS};
 pub use queue::{
-    ClaimRequest, ElementClaimError, ElementEdit, ElementFilter, Granted, Look, NewElement, QueueCounts, QueueSample,
-    QueueSettings, QueueSummary, Released, SampleStep, StatusBy, StatusChange, StatusError, StatusSet,
+    ClaimRequest, ElementClaimError, ElementEdit, ElementFilter, Granted, ImportedElement, Look, NewElement,
+    QueueCounts, QueuePage, QueueSample, QueueSettings, QueueSummary, Released, SampleStep, StatusBy, StatusChange,
+    StatusError, StatusSet,
 };
 pub use retention::Prunable;
 pub use token::{NewToken, StoredToken, TokenOfPerson};

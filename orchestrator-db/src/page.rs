@@ -41,7 +41,7 @@ impl PageRequest {
         Self { limit, cursor: None }
     }
 
-    fn rows(&self) -> usize {
+    pub(crate) fn rows(&self) -> usize {
         self.limit.clamp(1, MOST_ROWS) as usize
     }
 

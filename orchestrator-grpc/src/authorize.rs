@@ -75,6 +75,7 @@ pub const TABLE: &[(&str, Methods)] = &[
             ("GetHistory", VIEWER),
             ("Create", OPERATOR),
             ("BulkCreate", OPERATOR),
+            ("Import", OPERATOR),
             ("Claim", OPERATOR),
             ("SetStatus", OPERATOR),
             ("SetStatuses", OPERATOR),

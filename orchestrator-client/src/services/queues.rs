@@ -89,9 +89,15 @@ pub struct Claim {
 impl Queues<'_> {
     /// Queues with their counts.
     pub async fn list(&self) -> Result<Vec<pb::Queue>, Error> {
-        let path = "/orchestrator.v1.QueueService/ListQueues";
-        let answer: pb::ListQueuesResponse = self.client.call(path, pb::ListQueuesRequest::default()).await?;
-        Ok(answer.queues)
+        let request = pb::ListQueuesRequest::default();
+        all_pages!(
+            self.client,
+            "/orchestrator.v1.QueueService/ListQueues",
+            request,
+            pb::ListQueuesResponse,
+            queues,
+            usize::MAX
+        )
     }
 
     /// How many elements of a queue waited and ended in each quarter of an hour, of the last `hours` (1 to 48).

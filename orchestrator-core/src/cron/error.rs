@@ -119,6 +119,13 @@ pub enum CronError {
         /// The day-of-month field as it was written.
         token: String,
     },
+    /// The weekdays come, but none of the dates beside them does: 30 February or a Monday. OpenOrchestrator refuses that, too.
+    NoSuchDate {
+        /// Where the day-of-month field starts.
+        position: usize,
+        /// The day-of-month field as it was written.
+        token: String,
+    },
 }
 
 impl CronError {
@@ -127,7 +134,7 @@ impl CronError {
         match self {
             Self::TooLong { .. } | Self::FieldCount { .. } => None,
             Self::Token { field, .. } => Some(*field),
-            Self::Never { .. } => Some(Field::DayOfMonth),
+            Self::Never { .. } | Self::NoSuchDate { .. } => Some(Field::DayOfMonth),
         }
     }
 
@@ -135,9 +142,10 @@ impl CronError {
     pub const fn position(&self) -> usize {
         match self {
             Self::TooLong { .. } => super::CronExpr::MAX_CHARS,
-            Self::FieldCount { position, .. } | Self::Token { position, .. } | Self::Never { position, .. } => {
-                *position
-            }
+            Self::FieldCount { position, .. }
+            | Self::Token { position, .. }
+            | Self::Never { position, .. }
+            | Self::NoSuchDate { position, .. } => *position,
         }
     }
 
@@ -145,7 +153,10 @@ impl CronError {
     pub fn token(&self) -> &str {
         match self {
             Self::TooLong { .. } => "",
-            Self::FieldCount { token, .. } | Self::Token { token, .. } | Self::Never { token, .. } => token,
+            Self::FieldCount { token, .. }
+            | Self::Token { token, .. }
+            | Self::Never { token, .. }
+            | Self::NoSuchDate { token, .. } => token,
         }
     }
 }
@@ -181,6 +192,14 @@ impl fmt::Display for CronError {
                 write!(
                     f,
                     "{field} field: '{token}' never comes in the chosen months and weekdays (position {position})"
+                )
+            }
+            Self::NoSuchDate { position, token } => {
+                let field = Field::DayOfMonth;
+                write!(
+                    f,
+                    "{field} field: '{token}' never comes in the chosen months, and only the weekdays would be left; \
+                     for these alone write * there (position {position})"
                 )
             }
         }

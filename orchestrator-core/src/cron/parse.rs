@@ -125,8 +125,11 @@ pub(super) fn parse(source: &str) -> Result<Parsed, CronError> {
         weekdays,
         both: starred(day) || starred(weekday),
     };
-    if !days.has_dates() || !days.ever_matches() {
+    if !days.ever_matches() {
         return Err(CronError::Never { position: reader.position(day), token: reader.written(day) });
+    }
+    if !days.has_dates() {
+        return Err(CronError::NoSuchDate { position: reader.position(day), token: reader.written(day) });
     }
     let text = fields.iter().map(|field| field.text).collect::<Vec<_>>().join(" ");
     Ok(Parsed { text, minutes, hours, days, wildcard: starred(minute) || starred(hour) })

@@ -65,6 +65,10 @@ fn positions_count_characters_not_bytes() {
     "a cron expression has five fields, this one has 0; the form is: minute hour day-of-month month day-of-week"
 )]
 #[case("0 6 30 2 *", "day-of-month field: '30' never comes in the chosen months and weekdays (position 4)")]
+#[case(
+    "0 0 31 2 5",
+    "day-of-month field: '31' never comes in the chosen months, and only the weekdays would be left; for these alone write * there (position 4)"
+)]
 fn says_what_is_wrong(#[case] expr: &str, #[case] message: &str) {
     assert_eq!(refused(expr).to_string(), message);
 }

@@ -12,6 +12,7 @@ use super::settings::{QueueSettings, Stored};
 use crate::dialect::{Sql, on_conn, sql};
 use crate::error::DbError;
 use crate::lists::Texts;
+use crate::page::{PageRequest, cursor};
 use crate::rows::{execute, fetch_plain};
 use crate::tx::Tx;
 
@@ -73,6 +74,17 @@ pub struct QueueSummary {
     pub done_total: i64,
     /// How often one failed or was abandoned, whatever became of it since.
     pub failed_total: i64,
+}
+
+/// A part of the queues.
+#[derive(Debug)]
+pub struct QueuePage {
+    /// By name.
+    pub queues: Vec<QueueSummary>,
+    /// How many there are in all.
+    pub total: usize,
+    /// Where the next part begins; `None` in the last one.
+    pub next: Option<String>,
 }
 
 /// Counts elements that were done and are so no more, or no longer there.
@@ -165,6 +177,18 @@ impl Tx {
             .into_iter()
             .filter(|(_, (counted, settings))| settings.is_some() || counted.counts != QueueCounts::default());
         Ok(known.map(|(name, (counted, settings))| summary(QueueName::from_stored(name), counted, settings)).collect())
+    }
+
+    /// A page of the queues. Each costs the sums of all of them, which are a few folded rows a queue.
+    pub async fn queue_page(&mut self, page: &PageRequest) -> Result<QueuePage, DbError> {
+        let after = page.after::<String>()?.unwrap_or_default();
+        let mut queues = self.queue_list().await?;
+        let total = queues.len();
+        queues.retain(|queue| queue.name.as_str() > after.as_str());
+        let is_last = queues.len() <= page.rows();
+        queues.truncate(page.rows());
+        let next = queues.last().filter(|_| !is_last).map(|last| cursor(&last.name.as_str()));
+        Ok(QueuePage { queues, total, next })
     }
 
     /// One queue; one that does not exist has no elements.

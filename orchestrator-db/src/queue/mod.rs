@@ -27,9 +27,9 @@ pub(crate) use claim::{
     rides_fit, rides_fit_at_once,
 };
 pub(crate) use count::Deltas;
-pub use count::{QueueCounts, QueueSummary};
+pub use count::{QueueCounts, QueuePage, QueueSummary};
 pub use edit::ElementEdit;
-pub use insert::NewElement;
+pub use insert::{ImportedElement, NewElement};
 pub(crate) use insert::{creations_fit_at_once, elements_create_at_once, elements_create_on_sqlite};
 pub use list::ElementFilter;
 pub use marks::Look;

@@ -85,10 +85,8 @@ const SAMPLES: Sql = sql![
          (SELECT MAX(sampled_at) FROM queue_samples WHERE queue_name = $1 AND sampled_at <= $2), $2)
      ORDER BY sampled_at"
 ];
-const DEPTHS: Sql = sql![
-    "SELECT queue_name, sampled_at, new_count FROM queue_samples
-     WHERE step_minutes IN ($2, 60) AND sampled_at >= $1 ORDER BY queue_name, sampled_at"
-];
+const DEPTHS: Sql = sql!["SELECT queue_name, sampled_at, new_count FROM queue_samples
+     WHERE step_minutes IN ($2, 60) AND sampled_at >= $1 AND queue_name" [in_texts "$3"] " ORDER BY queue_name, sampled_at"];
 // What is known of an instant: the last sample until then, the first one after it, and when the oldest element came.
 const DONE_BEFORE: Sql = sql!["SELECT named.queue_name,
          (SELECT s.done_total FROM queue_samples AS s WHERE s.queue_name = named.queue_name AND s.sampled_at <= $2
@@ -164,13 +162,20 @@ impl Tx {
         Ok(rows.into_iter().map(sample).collect())
     }
 
-    /// How many elements waited in each queue since an instant, oldest first.
+    /// How many elements waited in each of these queues since an instant, oldest first.
     pub async fn queue_depths(
         &mut self,
+        queues: impl Iterator<Item = &QueueName>,
         since: Timestamp,
         step: SampleStep,
     ) -> Result<BTreeMap<String, Vec<(Timestamp, i64)>>, DbError> {
-        let rows = fetch_plain!(self, "queue_depths", DEPTHS, as (String, Timestamp, i64), [since, step.minutes()])?;
+        let names: Texts = queues.map(QueueName::as_str).collect();
+        let bound = fetch_plain!(self, "queue_depths", DEPTHS, as (String, Timestamp, i64), [
+            since,
+            step.minutes(),
+            &names
+        ]);
+        let rows = bound?;
         let mut queues: BTreeMap<String, Vec<(Timestamp, i64)>> = BTreeMap::new();
         for (queue, at, new) in rows {
             queues.entry(queue).or_default().push((at, new));

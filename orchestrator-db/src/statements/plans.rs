@@ -32,7 +32,7 @@ const INDEXES: &[(&str, &str)] = &[
     ("queue::sample::FIRST_CREATED", "queues_order"),
     ("queue::sample::SAMPLE_KEEP", "queue_samples_step"),
     ("queue::sample::SAMPLE_PRUNE", "queue_samples_step"),
-    ("queue::sample::DEPTHS", "queue_samples_step"),
+    ("queue::sample::DEPTHS", "queue_samples_step|queue_samples_pkey"),
     ("queue::release::HELD_BY_JOBS", "queues_job"),
     ("queue::release::EXPIRED", "queues_lease"),
     ("queue::release::ANY_OF_JOB", "queues_job"),

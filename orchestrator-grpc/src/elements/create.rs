@@ -16,11 +16,11 @@ use crate::status::{self, Refusal, reason};
 use crate::transaction::{Failure, in_transaction};
 
 /// The most elements of one streamed call.
-const MOST: usize = 100_000;
+pub(super) const MOST: usize = 100_000;
 /// The most elements of a call that shares its transaction with others, which wait for all of it.
 const MOST_SHARED: usize = 100;
 /// The most bytes of one streamed call.
-const MOST_BYTES: usize = 256 << 20;
+pub(super) const MOST_BYTES: usize = 256 << 20;
 /// The most elements of one call of a robot.
 pub(crate) const MOST_OF_ROBOT: usize = 10_000;
 
@@ -98,7 +98,7 @@ pub(crate) async fn receive(
     new.ok_or_else(|| status::decode(DecodeError::Missing { field: "queue_name" }))
 }
 
-fn too_many_bytes() -> Status {
+pub(super) fn too_many_bytes() -> Status {
     let message = format!("the upload is larger than {MOST_BYTES} bytes; nothing of it was stored");
     Refusal::new(Code::ResourceExhausted, reason::MESSAGE_TOO_LARGE, message).with("limit", &MOST_BYTES).status()
 }

@@ -3,6 +3,7 @@
 mod change;
 mod claim;
 mod create;
+mod import;
 mod list;
 
 use orchestrator_core::actor::Actor;
@@ -19,6 +20,7 @@ use crate::status;
 
 pub(crate) use claim::{Claim, Claimed};
 pub(crate) use create::{MOST_OF_ROBOT, NewElements, receive};
+pub(crate) use import::receive as receive_import;
 
 /// Elements, as one caller may treat them.
 #[derive(Debug)]

@@ -22,7 +22,7 @@ use crate::status::{self, Refusal, reason};
 const BODY_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Methods that carry many things at once.
-const BULK: &[&str] = &["BulkCreateQueueElements", "BulkCreate"];
+const BULK: &[&str] = &["BulkCreateQueueElements", "BulkCreate", "Import"];
 
 /// The most bytes of a body.
 #[derive(Debug, Clone, Copy)]

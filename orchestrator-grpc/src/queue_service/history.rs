@@ -18,7 +18,7 @@ const INTERVAL: TimeDelta = TimeDelta::minutes(15);
 /// Intervals in an hour.
 const AN_HOUR: i32 = 4;
 
-/// How many queues are listed with a depth for every quarter of an hour.
+/// Up to how many queues there are with a depth for every quarter of an hour.
 const LISTED_BY_QUARTER: usize = 100;
 
 /// The queue and the hours that are asked for.
@@ -81,6 +81,11 @@ fn interval(known: &[QueueSample], start: Timestamp) -> v1::QueueInterval {
     }
 }
 
+/// How far apart depths are of which so many queues have some.
+pub(super) fn step(queue_count: usize) -> SampleStep {
+    if queue_count <= LISTED_BY_QUARTER { SampleStep::Quarter } else { SampleStep::Hour }
+}
+
 /// What lists tell of each queue beside its counts.
 #[derive(Debug, Default)]
 pub(super) struct Lately {
@@ -93,19 +98,17 @@ impl Lately {
     pub(super) async fn read(
         tx: &mut Tx,
         queues: &[QueueSummary],
-        with_depths: bool,
+        depths: Option<SampleStep>,
         now: Timestamp,
     ) -> Result<Self, DbError> {
         let waiting = queues.iter().filter(|queue| queue.counts.new > 0).map(|queue| &queue.name);
         let oldest = tx.queue_oldest_ready(waiting).await?;
         let names = queues.iter().map(|queue| &queue.name);
         let done_before = tx.queue_done_before(names, now - TimeDelta::hours(1)).await?;
-        let depths = if with_depths {
-            let few = queues.len() <= LISTED_BY_QUARTER;
-            let step = if few { SampleStep::Quarter } else { SampleStep::Hour };
-            tx.queue_depths(now - TimeDelta::hours(24), step).await?
-        } else {
-            BTreeMap::new()
+        let names = queues.iter().map(|queue| &queue.name);
+        let depths = match depths {
+            Some(step) => tx.queue_depths(names, now - TimeDelta::hours(24), step).await?,
+            None => BTreeMap::new(),
         };
         Ok(Self { oldest, done_before, depths })
     }

@@ -4,7 +4,7 @@ mod history;
 mod hold;
 
 use orchestrator_core::text::QueueName;
-use orchestrator_db::{DbError, Hint, QueueSettings, QueueSummary, Tx};
+use orchestrator_db::{DbError, Hint, QueuePage, QueueSettings, QueueSummary, Tx};
 use orchestrator_proto::convert::{self, DecodeError};
 use orchestrator_proto::v1;
 use orchestrator_proto::v1::queue_service_server::QueueService;
@@ -15,9 +15,13 @@ use tonic::{Request, Response, Status, Streaming};
 use self::history::Lately;
 use crate::audit;
 use crate::auth::identity;
-use crate::elements::{Claim, Claimed, Elements, receive};
+use crate::elements::{Claim, Claimed, Elements, receive, receive_import};
+use crate::page::page;
 use crate::status;
 use crate::transaction::in_transaction;
+
+/// The most queues of one answer, whose depths fit into it, too.
+const MOST_LISTED: u32 = 1000;
 
 /// The service.
 #[derive(Debug, Clone)]
@@ -47,19 +51,28 @@ impl QueueService for Queues {
         &self,
         request: Request<v1::ListQueuesRequest>,
     ) -> Result<Response<v1::ListQueuesResponse>, Status> {
-        let (with_depths, now) = (request.get_ref().with_depths, self.scheduler.now());
+        let v1::ListQueuesRequest { with_depths, page: asked } = request.into_inner();
+        // Who knows of no pages gets as many as one has: what is rarely all of them is bounded all the same.
+        let asked = asked.unwrap_or_else(|| v1::Page { limit: MOST_LISTED, ..v1::Page::default() });
+        let asked = page(Some(asked)).map_err(status::decode)?;
         let mut tx = self.scheduler.db().begin_read().await.map_err(status::db)?;
-        let queues = tx.queue_list().await.map_err(status::db)?;
-        let mut lately = Lately::read(&mut tx, &queues, with_depths, now).await.map_err(status::db)?;
+        let QueuePage { queues, total, next } = tx.queue_page(&asked).await.map_err(status::db)?;
+        let depths = with_depths.then(|| history::step(total));
+        let mut lately = Lately::read(&mut tx, &queues, depths, self.scheduler.now()).await.map_err(status::db)?;
         let shown = |summary: &QueueSummary| lately.add_to(queue(summary), summary.done_total);
-        Ok(Response::new(v1::ListQueuesResponse { queues: queues.iter().map(shown).collect() }))
+        Ok(Response::new(v1::ListQueuesResponse {
+            queues: queues.iter().map(shown).collect(),
+            next_cursor: next.unwrap_or_default(),
+        }))
     }
 
     async fn get_queue(&self, request: Request<v1::GetQueueRequest>) -> Result<Response<v1::GetQueueResponse>, Status> {
         let name = self.meant(name(&request.get_ref().queue_name)?, QueueUse::Look).await?;
         let mut tx = self.scheduler.db().begin_read().await.map_err(status::db)?;
         let summary = known(&mut tx, &name).await.map_err(status::db)?;
-        Ok(Response::new(v1::GetQueueResponse { queue: Some(queue(&summary)) }))
+        let lately = Lately::read(&mut tx, std::slice::from_ref(&summary), None, self.scheduler.now()).await;
+        let shown = lately.map_err(status::db)?.add_to(queue(&summary), summary.done_total);
+        Ok(Response::new(v1::GetQueueResponse { queue: Some(shown) }))
     }
 
     async fn get_history(
@@ -88,6 +101,15 @@ impl QueueService for Queues {
         let elements = self.elements(&request)?;
         let new = receive(request.into_inner(), self.scheduler.limits()).await?;
         Ok(Response::new(v1::BulkCreateResponse { created_count: elements.create(new).await? }))
+    }
+
+    async fn import(
+        &self,
+        request: Request<Streaming<v1::ImportElementsRequest>>,
+    ) -> Result<Response<v1::ImportElementsResponse>, Status> {
+        let elements = self.elements(&request)?;
+        let imported = receive_import(request.into_inner(), self.scheduler.limits()).await?;
+        Ok(Response::new(v1::ImportElementsResponse { created_count: elements.import(imported).await? }))
     }
 
     async fn claim(

@@ -13,7 +13,7 @@ async fn a_queue_tells_what_it_did_lately(world: World) {
     let (admin, viewer) = (world.user(Role::Admin).await, world.user(Role::Viewer).await);
     let mut queues = queues(&world).await;
     let listed = async |queues: &mut QueueServiceClient<Channel>, with_depths| {
-        let request = v1::ListQueuesRequest { with_depths };
+        let request = v1::ListQueuesRequest { with_depths, ..Default::default() };
         queues.list_queues(viewer.on(request)).await.unwrap().into_inner().queues.remove(0)
     };
     let history = v1::GetQueueHistoryRequest { queue_name: QUEUE.to_owned(), hours: 1 };

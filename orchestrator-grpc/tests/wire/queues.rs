@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use orchestrator_core::id::{ElementId, RequestId};
 use orchestrator_core::identity::Role;
+use orchestrator_core::text::QueueName;
+use orchestrator_db::NewElement;
 use orchestrator_proto::v1;
 use orchestrator_proto::v1::admin_service_client::AdminServiceClient;
 use orchestrator_proto::v1::queue_service_client::QueueServiceClient;
@@ -369,4 +371,72 @@ async fn a_queue_is_known_by_elements_settings_or_a_trigger_and_else_not_found()
         let found = queues.get_queue(operator.on(get(name))).await.unwrap().into_inner().queue.unwrap();
         assert_eq!((found.new_count, found.max_attempts), (elements, attempts), "{name}");
     }
+}
+
+async fn import(
+    queues: &mut QueueServiceClient<Channel>,
+    user: &Presents,
+    elements: Vec<v1::ImportedElement>,
+) -> Result<i64, Status> {
+    let message = v1::ImportElementsRequest { queue_name: QUEUE.to_owned(), elements };
+    Ok(queues.import(user.on(tokio_stream::iter([message]))).await?.into_inner().created_count)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_is_repeated_without_touching_what_became_of_the_elements() {
+    let world = world().await;
+    let user = world.user(Role::Operator).await;
+    let mut queues = queues(&world).await;
+    let imported = |status: &str| v1::ImportedElement {
+        element: Some(v1::NewElement { id: ElementId::generate().to_string(), ..new("A", "x") }),
+        status: status.to_owned(),
+        message: Some("there".to_owned()),
+    };
+    let elements = vec![imported("DONE"), imported("FAILED"), imported("NEW")];
+    assert_eq!(import(&mut queues, &user, elements.clone()).await.unwrap(), 3);
+    let counts = summary(&mut queues, &user).await;
+    assert_eq!((counts.new_count, counts.done_count, counts.failed_count), (1, 1, 1));
+    let failed = elements[1].element.clone().unwrap().id;
+    queues.retry(user.on(v1::RetryElementsRequest { elements: vec![failed.clone()] })).await.unwrap();
+    let more = [elements, vec![imported("ABANDONED")]].concat();
+    assert_eq!(import(&mut queues, &user, more).await.unwrap(), 1);
+    let opened = queues.get(user.on(v1::GetElementRequest { element: failed })).await.unwrap().into_inner();
+    assert_eq!(opened.element.unwrap().status, "NEW");
+
+    let without_id = v1::ImportedElement { element: Some(new("A", "x")), ..imported("DONE") };
+    let refused = import(&mut queues, &user, vec![without_id]).await.unwrap_err();
+    assert_eq!((refused.code(), field(&refused).as_str()), (Code::InvalidArgument, "id"));
+    let refused = import(&mut queues, &user, vec![imported("LOST")]).await.unwrap_err();
+    assert_eq!((refused.code(), field(&refused).as_str()), (Code::InvalidArgument, "status"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn queues_are_listed_page_by_page_and_the_first_thousand_to_who_knows_of_no_pages() {
+    let world = world().await;
+    let user = world.user(Role::Operator).await;
+    let mut queues = queues(&world).await;
+    let mut tx = world.scheduler.db().begin_write().await.unwrap();
+    let elements: Vec<NewElement> = (0..1001)
+        .map(|number| NewElement {
+            id: ElementId::generate(),
+            queue_name: QueueName::parse(&format!("q{number:04}")).unwrap(),
+            reference: None,
+            data: None,
+            created_by: None,
+        })
+        .collect();
+    tx.element_insert(&elements, false, world.scheduler.now()).await.unwrap();
+    tx.commit().await.unwrap();
+    let mut list = async |page| {
+        let request = v1::ListQueuesRequest { page, with_depths: true };
+        let listed = queues.list_queues(user.on(request)).await.unwrap().into_inner();
+        let names: Vec<String> = listed.queues.into_iter().map(|queue| queue.queue_name).collect();
+        (names.len(), names.first().cloned().unwrap_or_default(), listed.next_cursor)
+    };
+    let (count, first, next) = list(None).await;
+    assert_eq!((count, first.as_str()), (1000, "q0000"));
+    let (count, first, next) = list(Some(v1::Page { limit: 0, cursor: next })).await;
+    assert_eq!((count, first.as_str(), next.as_str()), (1, "q1000", ""));
+    let (count, ..) = list(Some(v1::Page { limit: 7, ..v1::Page::default() })).await;
+    assert_eq!(count, 7);
 }

@@ -16,6 +16,9 @@ use crate::viewer::Viewer;
 /// Rows of each list of jobs.
 const MOST: u32 = 8;
 
+/// Queues that are shown.
+const QUEUES: u32 = 100;
+
 /// Runs that come.
 const NEXT: u32 = 10;
 
@@ -29,6 +32,7 @@ struct Page {
     failed: Vec<JobRow>,
     next: Vec<NextRow>,
     queues: Vec<QueueRow>,
+    has_more_queues: bool,
     has_workers: bool,
 }
 
@@ -131,7 +135,9 @@ pub(crate) async fn show(viewer: Viewer) -> Result<Response, PageError> {
     let mut admin = viewer.admin()?;
     let status = admin.get_status(v1::GetStatusRequest {}).await?.into_inner();
     let history = admin.get_job_history(v1::GetJobHistoryRequest { hours: 24 }).await?.into_inner();
-    let queues = viewer.queues()?.list_queues(v1::ListQueuesRequest::default()).await?.into_inner().queues;
+    let asked =
+        v1::ListQueuesRequest { page: Some(v1::Page { limit: QUEUES, ..v1::Page::default() }), ..Default::default() };
+    let queues = viewer.queues()?.list_queues(asked).await?.into_inner();
     let hours = Chart::new(&history.hours, &viewer);
     let page = Page {
         chrome: viewer.chrome("/", "Overview"),
@@ -140,7 +146,8 @@ pub(crate) async fn show(viewer: Viewer) -> Result<Response, PageError> {
         running: jobs(&viewer, &["ASSIGNED", "RUNNING", "LOST", "QUEUED"]).await?,
         failed: jobs(&viewer, &["FAILED", "TIMED_OUT", "KILLED"]).await?,
         next: next(&viewer).await?,
-        queues: QueueRow::all(&queues, &viewer),
+        has_more_queues: !queues.next_cursor.is_empty(),
+        queues: QueueRow::all(&queues.queues, &viewer),
         has_workers: status.workers_up > 0,
     };
     viewer.live(&page, &page.as_live(), "/")

@@ -11,7 +11,7 @@ use std::time::Duration;
 use orchestrator_core::id::InstanceId;
 use tokio::time::{Instant, sleep};
 
-use super::watchdog::NAME as WATCHDOG;
+use super::watchdog::{NAME as WATCHDOG, pid_in as watchdog_of};
 
 /// How long an agent that starts waits for the watchdog of the one before, which needs a few seconds at most.
 const WATCHDOG_PATIENCE: Duration = Duration::from_secs(20);
@@ -29,10 +29,12 @@ pub enum InstallationError {
         path: PathBuf,
     },
     /// The watchdog of the agent before still works there.
-    #[error("the watchdog of the agent before is still ending robots of the folder '{}'; if it hangs, end it: pkill -9 {WATCHDOG}", path.display())]
+    #[error("the watchdog of the agent before is still ending robots of the folder '{}'; if it hangs, end it: {}", path.display(), end_of(*watchdog))]
     BeingClearedUp {
         /// The folder.
         path: PathBuf,
+        /// The watchdog's process, where that can be told. Other agents of the machine have watchdogs, too.
+        watchdog: Option<u32>,
     },
     /// The operating system refused.
     #[error("the folder '{}' cannot be used: {source}", path.display())]
@@ -74,10 +76,21 @@ impl Installation {
             Ok(Ok(true)) => {}
             Ok(Ok(false)) => return Err(InstallationError::InUse { path }),
             Ok(Err(source)) => return Err(failed(source)),
-            Err(_) => return Err(InstallationError::BeingClearedUp { path }),
+            Err(_) => {
+                let watchdog = watchdog_of(folder);
+                return Err(InstallationError::BeingClearedUp { path, watchdog });
+            }
         }
         let instance = instance(&folder.join("instance")).map_err(failed)?;
         Ok(Self { folder: folder.to_owned(), instance, _lock: lock })
+    }
+}
+
+/// How the one watchdog is ended that is meant.
+fn end_of(watchdog: Option<u32>) -> String {
+    match watchdog {
+        Some(pid) => format!("kill -9 {pid}"),
+        None => format!("kill -9 the process {WATCHDOG} whose working folder this is"),
     }
 }
 

@@ -71,7 +71,7 @@ pub(crate) async fn run(dev: Dev, app: &App) -> Result {
                 Ok(()) => robots.run(GRACE).await.map_err(CliError::Runtime),
                 Err(error) => give_up(robots, error).await,
             };
-            forget(greeting.context.as_ref());
+            forget(greeting.context.as_ref(), &data);
             ended
         }
         Err(error) => give_up(robots, error).await,
@@ -121,7 +121,7 @@ async fn set_up(
     let samples =
         if dev.no_sample { None } else { Some(add_samples(&serving.scheduler, data, worker.is_some()).await?) };
     let sign_in = sign_in_link(serving).await?;
-    let context = remember(serving, &token).await;
+    let context = remember(serving, &token, data).await;
     Ok(Greeting {
         url: serving.url(),
         sign_in,
@@ -151,14 +151,14 @@ fn greet(app: &App, greeting: &Greeting) -> Result {
 
 /// Writes the context file, so that commands in other terminals find the sandbox. A user without a home folder goes
 /// without.
-async fn remember(serving: &Serving, token: &str) -> Option<Remembered> {
-    let written = Remembered::write(&serving.url(), token).await;
+async fn remember(serving: &Serving, token: &str, data: &Path) -> Option<Remembered> {
+    let written = Remembered::write(&serving.url(), token, data).await;
     written.inspect_err(|error| tracing::warn!(error = error.message(), "the context file was not written")).ok()
 }
 
 /// Puts the context file back as it was; that it cannot be is no reason to end otherwise.
-fn forget(context: Option<&Remembered>) {
-    if let Some(Err(error)) = context.map(Remembered::put_back) {
+fn forget(context: Option<&Remembered>, data: &Path) {
+    if let Some(Err(error)) = context.map(|context| context.put_back(data)) {
         tracing::warn!(%error, "the context file was not put back");
     }
 }

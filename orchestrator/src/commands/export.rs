@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::arguments::{Paging, pages};
+use crate::commands::queue::all_queues;
 use crate::connection::Client;
 use crate::error::{CliError, Result};
 use crate::output::{Reply, stdout_line, to_line};
@@ -64,7 +65,7 @@ async fn document(client: &Client) -> Result<Value> {
         Ok((reply.credentials, reply.next_cursor))
     })
     .await?;
-    let queues = client.queues().list_queues(pb::ListQueuesRequest::default()).await?.into_inner();
+    let queues = pb::ListQueuesResponse { queues: all_queues(client).await?, ..Default::default() };
     let list = |triggers| pb::ListTriggersResponse { triggers, ..Default::default() };
     Ok(json!({
         "triggers": kept(&list(triggers), "triggers", OF_TRIGGERS)?,
@@ -124,7 +125,7 @@ mod tests {
             ..Default::default()
         };
         let triggers = pb::ListTriggersResponse { triggers: vec![trigger], ..Default::default() };
-        let queues = pb::ListQueuesResponse { queues: vec![queue] };
+        let queues = pb::ListQueuesResponse { queues: vec![queue], ..Default::default() };
         let credentials = pb::ListCredentialsResponse { credentials: vec![credential], ..Default::default() };
         let document = json!([
             kept(&triggers, "triggers", OF_TRIGGERS).unwrap(),

@@ -45,7 +45,11 @@ async fn names(client: &Client, reason: &str) -> Result<Vec<String>, Status> {
             reply.workers.into_iter().map(|worker| worker.name).collect()
         }
         "QUEUE_NOT_FOUND" => {
-            let reply = client.queues().list_queues(pb::ListQueuesRequest::default()).await?.into_inner();
+            let reply = client
+                .queues()
+                .list_queues(pb::ListQueuesRequest { page: page(), ..Default::default() })
+                .await?
+                .into_inner();
             reply.queues.into_iter().map(|queue| queue.queue_name).collect()
         }
         _ => Vec::new(),

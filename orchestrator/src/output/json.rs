@@ -174,7 +174,7 @@ mod tests {
     #[test]
     fn every_field_is_printed_and_wide_integers_are_texts() {
         let queue = pb::Queue { queue_name: "demo".to_owned(), new_count: 3, ..pb::Queue::default() };
-        let reply = pb::ListQueuesResponse { queues: vec![queue] };
+        let reply = pb::ListQueuesResponse { queues: vec![queue], ..Default::default() };
         insta::assert_snapshot!(to_pretty(&reply).unwrap());
         assert_eq!(to_item_lines(&reply).unwrap().len(), 1);
     }

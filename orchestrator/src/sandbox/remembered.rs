@@ -2,25 +2,32 @@
 //!
 //! The user may have a context of this name, and other sandboxes. One whose server answers is left alone: the new sandbox is
 //! then named after its port, and does not become the current one. What was replaced comes back at the end, unless someone
-//! changed it meanwhile.
+//! changed it meanwhile. Until then the sandbox's folder keeps it, so that a sandbox that was killed leaves nothing behind for longer
+//! than until it starts again.
 
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use tokio::net::TcpStream;
 use tonic::transport::Uri;
 
 use crate::context::{self, Context, ContextError, Contexts};
 use crate::error::Result;
+use crate::secret_file;
 
 /// The name of the context that commands find the sandbox by.
 const NAME: &str = "dev";
+
+/// Where the sandbox's folder keeps what is to be put back. It may hold tokens.
+const KEPT: &str = "context-before.json";
 
 /// How long the server of another context may take to answer.
 const PATIENCE: Duration = Duration::from_millis(500);
 
 /// A context that was written.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Remembered {
     /// The file.
     pub(crate) path: PathBuf,
@@ -34,8 +41,12 @@ pub(crate) struct Remembered {
 }
 
 impl Remembered {
-    /// Writes the context of the sandbox at this address.
-    pub(crate) async fn write(url: &str, token: &str) -> Result<Self> {
+    /// Writes the context of the sandbox at this address, whose folder keeps what was there before. What it had kept of a time when
+    /// it was killed is put back first.
+    pub(crate) async fn write(url: &str, token: &str, folder: &Path) -> Result<Self> {
+        if let Some(Err(error)) = Self::kept_in(folder).map(|left| left.put_back(folder)) {
+            tracing::warn!(%error, "the context from before the sandbox was killed was not put back");
+        }
         let path = context::path()?;
         let here = Context { url: url.to_owned(), token: token.to_owned(), ca_cert: None };
         let is_taken = match Contexts::load(&path)?.contexts.get(NAME) {
@@ -45,8 +56,20 @@ impl Remembered {
         // What was written while the other server was asked stays.
         let mut contexts = Contexts::load(&path)?;
         let remembered = Self::add(&mut contexts, path, here, is_taken);
+        remembered.keep_in(folder)?;
         contexts.save(&remembered.path)?;
         Ok(remembered)
+    }
+
+    /// What a sandbox that was killed did not put back. A file that is none says nothing.
+    fn kept_in(folder: &Path) -> Option<Self> {
+        serde_json::from_slice(&std::fs::read(folder.join(KEPT)).ok()?).ok()
+    }
+
+    fn keep_in(&self, folder: &Path) -> Result<(), ContextError> {
+        let path = folder.join(KEPT);
+        let text = serde_json::to_string(self).map_err(|_| ContextError::Form { path: path.clone() })?;
+        secret_file::replace(&path, &text).map_err(|source| ContextError::File { path, source })
     }
 
     fn add(contexts: &mut Contexts, path: PathBuf, here: Context, is_taken: bool) -> Self {
@@ -81,10 +104,17 @@ impl Remembered {
         self.replaced.as_ref().map(|replaced| replaced.url.as_str())
     }
 
-    /// Puts back what was there before.
-    pub(crate) fn put_back(&self) -> Result<(), ContextError> {
+    /// Puts back what was there before, and keeps it no longer in the sandbox's folder.
+    pub(crate) fn put_back(&self, folder: &Path) -> Result<(), ContextError> {
         let mut contexts = Contexts::load(&self.path)?;
-        if self.take_out(&mut contexts) { contexts.save(&self.path) } else { Ok(()) }
+        if self.take_out(&mut contexts) {
+            contexts.save(&self.path)?;
+        }
+        let path = folder.join(KEPT);
+        match std::fs::remove_file(&path) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => Err(ContextError::File { path, source }),
+            _ => Ok(()),
+        }
     }
 
     /// Whether anything is different then: what someone wrote since stays.
@@ -170,6 +200,22 @@ mod tests {
         assert_eq!(contexts.current(), Some(&context(8420)));
         assert!(second.take_out(&mut contexts));
         assert_eq!(contexts, with(&[("dev", 8420)], Some("dev")));
+    }
+
+    #[test]
+    fn what_a_killed_sandbox_had_replaced_is_put_back_from_its_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("contexts.toml");
+        let before = with(&[("work", 1), ("dev", 2)], Some("work"));
+        let mut contexts = before.clone();
+        let remembered = Remembered::add(&mut contexts, path.clone(), context(8420), false);
+        remembered.keep_in(folder.path()).unwrap();
+        contexts.save(&path).unwrap();
+        // Here it is killed.
+        let left = Remembered::kept_in(folder.path()).unwrap();
+        left.put_back(folder.path()).unwrap();
+        assert_eq!(Contexts::load(&path).unwrap(), before);
+        assert_eq!(Remembered::kept_in(folder.path()), None, "once");
     }
 
     #[test]

@@ -203,4 +203,15 @@ from_the_book!(QueueService {
         }
         self.next("bulk_create").map(Response::new)
     }
+    async fn import(
+        &self,
+        request: Request<Streaming<pb::ImportElementsRequest>>,
+    ) -> Result<Response<pb::ImportElementsResponse>, Status> {
+        let bearer = bearer_of(&request);
+        let mut messages = request.into_inner();
+        while let Some(message) = messages.next().await {
+            self.note("import", bearer.clone(), &message?);
+        }
+        self.next("import").map(Response::new)
+    }
 );

@@ -1,4 +1,5 @@
 mod at_once;
+mod imported;
 
 use std::collections::HashSet;
 
@@ -11,6 +12,7 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 pub(crate) use self::at_once::{creations_fit_at_once, elements_create_at_once, elements_create_on_sqlite};
+pub use self::imported::ImportedElement;
 use super::count::Deltas;
 use crate::dialect::{Sql, on_conn, sql};
 use crate::error::DbError;

@@ -13,6 +13,7 @@ use crate::harness::TestDb;
 
 conformance! {
     queues_are_listed_with_their_counts_and_settings,
+    queues_are_listed_page_by_page,
     a_queue_without_elements_and_settings_is_no_queue,
     ready_elements_are_counted_only_as_far_as_asked,
     folding_leaves_one_row_a_count_and_changes_no_sum,
@@ -20,6 +21,28 @@ conformance! {
     the_oldest_element_that_waits_is_told_of_each_queue,
     a_paused_queue_hands_out_nothing_until_it_goes_on,
     a_queue_is_deleted_but_for_what_is_in_progress,
+}
+
+async fn queues_are_listed_page_by_page(db: TestDb) {
+    for name in ["b", "a", "æ", "d", "c"] {
+        insert(&db, &[NewElement { queue_name: QueueName::parse(name).unwrap(), ..element() }], t0()).await;
+    }
+    let mut pages = Vec::new();
+    let mut cursor = None;
+    loop {
+        let page = db.begin_read().await.unwrap().queue_page(&PageRequest { limit: 2, cursor }).await.unwrap();
+        assert_eq!(page.total, 5);
+        pages.push(page.queues.iter().map(|queue| queue.name.to_string()).collect::<Vec<_>>().join(" "));
+        cursor = page.next;
+        if cursor.is_none() {
+            break;
+        }
+    }
+    assert_eq!(pages, ["a b", "c d", "æ"]);
+    let whole = db.begin_read().await.unwrap().queue_page(&PageRequest::first(5)).await.unwrap();
+    assert_eq!((whole.queues.len(), whole.next), (5, None));
+    let none = PageRequest { limit: 2, cursor: Some("7".to_owned()) };
+    assert!(db.begin_read().await.unwrap().queue_page(&none).await.is_err());
 }
 
 async fn the_oldest_element_that_waits_is_told_of_each_queue(db: TestDb) {

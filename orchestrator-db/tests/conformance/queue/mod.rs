@@ -4,6 +4,7 @@ mod claim;
 mod concurrency;
 mod count;
 mod edit;
+mod import;
 mod list;
 mod marks;
 mod release;

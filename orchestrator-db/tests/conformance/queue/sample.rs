@@ -154,7 +154,7 @@ async fn depths_are_told_of_every_quarter_or_full_hour(db: TestDb) {
         }
     }
     let depths = async |step| {
-        let depths = db.begin_read().await.unwrap().queue_depths(at(HOUR), step).await.unwrap();
+        let depths = db.begin_read().await.unwrap().queue_depths([queue()].iter(), at(HOUR), step).await.unwrap();
         assert_eq!(depths.len(), 1);
         depths[QUEUE].iter().map(|(at, new)| ((*at - t0()).num_minutes(), *new)).collect::<Vec<_>>()
     };

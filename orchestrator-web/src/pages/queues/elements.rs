@@ -139,8 +139,7 @@ pub(crate) async fn show(
         Ok(request) => (viewer.queues()?.list(request).await?.into_inner(), None),
         Err(fault) => (v1::ListElementsResponse::default(), Some(fault)),
     };
-    let known = viewer.queues()?.list_queues(v1::ListQueuesRequest::default()).await?.into_inner().queues;
-    let known = known.into_iter().find(|known| known.queue_name == queue).unwrap_or_default();
+    let known = super::known(&viewer, &queue).await?;
     let asked = v1::GetQueueHistoryRequest { queue_name: queue.clone(), hours: 24 };
     let history = viewer.queues()?.get_history(asked).await?.into_inner().intervals;
     let path = queue_path(&queue);

@@ -9,17 +9,24 @@ use super::past::Line;
 use super::{PATH, queue_path};
 use crate::chrome::Chrome;
 use crate::error::PageError;
+use crate::form::Query;
 use crate::link::Link;
+use crate::pager::Pager;
 use crate::status::{Badge, badge};
 use crate::text::shown_in_line;
 use crate::times::Stamp;
 use crate::viewer::Viewer;
 
+/// Queues of a page.
+const PAGE: u32 = 200;
+
 #[derive(Debug, Template)]
 #[template(path = "queues/list.html", blocks = ["list"])]
 struct Page {
     chrome: Chrome,
+    here: String,
     rows: Vec<Row>,
+    pager: Pager,
 }
 
 /// A queue.
@@ -78,9 +85,17 @@ impl Row {
 }
 
 /// `GET /queues`
-pub(crate) async fn show(viewer: Viewer) -> Result<Response, PageError> {
-    let answer = viewer.queues()?.list_queues(v1::ListQueuesRequest { with_depths: true }).await?.into_inner();
+pub(crate) async fn show(viewer: Viewer, Query(query): Query) -> Result<Response, PageError> {
+    let cursor = query.text("cursor").to_owned();
+    let asked = v1::Page { limit: PAGE, cursor: cursor.clone() };
+    let request = v1::ListQueuesRequest { with_depths: true, page: Some(asked) };
+    let answer = viewer.queues()?.list_queues(request).await?.into_inner();
     let rows = Row::all(&answer.queues, &viewer);
-    let page = Page { chrome: viewer.chrome(PATH, "Queues"), rows };
-    viewer.live(&page, &page.as_list(), PATH)
+    let page = Page {
+        chrome: viewer.chrome(PATH, "Queues"),
+        here: Link::to(PATH).with("cursor", &cursor).into_string(),
+        pager: Pager::new(&Link::to(PATH), &cursor, &answer.next_cursor),
+        rows,
+    };
+    viewer.live(&page, &page.as_list(), &page.here)
 }

@@ -39,10 +39,9 @@ impl Page {
 
 /// `GET /queues/{queue}/settings`
 pub(crate) async fn ask(viewer: Viewer, Path(queue): Path<String>) -> Result<Response, PageError> {
-    let answer = viewer.queues()?.list_queues(v1::ListQueuesRequest::default()).await?.into_inner();
-    let found = answer.queues.into_iter().find(|one| one.queue_name == queue);
+    let known = super::known(&viewer, &queue).await?;
     let mut fields = Fields::default();
-    fields.set("max_attempts", &found.map_or(1, |queue| queue.max_attempts).to_string());
+    fields.set("max_attempts", &known.max_attempts.max(1).to_string());
     let page = Page::new(&viewer, &queue, &fields, &Faults::default());
     viewer.dialog(&page, Page::as_dialog)
 }

@@ -12,6 +12,7 @@ use crate::error::PageError;
 use crate::form::{Fields, Form, Query};
 use crate::input::{Faults, Input, Select, Tick};
 use crate::link::{Link, encoded};
+use crate::pages::queues;
 use crate::text::shown_in_line;
 use crate::viewer::Viewer;
 
@@ -126,7 +127,7 @@ impl Purpose {
 async fn page(viewer: &Viewer, purpose: Purpose, fields: &Fields, faults: &Faults) -> Result<Page, PageError> {
     let workers = viewer.admin()?.list_workers(v1::ListWorkersRequest {}).await?.into_inner().workers;
     let queues = match purpose.shape {
-        Shape::Queue => viewer.queues()?.list_queues(v1::ListQueuesRequest::default()).await?.into_inner().queues,
+        Shape::Queue => queues::names(viewer).await?,
         Shape::Single | Shape::Scheduled => Vec::new(),
     };
     let input = |name, label| Input::new(name, label, fields, faults);
@@ -167,7 +168,7 @@ async fn page(viewer: &Viewer, purpose: Purpose, fields: &Fields, faults: &Fault
     })
 }
 
-fn when(viewer: &Viewer, fields: &Fields, faults: &Faults, queues: Vec<v1::Queue>) -> When {
+fn when(viewer: &Viewer, fields: &Fields, faults: &Faults, queues: Vec<String>) -> When {
     let input = |name, label| Input::new(name, label, fields, faults);
     let preview = Link::to("/triggers/preview")
         .with("cron_expr", fields.text("cron_expr"))
@@ -181,7 +182,7 @@ fn when(viewer: &Viewer, fields: &Fields, faults: &Faults, queues: Vec<v1::Queue
         zones: chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name()).collect(),
         preview: preview.into_string(),
         queue: input("queue_name", "Queue Name"),
-        queues: queues.into_iter().map(|queue| queue.queue_name).collect(),
+        queues,
         min_batch: input("min_batch_size", "Minimum batch size").kind("number").hint("New elements per job."),
         max_parallel: input("max_parallel", "Jobs at once").kind("number").hint("Also on several workers."),
     }

@@ -8,9 +8,11 @@
 //!   one, which clears up itself. An agent that starts meanwhile waits.
 //! * The next agent does all that it does, when the watchdog was killed as well.
 
+mod find;
 mod keeper;
 mod program;
 
+pub(super) use find::pid_in;
 pub(super) use keeper::Keeper;
 pub use program::{is_watchdog, watch};
 

@@ -29,9 +29,6 @@ pub(super) struct Existing {
     pub(super) workers: BTreeSet<String>,
     /// Ids of the elements of the queues that the file has elements for.
     pub(super) elements: BTreeSet<String>,
-    /// Those of them that an import has added and not given their status yet: it was interrupted, and their queue is
-    /// paused still.
-    pub(super) unfinished: BTreeSet<String>,
 }
 
 impl Existing {
@@ -70,10 +67,7 @@ pub(super) async fn look(client: &Client, source: &Source) -> Result<Existing> {
         Ok((reply.credentials, reply.next_cursor))
     })
     .await?;
-    let queues = client.queues().list_queues(pb::ListQueuesRequest::default()).await?.into_inner().queues;
-    let paused: BTreeSet<String> =
-        queues.iter().filter(|queue| queue.paused).map(|queue| same_name::key(&queue.queue_name)).collect();
-    let (mut elements, mut unfinished) = (BTreeSet::new(), BTreeSet::new());
+    let mut elements = BTreeSet::new();
     for queue in source.elements.iter().map(|element| element.queue_name.as_str()).collect::<BTreeSet<_>>() {
         let (known, _) = pages(&ALL, async |page| {
             let queue_name = queue.to_owned();
@@ -83,13 +77,7 @@ pub(super) async fn look(client: &Client, source: &Source) -> Result<Existing> {
             Ok((reply.elements, reply.next_cursor))
         })
         .await?;
-        let is_paused = paused.contains(&same_name::key(queue));
-        for element in known {
-            if is_paused && element.status == "NEW" && element.attempt == 0 {
-                unfinished.insert(element.id.clone());
-            }
-            elements.insert(element.id);
-        }
+        elements.extend(known.into_iter().map(|element| element.id));
     }
     let workers = client.admin().list_workers(pb::ListWorkersRequest {}).await?.into_inner().workers;
     Ok(Existing {
@@ -100,6 +88,5 @@ pub(super) async fn look(client: &Client, source: &Source) -> Result<Existing> {
         credentials: credentials.into_iter().map(|credential| (credential.name, credential.username)).collect(),
         workers: workers.into_iter().map(|worker| worker.name).collect(),
         elements,
-        unfinished,
     })
 }

@@ -74,7 +74,7 @@ pub(super) enum Work {
     },
     Elements {
         queue: String,
-        elements: Vec<NewElement>,
+        elements: Vec<pb::ImportedElement>,
     },
 }
 
@@ -85,14 +85,6 @@ impl std::fmt::Debug for Secret {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Secret(***)")
     }
-}
-
-/// An element, and the status it has afterwards.
-#[derive(Debug)]
-pub(super) struct NewElement {
-    pub(super) element: pb::NewElement,
-    pub(super) status: ElementStatus,
-    pub(super) message: Option<String>,
 }
 
 #[derive(Debug, Default)]
@@ -375,7 +367,7 @@ fn whitelist(value: &Value) -> Result<Vec<String>, String> {
 
 /// Elements are shown a queue and status at a time: there may be many.
 fn of_elements(plan: &mut Plan, elements: Vec<Element>, zone: Tz, existing: &Existing, args: &ImportArgs) {
-    let mut groups: BTreeMap<(String, String), Vec<NewElement>> = BTreeMap::new();
+    let mut groups: BTreeMap<(String, String), Vec<pb::ImportedElement>> = BTreeMap::new();
     let mut left_out: BTreeMap<(String, String), usize> = BTreeMap::new();
     let mut here: BTreeMap<String, usize> = BTreeMap::new();
     for element in elements {
@@ -386,8 +378,8 @@ fn of_elements(plan: &mut Plan, elements: Vec<Element>, zone: Tz, existing: &Exi
             continue;
         }
         let (id, reference) = (element.id.clone(), element.reference.clone().unwrap_or_default());
-        match new_element(element, &status, zone) {
-            Ok(new) if existing.elements.contains(&new.element.id) && !existing.is_unfinished(&new) => {
+        match imported_element(element, &status, zone) {
+            Ok(new) if existing.elements.contains(id_of(&new)) => {
                 *here.entry(queue).or_default() += 1;
             }
             Ok(new) => groups.entry((queue, status)).or_default().push(new),
@@ -396,9 +388,10 @@ fn of_elements(plan: &mut Plan, elements: Vec<Element>, zone: Tz, existing: &Exi
             }
         }
     }
+    // By status, the new ones last: whoever takes one finds what was done before.
     for ((queue, status), mut elements) in groups {
         // Those of one call are handed out in the order of their ids.
-        elements.sort_by(|one, other| one.element.id.cmp(&other.element.id));
+        elements.sort_by(|one, other| id_of(one).cmp(id_of(other)));
         let note = match status.as_str() {
             "IN_PROGRESS" => {
                 format!("{} elements that are IN_PROGRESS, held by nobody: no job takes them", elements.len())
@@ -419,14 +412,11 @@ fn of_elements(plan: &mut Plan, elements: Vec<Element>, zone: Tz, existing: &Exi
     }
 }
 
-impl Existing {
-    /// Whether an interrupted import added the element and did not give it its status.
-    fn is_unfinished(&self, new: &NewElement) -> bool {
-        new.status != ElementStatus::New && self.unfinished.contains(&new.element.id)
-    }
+fn id_of(element: &pb::ImportedElement) -> &str {
+    element.element.as_ref().map_or("", |element| &element.id)
 }
 
-fn new_element(element: Element, status: &str, zone: Tz) -> Result<NewElement, String> {
+fn imported_element(element: Element, status: &str, zone: Tz) -> Result<pb::ImportedElement, String> {
     let there = Uuid::try_parse(&element.id).map_err(|_| format!("id: '{}' is not a UUID", element.id))?;
     let created = element.created_date.as_deref().ok_or("created_date is missing")?;
     let created = instant(created, zone).ok_or_else(|| format!("created_date: '{created}' is no time"))?;
@@ -444,5 +434,5 @@ fn new_element(element: Element, status: &str, zone: Tz) -> Result<NewElement, S
     let id = id_at(created, there).to_string();
     let element =
         pb::NewElement { id, reference: element.reference, data: element.data, created_by: element.created_by };
-    Ok(NewElement { element, status, message })
+    Ok(pb::ImportedElement { element: Some(element), status: status.to_string(), message })
 }

@@ -5,6 +5,7 @@ use orchestrator_proto::v1 as pb;
 use tonic::Code;
 
 use crate::app::App;
+use crate::arguments::{Paging, pages};
 use crate::connection::Client;
 use crate::error::{CliError, Result, closest};
 use crate::output::Single as _;
@@ -18,6 +19,22 @@ pub(super) async fn get(client: &Client, name: &str) -> Result<pb::GetQueueRespo
 /// As [`get`], without the answer around it.
 pub(super) async fn find(client: &Client, name: &str) -> Result<pb::Queue> {
     Ok(get(client, name).await?.get()?.clone())
+}
+
+/// Queues, page by page, and where the rest of them begins.
+pub(super) async fn list(client: &Client, paging: &Paging<0>) -> Result<pb::ListQueuesResponse> {
+    let (queues, next_cursor) = pages(paging, async |page| {
+        let request = pb::ListQueuesRequest { page: Some(page), ..pb::ListQueuesRequest::default() };
+        let reply = client.queues().list_queues(request).await?.into_inner();
+        Ok((reply.queues, reply.next_cursor))
+    })
+    .await?;
+    Ok(pb::ListQueuesResponse { queues, next_cursor })
+}
+
+/// Every queue.
+pub(crate) async fn all(client: &Client) -> Result<Vec<pb::Queue>> {
+    Ok(list(client, &Paging { limit: None, cursor: String::new() }).await?.queues)
 }
 
 /// Nothing was found in a queue: that is an answer where the queue is known, and a mistake where it is not.
@@ -51,7 +68,7 @@ pub(super) async fn is_new(client: &Client, name: &str) -> Result<Option<NewQueu
         // What is wrong otherwise, the call that matters tells.
         _ => return Ok(None),
     }
-    let queues = client.queues().list_queues(pb::ListQueuesRequest::default()).await?.into_inner().queues;
+    let queues = all(client).await?;
     let nearest = closest(name, queues.iter().map(|queue| queue.queue_name.as_str())).map(str::to_owned);
     Ok(Some(NewQueue { name: name.to_owned(), nearest }))
 }

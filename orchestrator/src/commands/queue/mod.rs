@@ -7,15 +7,17 @@ use clap::Subcommand;
 use orchestrator_proto::v1 as pb;
 
 use crate::app::App;
+use crate::arguments::Paging;
 use crate::error::{CliError, Result};
 use crate::output::Single as _;
 
 pub(crate) use element::RowError;
+pub(crate) use known::all as all_queues;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum QueueCommand {
     /// Lists queues with the number of elements of each status.
-    List,
+    List(Paging<0>),
     /// Shows a queue.
     Show {
         /// Its name.
@@ -62,7 +64,7 @@ pub(crate) enum QueueCommand {
 
 pub(crate) async fn run(command: QueueCommand, app: &App) -> Result {
     match command {
-        QueueCommand::List => list(app).await,
+        QueueCommand::List(paging) => list(app, &paging).await,
         QueueCommand::Show { queue } => show(app, &queue).await,
         QueueCommand::History { queue, hours } => history(app, queue, hours).await,
         QueueCommand::Pause { queue } => pause(app, queue).await,
@@ -73,9 +75,8 @@ pub(crate) async fn run(command: QueueCommand, app: &App) -> Result {
     }
 }
 
-async fn list(app: &App) -> Result {
-    let reply = app.connect().await?.queues().list_queues(pb::ListQueuesRequest::default()).await?.into_inner();
-    app.printer.list(&reply)
+async fn list(app: &App, paging: &Paging<0>) -> Result {
+    app.printer.list(&known::list(&app.connect().await?, paging).await?)
 }
 
 async fn show(app: &App, name: &str) -> Result {

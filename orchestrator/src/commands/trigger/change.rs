@@ -1,15 +1,22 @@
 //! `trigger enable`, `pause`, `kill` and `delete`.
 
+use chrono_tz::Tz;
 use orchestrator_core::clock::Timestamp;
 use orchestrator_proto::v1 as pb;
 
+use super::at::in_zone_or_servers;
 use crate::app::App;
-use crate::arguments::Moment;
+use crate::arguments::{Moment, When};
 use crate::error::Result;
 use crate::output::Single as _;
 
-pub(super) async fn enable(app: &App, trigger: String, at: Option<Moment>) -> Result {
-    let reply = app.connect().await?.triggers().enable(enabling(trigger, at, app.now)).await?.into_inner();
+pub(super) async fn enable(app: &App, trigger: String, at: Option<When>, zone: Option<Tz>) -> Result {
+    let client = app.connect().await?;
+    let at = match at {
+        Some(at) => Some(in_zone_or_servers(&client, at, zone).await?),
+        None => None,
+    };
+    let reply = client.triggers().enable(enabling(trigger, at, app.now)).await?.into_inner();
     let trigger = reply.get()?;
     app.printer.done(&reply, &trigger.name, &is_now(trigger))
 }

@@ -28,7 +28,8 @@ pub(super) async fn copy(app: &App, args: CopyArgs) -> Result {
     let client = app.connect().await?;
     let request = pb::GetTriggerRequest { trigger: args.trigger };
     let original = client.triggers().get(request).await?.into_inner().get()?.clone();
-    let copy = args.changes.applied_to(like(original, args.name), app)?;
+    let at = args.changes.moment(&client, &original).await?;
+    let copy = args.changes.applied_to(like(original, args.name), at, app.now)?;
     send(app, &client, copy, !args.enabled).await
 }
 

@@ -1,6 +1,5 @@
 //! `trigger create single|scheduled|queue`.
 
-use chrono::NaiveDateTime;
 use chrono_tz::Tz;
 use clap::{ArgAction, Args, Subcommand};
 use orchestrator_core::clock::Timestamp;
@@ -9,12 +8,13 @@ use orchestrator_core::id::TriggerId;
 use orchestrator_proto::v1 as pb;
 use pb::trigger::Kind;
 
+use super::at;
 use super::policy_flags::PolicyFlags;
 use crate::app::App;
-use crate::arguments::{Moment, When, instant_in};
+use crate::arguments::{Moment, When};
 use crate::call::repeatable;
 use crate::connection::Client;
-use crate::error::{CliError, Result};
+use crate::error::Result;
 use crate::output::Single as _;
 
 #[derive(Debug, Subcommand)]
@@ -38,9 +38,10 @@ pub(crate) enum CreateCommand {
         /// The zone it is meant in, such as Europe/Copenhagen; the server's unless given.
         #[arg(long, value_name = "ZONE", default_value_t, hide_default_value = true)]
         zone: String,
-        /// The first instant, when it is another than the expression's next.
+        /// The first instant, when it is another than the expression's next: `now`, a local time of its zone such as '2026-11-22
+        /// 12:00', or one with its zone as in 2026-11-22T11:00:00Z.
         #[arg(long, value_name = "TIME")]
-        at: Option<Moment>,
+        at: Option<When>,
         #[command(flatten)]
         common: Box<Common>,
     },
@@ -123,26 +124,12 @@ impl Blocking {
 pub(super) async fn create(app: &App, command: CreateCommand) -> Result {
     let paused = command.common().paused;
     let client = app.connect().await?;
-    let command = command.settled(&client).await?;
-    send(app, &client, command.into_trigger(app.now), paused).await
+    let at = command.moment(&client).await?;
+    send(app, &client, command.into_trigger(at, app.now), paused).await
 }
 
-fn zone(text: &str) -> Result<Tz, String> {
+pub(super) fn zone(text: &str) -> Result<Tz, String> {
     parse_zone(text).map_err(|error| error.to_string())
-}
-
-async fn servers_zone(client: &Client) -> Result<Tz> {
-    let status = client.admin().get_status(pb::GetStatusRequest {}).await?.into_inner();
-    parse_zone(&status.time_zone).map_err(|_| CliError::Usage {
-        message: "the server does not say in which zone local times are meant".to_owned(),
-        next: Some("name it: --zone Europe/Copenhagen".to_owned()),
-    })
-}
-
-/// The instant that a local time means, in the zone that schedules go by where none is given.
-async fn settle(client: &Client, local: NaiveDateTime, zone: Option<Tz>) -> Result<Moment> {
-    let zone = if let Some(zone) = zone { zone } else { servers_zone(client).await? };
-    Ok(Moment::At(instant_in(zone, local)?))
 }
 
 /// Creates a trigger that has its id already, and says what it is now.
@@ -172,33 +159,21 @@ impl CreateCommand {
         }
     }
 
-    /// The same with an instant in place of a local time.
-    async fn settled(self, client: &Client) -> Result<Self> {
-        Ok(match self {
-            Self::Single { at: When::Local(local), zone, common } => {
-                Self::Single { at: When::Moment(settle(client, local, zone).await?), zone: None, common }
-            }
-            Self::Single { at: When::Moment(_), zone: Some(_), .. } => {
-                return Err(CliError::Usage {
-                    message: "--zone is for a local time, and --at says its zone itself".to_owned(),
-                    next: Some("leave one of them out: --at '2026-11-22 12:00' --zone Europe/Copenhagen".to_owned()),
-                });
-            }
-            settled => settled,
-        })
+    /// The instant that was named.
+    async fn moment(&self, client: &Client) -> Result<Option<Moment>> {
+        match self {
+            Self::Single { at: when, zone, .. } => at::in_zone_or_servers(client, *when, *zone).await.map(Some),
+            Self::Scheduled { at: Some(when), zone, .. } => at::of_schedule(client, *when, zone).await.map(Some),
+            Self::Scheduled { at: None, .. } | Self::Queue { .. } => Ok(None),
+        }
     }
 
-    fn into_trigger(self, now: Timestamp) -> pb::Trigger {
+    fn into_trigger(self, at: Option<Moment>, now: Timestamp) -> pb::Trigger {
         match self {
-            Self::Single { common, at, .. } => {
-                let next_run = match at {
-                    When::Moment(moment) => moment.or_server_now(),
-                    // Settled before; as in the zone of instants otherwise.
-                    When::Local(local) => Moment::At(local.and_utc()).or_server_now(),
-                };
-                common.with(Kind::Single(pb::SingleKind { next_run }))
+            Self::Single { common, .. } => {
+                common.with(Kind::Single(pb::SingleKind { next_run: at.and_then(Moment::or_server_now) }))
             }
-            Self::Scheduled { common, cron, zone, at } => common.with(Kind::Scheduled(pb::ScheduledKind {
+            Self::Scheduled { common, cron, zone, .. } => common.with(Kind::Scheduled(pb::ScheduledKind {
                 cron_expr: cron,
                 time_zone: zone,
                 next_run: at.map(|at| at.resolve(now)),
@@ -246,7 +221,12 @@ mod tests {
 
     fn parse(line: &str) -> pb::Trigger {
         let words = std::iter::once("create").chain(line.split(' '));
-        Line::try_parse_from(words).unwrap().command.into_trigger("2026-11-22T12:00:00Z".parse().unwrap())
+        let command = Line::try_parse_from(words).unwrap().command;
+        let at = match &command {
+            CreateCommand::Single { at: When::Moment(at), .. } => Some(*at),
+            _ => None,
+        };
+        command.into_trigger(at, "2026-11-22T12:00:00Z".parse().unwrap())
     }
 
     #[test]

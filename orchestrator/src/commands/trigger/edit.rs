@@ -1,13 +1,16 @@
 //! `trigger edit`: reads the trigger, changes what was named, and writes it unless someone else did meanwhile.
 
 use clap::Args;
+use orchestrator_core::clock::Timestamp;
 use orchestrator_proto::v1 as pb;
 use pb::trigger::Kind;
 
+use super::at;
 use super::create::Blocking;
 use super::policy_flags::{ClearFlags, PolicyFlags};
 use crate::app::App;
-use crate::arguments::Moment;
+use crate::arguments::{Moment, When};
+use crate::connection::Client;
 use crate::error::{CliError, Result};
 use crate::output::Single as _;
 
@@ -48,13 +51,14 @@ pub(super) struct Changes {
     /// Run only on this worker. May be repeated; '' for any worker.
     #[arg(long, value_name = "WORKER")]
     only_on: Option<Vec<String>>,
-    /// Of a single trigger: when it fires. Of a scheduled one: the next instant.
+    /// Of a single trigger: when it fires. Of a scheduled one: the next instant. As `now`, a local time such as '2026-11-22
+    /// 12:00', or one with its zone as in 2026-11-22T11:00:00Z.
     #[arg(long, value_name = "TIME")]
-    at: Option<Moment>,
+    at: Option<When>,
     /// Of a scheduled trigger: the cron expression.
     #[arg(long, value_name = "EXPR", allow_hyphen_values = true)]
     cron: Option<String>,
-    /// Of a scheduled trigger: the zone.
+    /// Of a scheduled trigger: the zone. Of a single one: that of the local time of --at; the server's unless given.
     #[arg(long, value_name = "ZONE")]
     zone: Option<String>,
     /// Of a queue trigger: the queue.
@@ -82,7 +86,9 @@ pub(super) async fn edit(app: &App, args: EditArgs) -> Result {
     let client = app.connect().await?;
     let request = pb::GetTriggerRequest { trigger: args.trigger.clone() };
     let old = client.triggers().get(request).await?.into_inner();
-    let mut trigger = args.changes.applied_to(old.get()?.clone(), app)?;
+    let old = old.get()?.clone();
+    let at = args.changes.moment(&client, &old).await?;
+    let mut trigger = args.changes.applied_to(old, at, app.now)?;
     replace(&mut trigger.name, args.name);
     let request = pb::UpdateTriggerRequest { trigger: Some(trigger) };
     let reply = client.triggers().update(request).await?.into_inner();
@@ -97,8 +103,25 @@ impl EditArgs {
 }
 
 impl Changes {
-    pub(super) fn applied_to(self, mut trigger: pb::Trigger, app: &App) -> Result<pb::Trigger> {
-        self.change_kind(&mut trigger, app)?;
+    /// The instant that was named, in the zone of a schedule where it is a local time of one.
+    pub(super) async fn moment(&self, client: &Client, trigger: &pb::Trigger) -> Result<Option<Moment>> {
+        let Some(when) = self.at else { return Ok(None) };
+        let zone = self.zone.as_deref();
+        let moment = if let Some(Kind::Scheduled(scheduled)) = &trigger.kind {
+            at::of_schedule(client, when, zone.unwrap_or(&scheduled.time_zone)).await
+        } else {
+            at::in_zone_or_servers(client, when, zone.map(at::named).transpose()?).await
+        };
+        moment.map(Some)
+    }
+
+    pub(super) fn applied_to(
+        self,
+        mut trigger: pb::Trigger,
+        at: Option<Moment>,
+        now: Timestamp,
+    ) -> Result<pb::Trigger> {
+        self.change_kind(&mut trigger, at, now)?;
         let policies = self.cleared.over(trigger.policies.take().unwrap_or_default());
         trigger.policies = Some(self.policies.over(policies));
         trigger.is_blocking = self.blocking.choice().or(trigger.is_blocking);
@@ -114,12 +137,14 @@ impl Changes {
         Ok(trigger)
     }
 
-    fn change_kind(&self, trigger: &mut pb::Trigger, app: &App) -> Result {
-        let at = self.at.map(|at| at.resolve(app.now));
+    fn change_kind(&self, trigger: &mut pb::Trigger, at: Option<Moment>, now: Timestamp) -> Result {
+        let at = at.map(|at| at.resolve(now));
         let of_schedule = self.cron.is_some() || self.zone.is_some();
+        // Of a single trigger the zone is that of the time beside it.
+        let of_schedule_only = self.cron.is_some() || (self.zone.is_some() && at.is_none());
         let of_queue = self.queue.is_some() || self.min_batch.is_some() || self.max_parallel.is_some();
         match &mut trigger.kind {
-            Some(Kind::Single(single)) if !of_schedule && !of_queue => single.next_run = at.or(single.next_run),
+            Some(Kind::Single(single)) if !of_schedule_only && !of_queue => single.next_run = at.or(single.next_run),
             Some(Kind::Scheduled(scheduled)) if !of_queue => {
                 // The old instant belongs to the old expression.
                 scheduled.next_run = at.or(if of_schedule { None } else { scheduled.next_run });
@@ -175,5 +200,26 @@ mod tests {
         {
             assert!(!asks_for_nothing(&format!("edit night {flags}")), "{flags}");
         }
+    }
+
+    fn changed(line: &str, kind: Kind) -> Result<pb::Trigger> {
+        let changes = Line::try_parse_from(line.split(' ')).unwrap().args.changes;
+        let at = match changes.at {
+            Some(When::Moment(at)) => Some(at),
+            Some(When::Local(local)) => Some(Moment::At(local.and_utc())),
+            None => None,
+        };
+        let trigger = pb::Trigger { kind: Some(kind), ..pb::Trigger::default() };
+        changes.applied_to(trigger, at, "2026-11-22T12:00:00Z".parse().unwrap())
+    }
+
+    #[test]
+    fn a_zone_beside_a_time_is_no_setting_of_a_single_trigger_and_alone_it_is_none_that_it_has() {
+        let single = || Kind::Single(pb::SingleKind::default());
+        let later = changed("edit once --at 2026-11-22T13:00 --zone Europe/Copenhagen", single()).unwrap();
+        let Some(Kind::Single(later)) = later.kind else { panic!("{later:?}") };
+        assert_eq!(later.next_run.unwrap().seconds, 1_795_352_400);
+        let refused = changed("edit once --zone Europe/Copenhagen", single()).unwrap_err().message();
+        assert!(refused.contains("no such setting"), "{refused}");
     }
 }

@@ -1,5 +1,6 @@
 //! `trigger`: what makes processes run.
 
+mod at;
 mod change;
 mod copy;
 mod create;
@@ -9,10 +10,11 @@ mod preview;
 mod run;
 mod show;
 
+use chrono_tz::Tz;
 use clap::{Args, Subcommand};
 
 use crate::app::App;
-use crate::arguments::{Moment, Paging};
+use crate::arguments::{Paging, When};
 use crate::error::Result;
 
 #[derive(Debug, Subcommand)]
@@ -36,9 +38,13 @@ pub(crate) enum TriggerCommand {
     Enable {
         /// Its name, its id, or any unique end or beginning of the id.
         trigger: String,
-        /// Only for a single trigger: when it fires again. Without it, one that has fired fires now.
+        /// Only for a single trigger: when it fires again, as `now`, a local time such as '2026-11-22 12:00', or one with its
+        /// zone as in 2026-11-22T11:00:00Z. Without it, one that has fired fires now.
         #[arg(long, value_name = "TIME")]
-        at: Option<Moment>,
+        at: Option<When>,
+        /// The zone of a local time, such as Europe/Copenhagen; the server's unless given.
+        #[arg(long, value_name = "ZONE", requires = "at", value_parser = create::zone)]
+        zone: Option<Tz>,
     },
     /// Holds a trigger and cancels its waiting jobs; what runs may finish.
     #[command(visible_alias = "disable")]
@@ -84,7 +90,7 @@ pub(crate) async fn run(command: TriggerCommand, app: &App) -> Result {
         TriggerCommand::Show { trigger } => show::show(app, trigger).await,
         TriggerCommand::Edit(args) => edit::edit(app, *args).await,
         TriggerCommand::Copy(args) => copy::copy(app, *args).await,
-        TriggerCommand::Enable { trigger, at } => change::enable(app, trigger, at).await,
+        TriggerCommand::Enable { trigger, at, zone } => change::enable(app, trigger, at, zone).await,
         TriggerCommand::Pause { trigger } => change::pause(app, trigger).await,
         TriggerCommand::Run(args) => run::run_now(app, args).await,
         TriggerCommand::Kill { trigger } => change::kill(app, trigger).await,

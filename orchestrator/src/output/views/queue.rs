@@ -10,7 +10,7 @@ const NO_QUEUES: &str = "No queues yet. A queue exists while it has elements: or
 const NO_HISTORY: &str = "Nothing is known of these hours.";
 const NO_ELEMENTS: &str = "No such elements. Add one: orchestrator queue element add QUEUE --reference 42 --data '{}'";
 
-listing!(ListQueuesResponse, queues, Queue, NO_QUEUES);
+listing!(ListQueuesResponse, queues, Queue, NO_QUEUES, next_cursor);
 listing!(GetQueueHistoryResponse, intervals, QueueInterval, NO_HISTORY);
 listing!(ListElementsResponse, elements, QueueElement, NO_ELEMENTS, next_cursor);
 listing!(ClaimElementsResponse, elements, QueueElement, "There is no new element to take.");

@@ -179,7 +179,7 @@ fn queues_and_elements() {
         done_last_hour_count: Some(7),
         ..pb::Queue::default()
     };
-    let queues = pb::ListQueuesResponse { queues: vec![queue.clone()] };
+    let queues = pb::ListQueuesResponse { queues: vec![queue.clone()], ..Default::default() };
     insta::assert_snapshot!("queue_list", list(&queues));
     insta::assert_snapshot!("queue_list_wide", table::list(&wide(), pb::Queue::COLUMNS, &queues.queues));
     let shown = pb::ResumeQueueResponse { queue: Some(queue) };
