@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::dialect::{Sql, sql};
 use crate::error::DbError;
 use crate::lists::time_text;
-use crate::rows::fetch_scalars;
+use crate::rows::{execute, fetch_scalars};
 use crate::tx::Tx;
 
 #[derive(Debug, Serialize)]
@@ -40,6 +40,9 @@ const WORKER_MARK_LOST: Sql = sql![
     "UPDATE workers SET state = 'LOST'
      WHERE state IN ('UP', 'DRAINING') AND last_heartbeat < $1 RETURNING name"
 ];
+
+// What a clock wrote that was ahead would keep a dead worker alive until that instant has come.
+const WORKER_HEARD_AHEAD: Sql = sql!["UPDATE workers SET last_heartbeat = $1 WHERE last_heartbeat > $2"];
 
 impl Tx {
     /// Notes heartbeats (worker, session, when, whether it drains by itself), all at once; the latest of several of one
@@ -72,6 +75,11 @@ impl Tx {
         Ok(over)
     }
 
+    /// Workers that seem to have been heard of after `ahead` were heard of now. How many those were.
+    pub async fn worker_lower_heartbeats(&mut self, ahead: Timestamp, now: Timestamp) -> Result<u64, DbError> {
+        execute!(self, "worker_lower_heartbeats", WORKER_HEARD_AHEAD, [now, ahead])
+    }
+
     /// Marks the workers that were not heard of since `before` as LOST. Returns those, by name.
     pub async fn worker_mark_lost(&mut self, before: Timestamp) -> Result<Vec<WorkerName>, DbError> {
         let mut lost = fetch_scalars!(self, "worker_mark_lost", WORKER_MARK_LOST, as String, [before])?;
@@ -81,4 +89,4 @@ impl Tx {
 }
 
 #[cfg(test)]
-crate::statements::statements![WORKER_BEAT, WORKER_MARK_LOST];
+crate::statements::statements![WORKER_BEAT, WORKER_MARK_LOST, WORKER_HEARD_AHEAD];

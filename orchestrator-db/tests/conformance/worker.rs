@@ -16,6 +16,7 @@ conformance! {
     heartbeats_are_written_together_and_tell_whose_session_is_over,
     a_worker_that_is_asked_to_drain_drains_until_told_otherwise,
     a_silent_worker_is_lost_until_it_is_heard_again,
+    a_heartbeat_that_is_too_far_ahead_is_lowered_and_no_other,
     only_a_worker_that_is_gone_and_holds_nothing_is_removed,
     a_workers_load_is_what_it_holds,
     a_worker_is_kept_free_for_the_job_that_goes_first,
@@ -111,6 +112,16 @@ async fn a_silent_worker_is_lost_until_it_is_heard_again(db: TestDb) {
     assert!(read!(db, |tx| tx.worker_loads()).unwrap().is_empty());
     assert!(write!(db, |tx| tx.worker_beat(&[(worker_name("r1"), session, at(2), false)])).is_empty());
     assert_eq!(get(&db, "r1").await.state, WorkerState::Up);
+}
+
+async fn a_heartbeat_that_is_too_far_ahead_is_lowered_and_no_other(db: TestDb) {
+    let (ahead, near) = (worker(&db, "ahead", 1).await, worker(&db, "near", 1).await);
+    let beats = [(worker_name("ahead"), ahead, at(3600), false), (worker_name("near"), near, at(25), false)];
+    write!(db, |tx| tx.worker_beat(&beats));
+    assert_eq!(write!(db, |tx| tx.worker_lower_heartbeats(at(25), at(10))), 1);
+    assert_eq!((get(&db, "ahead").await.last_heartbeat, get(&db, "near").await.last_heartbeat), (at(10), at(25)));
+    write!(db, |tx| tx.worker_beat(&[(worker_name("ahead"), ahead, at(12), false)]));
+    assert_eq!(get(&db, "ahead").await.last_heartbeat, at(12), "beats count again");
 }
 
 async fn only_a_worker_that_is_gone_and_holds_nothing_is_removed(db: TestDb) {
