@@ -74,4 +74,4 @@ pub use trigger::{
 };
 pub use tx::Tx;
 pub use user::{NewUser, StoredUser};
-pub use worker::{LockedLoads, NewSession, StoredWorker, WorkerLoad, WorkerStanding};
+pub use worker::{LockedLoads, NewSession, StoredWorker, WorkerBeat, WorkerLoad, WorkerStanding};

@@ -48,7 +48,7 @@ pub use discipline::DisciplinedClock;
 pub use element_changes::ElementChanges;
 pub use engine::TickSummary;
 pub use finish::{FinishError, FinishReport, FinishRequest};
-pub use heartbeat::{HeartbeatAnswer, HeartbeatError};
+pub use heartbeat::{Condition, HeartbeatAnswer, HeartbeatError};
 pub use job::JobError;
 pub use output::OutputError;
 pub use placement::{Ask, Placement, place};
