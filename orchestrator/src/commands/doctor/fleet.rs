@@ -3,6 +3,7 @@
 use orchestrator_proto::v1 as pb;
 
 use super::check::Check;
+use super::disk::disks;
 use super::waiting;
 use crate::app::App;
 use crate::commands::glance::{Facts, facts};
@@ -24,7 +25,8 @@ pub(super) async fn checks(app: &App, client: &Client) -> Vec<Check> {
 }
 
 fn findings(facts: &Facts) -> Vec<Check> {
-    let mut checks = workers(facts);
+    let mut checks = disks(&facts.status.disks);
+    checks.extend(workers(facts));
     checks.extend(unfit(&facts.workers));
     checks.extend(contested(facts));
     checks.push(lost(facts));
