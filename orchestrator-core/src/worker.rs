@@ -3,7 +3,7 @@
 use crate::clock::Timestamp;
 use crate::id::{InstanceId, SessionId};
 use crate::states::named_states;
-use crate::text::WorkerName;
+use crate::text::{Reason, WorkerName};
 
 named_states!(
     /// What a worker does.
@@ -44,4 +44,8 @@ pub struct Worker {
     pub latest_trigger: Option<String>,
     /// When that was.
     pub latest_trigger_time: Option<Timestamp>,
+    /// Why its machine can start nothing for now, in its agent's words.
+    pub trouble: Option<Reason>,
+    /// When another agent with a copy of its data folder was refused last.
+    pub contested_at: Option<Timestamp>,
 }

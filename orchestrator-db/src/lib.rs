@@ -53,8 +53,8 @@ pub use figures::Figures;
 pub use glance::Glance;
 pub use hint::{Heard, Hint, Listener};
 pub use job::{
-    Assign, CancelBy, Candidate, Grant, Holder, JobCounts, JobFilter, JobStart, LockedJob, NewJob, Rank, Renewed,
-    StartedJob,
+    Assign, CancelBy, Candidate, Grant, Holder, JobCounts, JobFilter, JobStart, LockedJob, Lowering, NewJob, Rank,
+    Renewed, StartedJob,
 };
 pub use lanes::{
     AppendError, Committed, CreateCall, CreateError, Created, ElementAnswer, ElementCall, LaneError, LaneOptions,
@@ -75,4 +75,4 @@ pub use trigger::{
 };
 pub use tx::Tx;
 pub use user::{NewUser, StoredUser};
-pub use worker::{LockedLoads, NewSession, StoredWorker, WorkerLoad, WorkerStanding};
+pub use worker::{LockedLoads, NewSession, StoredWorker, WorkerBeat, WorkerLoad, WorkerStanding};

@@ -14,6 +14,7 @@ pub mod auth;
 pub mod authorize;
 mod constant_service;
 mod credential_service;
+pub mod disk;
 mod elements;
 mod gauges;
 mod health;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use orchestrator_core::clock::{Clock, Timestamp};
+use orchestrator_core::clock::Clock;
 use orchestrator_proto::v1::admin_service_server::AdminServiceServer;
 use orchestrator_proto::v1::constant_service_server::ConstantServiceServer;
 use orchestrator_proto::v1::credential_service_server::CredentialServiceServer;
@@ -21,6 +21,7 @@ use crate::accounts::Accounts;
 use crate::admin_service::Admin;
 use crate::constant_service::Constants;
 use crate::credential_service::Credentials;
+use crate::disk::Machine;
 use crate::health::HealthService;
 use crate::job_service::Jobs;
 use crate::log_service::Logs;
@@ -99,7 +100,7 @@ impl Services {
         limits: MessageLimits,
         health: HealthService,
         busy: Busy,
-        certificate_ends_at: Option<Timestamp>,
+        machine: Machine,
     ) -> Result<Routes, ServeError> {
         let reflection = tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(orchestrator_proto::DESCRIPTORS)
@@ -111,7 +112,7 @@ impl Services {
         let logs = LogServiceServer::new(Logs::new(self.scheduler.clone()));
         let constants = ConstantServiceServer::new(Constants::new(self.scheduler.clone()));
         let credentials = CredentialServiceServer::new(Credentials::new(self.scheduler.clone()));
-        let admin = AdminServiceServer::new(Admin::new(self.scheduler, self.accounts, certificate_ends_at));
+        let admin = AdminServiceServer::new(Admin::new(self.scheduler, self.accounts, machine));
         Ok(Routes::new(HealthServer::new(health))
             .add_service(reflection)
             .add_service(triggers.max_decoding_message_size(limits.usual))

@@ -115,7 +115,7 @@ async fn asking<'a>(
 
 /// Whether a worker takes only jobs that name it, or none at all.
 fn takes_no_other(load: &WorkerLoad) -> bool {
-    load.exclusive || load.drain_requested || load.state != WorkerState::Up
+    load.exclusive || load.drain_requested || load.trouble.is_some() || load.state != WorkerState::Up
 }
 
 fn asks_of(asking: &Asking<'_>) -> Vec<Ask> {

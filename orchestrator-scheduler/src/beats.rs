@@ -5,14 +5,16 @@ use std::sync::{Mutex, PoisonError};
 
 use orchestrator_core::clock::Timestamp;
 use orchestrator_core::id::SessionId;
-use orchestrator_core::text::WorkerName;
+use orchestrator_core::text::{Reason, WorkerName};
 
 /// A beat that is still to be written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Beat {
     pub(crate) session: SessionId,
     pub(crate) at: Timestamp,
     pub(crate) draining: bool,
+    /// Why its machine can start nothing for now.
+    pub(crate) trouble: Option<Reason>,
 }
 
 /// What workers said since the last write, and what the last writes found out.
@@ -21,12 +23,20 @@ pub(crate) struct Beats {
     pending: Mutex<BTreeMap<WorkerName, Beat>>,
     over: Mutex<BTreeSet<SessionId>>,
     drain: Mutex<BTreeSet<WorkerName>>,
+    /// Sessions whose machines could start nothing, as they said last.
+    troubled: Mutex<BTreeSet<SessionId>>,
 }
 
 impl Beats {
     /// Notes a beat; the latest one of a worker counts.
     pub(crate) fn note(&self, worker: WorkerName, beat: Beat) {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner).insert(worker, beat);
+    }
+
+    /// Notes whether a session's machine can start nothing. Whether that is news.
+    pub(crate) fn is_news(&self, session: SessionId, is_troubled: bool) -> bool {
+        let mut troubled = self.troubled.lock().unwrap_or_else(PoisonError::into_inner);
+        if is_troubled { troubled.insert(session) } else { troubled.remove(&session) }
     }
 
     /// Takes what is to be written.

@@ -26,6 +26,8 @@ struct State {
     last: Option<(Timestamp, Instant)>,
     /// The clock stepped, and was not compared with the database's since.
     is_unsure: bool,
+    /// What was planned may have been planned by a clock that was ahead, and was not looked at since.
+    plans_are_suspect: bool,
 }
 
 impl State {
@@ -42,6 +44,7 @@ impl State {
             return chrono::Duration::zero();
         }
         self.stepped += step.abs();
+        self.plans_are_suspect |= step < chrono::Duration::zero();
         if self.stepped > MOST_STEPPED {
             (self.watching_since, self.stepped) = (now, chrono::Duration::zero());
         }
@@ -62,6 +65,7 @@ impl Duty {
             away: false,
             last: None,
             is_unsure: false,
+            plans_are_suspect: true,
         }))
     }
 
@@ -106,6 +110,17 @@ impl Duty {
         let mut state = self.state();
         state.step_to(now, instant);
         (state.since, state.is_unsure) = (now, false);
+    }
+
+    /// Whether a clock that was ahead may have planned something: the clock went back, or this server has just started. Told
+    /// once.
+    pub(crate) fn suspects_plans(&self) -> bool {
+        std::mem::take(&mut self.state().plans_are_suspect)
+    }
+
+    /// What was suspected is still to be looked at.
+    pub(crate) fn still_suspects_plans(&self) {
+        self.state().plans_are_suspect = true;
     }
 
     /// Whether the database failed when it was asked last.
@@ -179,6 +194,19 @@ mod tests {
         // The database says that it was a mistake.
         duty.is_sure_of_time(at(2), start + Duration::from_secs(2));
         assert_eq!(duty.watching_since(), at(2));
+    }
+
+    #[test]
+    fn plans_are_suspect_at_the_start_and_after_the_clock_went_back() {
+        let (duty, start) = (Duty::begun_at(at(0)), Instant::now());
+        duty.observe(at(0), start);
+        assert!(duty.suspects_plans() && !duty.suspects_plans(), "told once");
+        duty.observe(at(3600), start + Duration::from_secs(1));
+        assert!(!duty.suspects_plans(), "what is due now was planned before");
+        duty.observe(at(2), start + Duration::from_secs(2));
+        assert!(duty.suspects_plans());
+        duty.still_suspects_plans();
+        assert!(duty.suspects_plans(), "the look failed");
     }
 
     #[test]

@@ -19,7 +19,7 @@ use crate::transaction::{Contended, in_transaction};
 pub(crate) const MOST_HAND_BACKS: u32 = 3;
 
 /// Before a job that was handed back more than once is claimed again.
-const HAND_BACK_PAUSE: chrono::Duration = chrono::Duration::seconds(5);
+pub(crate) const HAND_BACK_PAUSE: chrono::Duration = chrono::Duration::seconds(5);
 
 /// What a worker says about the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

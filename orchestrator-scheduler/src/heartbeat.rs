@@ -4,13 +4,22 @@ use std::collections::HashSet;
 
 use orchestrator_core::id::{JobId, SessionId};
 use orchestrator_core::lease::{LEASE, LeaseToken};
-use orchestrator_core::text::WorkerName;
-use orchestrator_db::{DbError, Hint, Holder, Renewed, Tx};
+use orchestrator_core::text::{Reason, WorkerName};
+use orchestrator_db::{DbError, Hint, Holder, Renewed, Tx, WorkerBeat};
 
 use crate::beats::Beat;
 use crate::lane::Lane;
 use crate::scheduler::Scheduler;
 use crate::transaction::in_transaction;
+
+/// What a worker says of itself with a heartbeat.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Condition {
+    /// It takes nothing new and ends when it is empty.
+    pub draining: bool,
+    /// Why its machine can start nothing for now.
+    pub trouble: Option<Reason>,
+}
 
 /// What a heartbeat is answered.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -47,13 +56,18 @@ impl Scheduler {
         worker: &WorkerName,
         session: SessionId,
         held: &[(JobId, LeaseToken)],
-        draining: bool,
+        condition: Condition,
     ) -> Result<HeartbeatAnswer, HeartbeatError> {
         if self.beats().is_over(session) {
             return Err(HeartbeatError::SessionOver);
         }
         self.tenancies().is_used(worker, session);
-        self.beats().note(worker.clone(), Beat { session, at: self.now(), draining });
+        let Condition { draining, trouble } = condition;
+        let beat = Beat { session, at: self.now(), draining, trouble };
+        if self.beats().is_news(session, beat.trouble.is_some()) {
+            self.write_news(worker, &beat).await?;
+        }
+        self.beats().note(worker.clone(), beat);
         let mut answer = HeartbeatAnswer { drain: self.beats().is_draining(worker), ..HeartbeatAnswer::default() };
         if held.is_empty() {
             return Ok(answer);
@@ -74,6 +88,14 @@ impl Scheduler {
             }
         }
         Ok(answer)
+    }
+
+    /// Writes a beat at once: what the worker hands back next is to go to another one, or what waits may go to it again.
+    async fn write_news(&self, worker: &WorkerName, beat: &Beat) -> Result<(), DbError> {
+        in_transaction!(self, |tx| {
+            tx.worker_beat(&[row(worker, beat)]).await?;
+            Ok::<_, DbError>(((), vec![Hint::Worker { name: worker.as_str().to_owned() }, Hint::Jobs]))
+        })
     }
 
     /// Renews leases in one transaction; where that fails, each worker's in one of its own.
@@ -124,8 +146,7 @@ impl Scheduler {
         if beats.is_empty() {
             return Ok(());
         }
-        let rows: Vec<_> =
-            beats.iter().map(|(worker, beat)| (worker.clone(), beat.session, beat.at, beat.draining)).collect();
+        let rows: Vec<WorkerBeat> = beats.iter().map(|(worker, beat)| row(worker, beat)).collect();
         let (over, draining): (Vec<WorkerName>, _) = in_transaction!(self, |tx| {
             let over = tx.worker_beat(&rows).await?;
             Ok::<_, DbError>(((over, tx.workers_draining().await?), Vec::new()))
@@ -136,6 +157,11 @@ impl Scheduler {
         self.beats().end_sessions(ended);
         Ok(())
     }
+}
+
+fn row(worker: &WorkerName, beat: &Beat) -> WorkerBeat {
+    let Beat { session, at, draining, trouble } = beat.clone();
+    WorkerBeat { worker: worker.clone(), session, at, draining, trouble }
 }
 
 /// Whether another registration took the place of this one.

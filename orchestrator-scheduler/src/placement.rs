@@ -46,7 +46,7 @@ impl Room {
     fn of(load: &WorkerLoad) -> Self {
         Self {
             exclusive: load.exclusive,
-            takes_jobs: load.state == WorkerState::Up && !load.drain_requested,
+            takes_jobs: load.state == WorkerState::Up && !load.drain_requested && load.trouble.is_none(),
             slots: load.slots,
             active: load.active,
             blocked: load.active_blocking > 0,

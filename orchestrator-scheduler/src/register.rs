@@ -91,13 +91,24 @@ impl Scheduler {
     pub async fn register(&self, registration: Registration) -> Result<Registered, RegisterError> {
         let registered: Result<(Registered, Previous), RegisterError> =
             in_transaction!(self, |tx| { self.register_in(tx, &registration).await });
+        if let Err(RegisterError::Copied { name, .. }) = &registered {
+            self.note_contested(name).await?;
+        }
         let (registered, previous) = registered?;
         self.beats().end_sessions(previous.session);
         let now = self.now();
         self.tenancies().has_registered(&registration.worker, registered.session, previous.is_alive, now);
-        let beat = Beat { session: registered.session, at: self.now(), draining: false };
+        let beat = Beat { session: registered.session, at: self.now(), draining: false, trouble: None };
         self.beats().note(registration.worker, beat);
         Ok(registered)
+    }
+
+    /// Keeps that two agents want one place, for those who look for what is wrong.
+    async fn note_contested(&self, worker: &WorkerName) -> Result<(), DbError> {
+        in_transaction!(self, |tx| {
+            tx.worker_note_contested(worker, self.now()).await?;
+            Ok::<_, DbError>(((), vec![Hint::Worker { name: worker.as_str().to_owned() }]))
+        })
     }
 
     async fn register_in(

@@ -19,7 +19,8 @@ use orchestrator_core::text::{ActorName, Limits, ProcessName, ProcessPath, Queue
 use orchestrator_core::trigger::{ProcessSpec, TriggerDraft, TriggerKind};
 use orchestrator_db::{Db, DbError, DbOptions, Grant, NewElement};
 use orchestrator_scheduler::{
-    Claim, FinishReport, FinishRequest, Registration, Scheduler, SchedulerClock, SchedulerOptions, TickSummary,
+    Claim, Condition, FinishReport, FinishRequest, Registration, Scheduler, SchedulerClock, SchedulerOptions,
+    TickSummary,
 };
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
@@ -285,7 +286,7 @@ impl World {
     async fn idleness(&self, statements: &Statements) {
         statements.take();
         for _ in 0..100 {
-            self.server.heartbeat(&self.worker, self.session, &[], false).await.unwrap();
+            self.server.heartbeat(&self.worker, self.session, &[], Condition::default()).await.unwrap();
         }
         assert_eq!(statements.take(), [""; 0], "a heartbeat of a worker that holds nothing");
         self.server.tick(self.server.now()).await.unwrap();

@@ -262,6 +262,7 @@ fn options(configuration: &Configuration, token: SecretString) -> anyhow::Result
         output: configuration.output(),
         robot_api: configuration.robot_api(),
         watchdog: own_watchdog(),
+        unfit_pause: AgentOptions::UNFIT_PAUSE,
     })
 }
 

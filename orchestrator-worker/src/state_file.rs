@@ -189,6 +189,11 @@ impl StateFile {
         self.change(|jobs| jobs.remove(&job)).await
     }
 
+    /// Writes the file as it is: whether that can be done.
+    pub async fn rewrite(&self) -> Result<(), StateFileError> {
+        self.change(|_| ()).await
+    }
+
     fn lock(&self) -> MutexGuard<'_, Jobs> {
         self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
     }

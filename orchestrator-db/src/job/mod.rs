@@ -3,6 +3,7 @@
 //! Every change is one conditional update: the state it requires is in its `WHERE`, the lease token is its fence, and
 //! what comes back are the jobs it changed.
 
+mod ahead;
 mod assign;
 mod candidates;
 mod counts;
@@ -29,6 +30,7 @@ use orchestrator_core::lease::{Lease, LeaseToken};
 use orchestrator_core::text::WorkerName;
 use orchestrator_core::trigger::TriggerType;
 
+pub use ahead::Lowering;
 pub use counts::JobCounts;
 pub use life::{Holder, Renewed};
 pub use list::JobFilter;
@@ -166,4 +168,4 @@ pub(crate) const fn type_rank(kind: TriggerType) -> i64 {
 }
 
 #[cfg(test)]
-crate::statements::statements![; assign, candidates, counts, end, find, history, insert, life, lock, lost, overtime, snapshot, start, stop];
+crate::statements::statements![; ahead, assign, candidates, counts, end, find, history, insert, life, lock, lost, overtime, snapshot, start, stop];

@@ -4,7 +4,7 @@ use orchestrator_core::queue::{ElementStatus, QueueElement};
 use orchestrator_core::text::{ElementData, Message, QueueName, Reference};
 
 use super::count::Deltas;
-use super::status::{StatusBy, StatusError, held_by_other, moved};
+use super::status::{StatusBy, StatusError, moved};
 use crate::dialect::{Sql, sql};
 use crate::error::DbError;
 use crate::rows::{execute, fetch_scalars};
@@ -59,7 +59,8 @@ impl Tx {
         Ok((before, after))
     }
 
-    /// Removes an element for good, under the same rule as a change of its status. Gives it as it was.
+    /// Removes an element for good, unless another live job holds it: its robot would work on what is not there any more. An
+    /// operator, who may set its status, sets that first. Gives it as it was.
     pub async fn element_delete(
         &mut self,
         id: ElementId,
@@ -72,8 +73,12 @@ impl Tx {
             Some(Err(corrupt)) => return Ok(Err(StatusError::Corrupt(corrupt))),
             Some(Ok(locked)) => locked,
         };
-        if let Some(job) = held_by_other(&locked, by) {
-            return Ok(Err(StatusError::HeldByOther { id, job }));
+        let other = locked.element.job_id.filter(|holder| by.job() != Some(*holder) && locked.is_held());
+        if let Some(job) = other {
+            return Ok(Err(match by {
+                StatusBy::Job(_) => StatusError::HeldByOther { id, job },
+                StatusBy::Operator => StatusError::DeletedUnderJob { id, job },
+            }));
         }
         execute!(self, "element_delete", ELEMENT_DELETE, [id.as_uuid()])?;
         let mut deltas = Deltas::default();

@@ -1,5 +1,6 @@
 //! Triggers: rows, locks and the columns that the scheduler advances.
 
+mod ahead;
 mod counts;
 mod due;
 mod find;
@@ -34,4 +35,4 @@ pub struct StoredTrigger {
 }
 
 #[cfg(test)]
-crate::statements::statements![; counts, due, find, list, planned, progress, queue_watch, status, write];
+crate::statements::statements![; ahead, counts, due, find, list, planned, progress, queue_watch, status, write];

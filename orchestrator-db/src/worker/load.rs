@@ -13,7 +13,7 @@ use crate::tx::Tx;
 // `IS TRUE` keeps both databases from looking through the whole backlog for each worker.
 macro_rules! load_columns {
     () => {
-        "w.name, w.state, w.exclusive, w.slots, w.drain_requested, w.last_heartbeat, w.session_id, \
+        "w.name, w.state, w.exclusive, w.slots, w.drain_requested, w.last_heartbeat, w.session_id, w.trouble, \
          COALESCE(a.active, 0) AS active, COALESCE(a.active_blocking, 0) AS active_blocking, \
          (SELECT r.id FROM jobs r WHERE r.reserved_worker = w.name AND (r.status = 'QUEUED') IS TRUE \
             ORDER BY r.priority DESC, r.type_rank, r.scheduled_at, r.id LIMIT 1) AS reserved_for"

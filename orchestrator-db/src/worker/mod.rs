@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use orchestrator_core::clock::Timestamp;
 use orchestrator_core::id::{InstanceId, JobId, SessionId};
-use orchestrator_core::text::WorkerName;
+use orchestrator_core::text::{Reason, WorkerName};
 use orchestrator_core::worker::{Worker, WorkerState};
 
 /// A worker with what an administrator asked of it.
@@ -28,6 +28,21 @@ pub struct WorkerStanding {
     pub session_id: SessionId,
     /// It is to take nothing new.
     pub drain_requested: bool,
+}
+
+/// What a worker said, when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorkerBeat {
+    /// The worker.
+    pub worker: WorkerName,
+    /// Its registration.
+    pub session: SessionId,
+    /// When it was heard of.
+    pub at: Timestamp,
+    /// It drains by itself.
+    pub draining: bool,
+    /// Why its machine can start nothing for now.
+    pub trouble: Option<Reason>,
 }
 
 /// A registration.
@@ -66,6 +81,8 @@ pub struct WorkerLoad {
     pub last_heartbeat: Timestamp,
     /// Its registration.
     pub session_id: SessionId,
+    /// Why its machine can start nothing for now, in its agent's words.
+    pub trouble: Option<Reason>,
     /// Jobs it holds: assigned, running or lost.
     pub active: u32,
     /// Those of them that run alone.

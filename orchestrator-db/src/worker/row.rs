@@ -2,7 +2,7 @@
 
 use orchestrator_core::clock::Timestamp;
 use orchestrator_core::id::{InstanceId, JobId, SessionId};
-use orchestrator_core::text::WorkerName;
+use orchestrator_core::text::{Reason, WorkerName};
 use orchestrator_core::worker::Worker;
 use uuid::Uuid;
 
@@ -13,7 +13,8 @@ use crate::error::{Corrupt, RowAddress};
 macro_rules! worker_columns {
     () => {
         "w.name, w.state, w.last_heartbeat, w.slots, w.exclusive, w.version, w.session_id, w.instance_id, \
-         w.drain_requested, w.registered_at, w.latest_trigger, w.latest_trigger_time"
+         w.drain_requested, w.registered_at, w.latest_trigger, w.latest_trigger_time, \
+         w.trouble, w.contested_at"
     };
 }
 pub(super) use worker_columns;
@@ -32,6 +33,8 @@ pub(super) struct WorkerRow {
     registered_at: Timestamp,
     latest_trigger: Option<String>,
     latest_trigger_time: Option<Timestamp>,
+    trouble: Option<String>,
+    contested_at: Option<Timestamp>,
 }
 
 impl TryFrom<WorkerRow> for StoredWorker {
@@ -59,6 +62,8 @@ impl TryFrom<WorkerRow> for Worker {
             registered_at: row.registered_at,
             latest_trigger: row.latest_trigger,
             latest_trigger_time: row.latest_trigger_time,
+            trouble: row.trouble.as_deref().map(Reason::cut),
+            contested_at: row.contested_at,
         })
     }
 }
@@ -87,6 +92,7 @@ pub(super) struct LoadRow {
     drain_requested: bool,
     last_heartbeat: Timestamp,
     session_id: Uuid,
+    trouble: Option<String>,
     active: i64,
     active_blocking: i64,
     reserved_for: Option<Uuid>,
@@ -112,6 +118,7 @@ impl TryFrom<LoadRow> for WorkerLoad {
             drain_requested: row.drain_requested,
             last_heartbeat: row.last_heartbeat,
             session_id: SessionId::from_uuid(row.session_id),
+            trouble: row.trouble.as_deref().map(Reason::cut),
             active: u32::try_from(row.active).unwrap_or(u32::MAX),
             active_blocking: u32::try_from(row.active_blocking).unwrap_or(u32::MAX),
             reserved_for: row.reserved_for.map(JobId::from_uuid),

@@ -37,8 +37,10 @@ const WORKER_UPSERT: Sql = sql![
      ON CONFLICT (name) DO UPDATE SET state = CASE WHEN workers.drain_requested THEN 'DRAINING' ELSE 'UP' END,
         last_heartbeat = excluded.last_heartbeat, slots = excluded.slots, exclusive = excluded.exclusive,
         version = excluded.version, labels = excluded.labels, session_id = excluded.session_id,
-        instance_id = excluded.instance_id"
+        instance_id = excluded.instance_id, trouble = NULL"
 ];
+
+const WORKER_CONTESTED: Sql = sql!["UPDATE workers SET contested_at = $2 WHERE name = $1"];
 
 const WORKER_SET_DRAIN: Sql = sql![
     "UPDATE workers SET drain_requested = $2,
@@ -46,7 +48,8 @@ const WORKER_SET_DRAIN: Sql = sql![
      WHERE name = $1"
 ];
 
-const WORKER_STOP: Sql = sql!["UPDATE workers SET state = 'STOPPED' WHERE name = $1 AND session_id = $2"];
+const WORKER_STOP: Sql =
+    sql!["UPDATE workers SET state = 'STOPPED', trouble = NULL WHERE name = $1 AND session_id = $2"];
 
 const WORKER_REMOVE: Sql = sql![
     "DELETE FROM workers WHERE name = $1 AND state IN ('STOPPED', 'LOST')
@@ -117,6 +120,12 @@ impl Tx {
         Ok(())
     }
 
+    /// Notes that another agent with a copy of a worker's data folder was refused.
+    pub async fn worker_note_contested(&mut self, name: &WorkerName, now: Timestamp) -> Result<(), DbError> {
+        execute!(self, "worker_note_contested", WORKER_CONTESTED, [name.as_str(), now])?;
+        Ok(())
+    }
+
     /// Asks a worker to take nothing new, or to take jobs again. False when there is no such worker.
     pub async fn worker_set_drain(&mut self, name: &WorkerName, drain: bool) -> Result<bool, DbError> {
         Ok(execute!(self, "worker_set_drain", WORKER_SET_DRAIN, [name.as_str(), drain])? == 1)
@@ -146,6 +155,7 @@ crate::statements::statements![
     WORKER_LIST,
     WORKER_AND_ACTIVE,
     WORKER_UPSERT,
+    WORKER_CONTESTED,
     WORKER_SET_DRAIN,
     WORKER_STOP,
     WORKER_REMOVE,

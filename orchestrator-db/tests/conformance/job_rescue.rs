@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use orchestrator_core::job::{JobState, JobStatus, Outcome};
 use orchestrator_core::policy::Policies;
-use orchestrator_db::{Dialect, LockedJob, NewJob};
+use orchestrator_db::{Dialect, LockedJob, Lowering, NewJob};
 
 use crate::harness::TestDb;
 use crate::world::{
@@ -15,6 +15,7 @@ use orchestrator_core::id::JobId;
 
 conformance! {
     a_lease_that_ran_out_is_noticed_and_not_before,
+    leases_that_end_too_far_ahead_are_lowered_and_no_others,
     lost_jobs_come_the_longest_lost_first,
     a_lost_job_can_be_ended,
     a_superseded_attempt_is_over_whatever_its_worker_says,
@@ -40,6 +41,23 @@ async fn a_lease_that_ran_out_is_noticed_and_not_before(db: TestDb) {
     assert_eq!(write!(db, |tx| tx.job_lock_expired(at(15), 1)).len(), 1);
     write!(db, |tx| tx.job_mark_lost(&[running, assigned], at(17)));
     assert_eq!(ids(&write!(db, |tx| tx.job_lock_expired(at(17), 9))), [assigned], "only RUNNING is lost");
+}
+
+async fn leases_that_end_too_far_ahead_are_lowered_and_no_others(db: TestDb) {
+    let (id, other) = (trigger(&db, "t").await, trigger(&db, "except").await);
+    let (ahead, near, lost, except) =
+        (queued(&db, id, 1).await, queued(&db, id, 2).await, queued(&db, id, 3).await, queued(&db, other, 4).await);
+    run(&db, ahead, "r1", 3600).await;
+    run(&db, near, "r1", 10).await;
+    lose(&db, lost, "r1", 3600).await;
+    run(&db, except, "r1", 3600).await;
+    let leases = Lowering { ahead: at(40), to: at(25) };
+    let lowered = write!(db, |tx| tx.job_lower_leases(leases, Lowering { ahead: at(25), to: at(10) }, other));
+    assert_eq!(lowered, 2);
+    assert_eq!(locked(&db, ahead).await.lease_expires_at, Some(at(25)));
+    assert_eq!(locked(&db, near).await.lease_expires_at, Some(at(25)));
+    assert_eq!(locked(&db, lost).await.lost_since, Some(at(10)));
+    assert_eq!(locked(&db, except).await.lease_expires_at, Some(at(3615)));
 }
 
 async fn lost_jobs_come_the_longest_lost_first(db: TestDb) {

@@ -3,11 +3,11 @@
 use orchestrator_core::id::SessionId;
 use orchestrator_core::job::Outcome;
 use orchestrator_core::worker::{Worker, WorkerState};
-use orchestrator_db::{NewSession, WorkerStanding};
+use orchestrator_db::{NewSession, WorkerBeat, WorkerStanding};
 
 use crate::harness::TestDb;
 use crate::world::{
-    assign, at, draft, lose, queued, read, run, scheduled, session, store, trigger, worker, worker_name, write,
+    assign, at, draft, lose, queued, read, reason, run, scheduled, session, store, trigger, worker, worker_name, write,
 };
 
 conformance! {
@@ -15,7 +15,9 @@ conformance! {
     a_new_registration_replaces_the_session,
     heartbeats_are_written_together_and_tell_whose_session_is_over,
     a_worker_that_is_asked_to_drain_drains_until_told_otherwise,
+    what_a_worker_says_of_its_trouble_is_kept_until_it_says_otherwise_or_starts_anew,
     a_silent_worker_is_lost_until_it_is_heard_again,
+    a_heartbeat_that_is_too_far_ahead_is_lowered_and_no_other,
     only_a_worker_that_is_gone_and_holds_nothing_is_removed,
     a_workers_load_is_what_it_holds,
     a_worker_is_kept_free_for_the_job_that_goes_first,
@@ -25,6 +27,11 @@ conformance! {
 
 async fn get(db: &TestDb, name: &str) -> Worker {
     read!(db, |tx| tx.worker_get(&worker_name(name))).unwrap().unwrap()
+}
+
+/// What a worker with nothing to tell says.
+fn beat(name: &str, session: SessionId, second: i64) -> WorkerBeat {
+    WorkerBeat { worker: worker_name(name), session, at: at(second), draining: false, trouble: None }
 }
 
 async fn a_registration_comes_back_as_it_was_given(db: TestDb) {
@@ -43,6 +50,8 @@ async fn a_registration_comes_back_as_it_was_given(db: TestDb) {
         registered_at: at(1),
         latest_trigger: None,
         latest_trigger_time: None,
+        trouble: None,
+        contested_at: None,
     };
     assert_eq!(get(&db, "r1").await, expected);
     let asked = write!(db, |tx| tx.worker_set_drain(&new.name, true));
@@ -69,12 +78,12 @@ async fn heartbeats_are_written_together_and_tell_whose_session_is_over(db: Test
     let gone = worker(&db, "r4", 1).await;
     write!(db, |tx| tx.worker_stop(&worker_name("r4"), gone));
     let beats = [
-        (worker_name("r2"), two, at(7), true),
-        (worker_name("r1"), one, at(5), false),
-        (worker_name("r1"), one, at(6), false),
-        (worker_name("r3"), old, at(6), false),
-        (worker_name("r4"), gone, at(6), false),
-        (worker_name("r9"), SessionId::generate(), at(6), false),
+        WorkerBeat { draining: true, ..beat("r2", two, 7) },
+        beat("r1", one, 5),
+        beat("r1", one, 6),
+        beat("r3", old, 6),
+        beat("r4", gone, 6),
+        beat("r9", SessionId::generate(), 6),
     ];
     let over = write!(db, |tx| tx.worker_beat(&beats));
     assert_eq!(over, [worker_name("r3"), worker_name("r4"), worker_name("r9")]);
@@ -82,7 +91,7 @@ async fn heartbeats_are_written_together_and_tell_whose_session_is_over(db: Test
     assert_eq!((one.last_heartbeat, one.state), (at(6), WorkerState::Up));
     assert_eq!((two.last_heartbeat, two.state), (at(7), WorkerState::Draining));
     // One that was overtaken does not turn time back.
-    assert!(write!(db, |tx| tx.worker_beat(&[(one.name, one.session_id, at(3), false)])).is_empty());
+    assert!(write!(db, |tx| tx.worker_beat(&[beat("r1", one.session_id, 3)])).is_empty());
     assert_eq!(get(&db, "r1").await.last_heartbeat, at(6));
     assert_eq!(get(&db, "r3").await.last_heartbeat, at(0));
 }
@@ -92,7 +101,7 @@ async fn a_worker_that_is_asked_to_drain_drains_until_told_otherwise(db: TestDb)
     let r1 = worker_name("r1");
     assert!(write!(db, |tx| tx.worker_set_drain(&r1, true)));
     assert_eq!(get(&db, "r1").await.state, WorkerState::Draining);
-    write!(db, |tx| tx.worker_beat(&[(r1.clone(), old, at(5), false)]));
+    write!(db, |tx| tx.worker_beat(&[beat("r1", old, 5)]));
     assert_eq!(get(&db, "r1").await.state, WorkerState::Draining);
     worker(&db, "r1", 1).await;
     assert_eq!(get(&db, "r1").await.state, WorkerState::Draining, "a restart does not end it");
@@ -102,6 +111,25 @@ async fn a_worker_that_is_asked_to_drain_drains_until_told_otherwise(db: TestDb)
     assert!(!write!(db, |tx| tx.worker_set_drain(&worker_name("r9"), true)));
 }
 
+async fn what_a_worker_says_of_its_trouble_is_kept_until_it_says_otherwise_or_starts_anew(db: TestDb) {
+    let session = worker(&db, "r1", 1).await;
+    let full = Some(reason("no space left"));
+    let troubled = WorkerBeat { trouble: full.clone(), ..beat("r1", session, 1) };
+    for fit in [true, false] {
+        write!(db, |tx| tx.worker_beat(std::slice::from_ref(&troubled)));
+        assert_eq!(get(&db, "r1").await.trouble, full);
+        assert_eq!(read!(db, |tx| tx.worker_loads()).unwrap()[0].trouble, full);
+        if fit {
+            write!(db, |tx| tx.worker_beat(&[beat("r1", session, 2)]));
+        } else {
+            worker(&db, "r1", 1).await;
+        }
+        assert_eq!(get(&db, "r1").await.trouble, None);
+    }
+    write!(db, |tx| tx.worker_note_contested(&worker_name("r1"), at(3)));
+    assert_eq!(get(&db, "r1").await.contested_at, Some(at(3)));
+}
+
 async fn a_silent_worker_is_lost_until_it_is_heard_again(db: TestDb) {
     let session = worker(&db, "r1", 1).await;
     assert!(write!(db, |tx| tx.worker_mark_lost(at(0))).is_empty());
@@ -109,8 +137,18 @@ async fn a_silent_worker_is_lost_until_it_is_heard_again(db: TestDb) {
     assert!(write!(db, |tx| tx.worker_mark_lost(at(1))).is_empty());
     assert_eq!(get(&db, "r1").await.state, WorkerState::Lost);
     assert!(read!(db, |tx| tx.worker_loads()).unwrap().is_empty());
-    assert!(write!(db, |tx| tx.worker_beat(&[(worker_name("r1"), session, at(2), false)])).is_empty());
+    assert!(write!(db, |tx| tx.worker_beat(&[beat("r1", session, 2)])).is_empty());
     assert_eq!(get(&db, "r1").await.state, WorkerState::Up);
+}
+
+async fn a_heartbeat_that_is_too_far_ahead_is_lowered_and_no_other(db: TestDb) {
+    let (ahead, near) = (worker(&db, "ahead", 1).await, worker(&db, "near", 1).await);
+    let beats = [beat("ahead", ahead, 3600), beat("near", near, 25)];
+    write!(db, |tx| tx.worker_beat(&beats));
+    assert_eq!(write!(db, |tx| tx.worker_lower_heartbeats(at(25), at(10))), 1);
+    assert_eq!((get(&db, "ahead").await.last_heartbeat, get(&db, "near").await.last_heartbeat), (at(10), at(25)));
+    write!(db, |tx| tx.worker_beat(&[beat("ahead", ahead, 12)]));
+    assert_eq!(get(&db, "ahead").await.last_heartbeat, at(12), "beats count again");
 }
 
 async fn only_a_worker_that_is_gone_and_holds_nothing_is_removed(db: TestDb) {

@@ -11,7 +11,6 @@ mod workers;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use axum::extract::ConnectInfo;
-use orchestrator_core::clock::Timestamp;
 use orchestrator_core::secret::Plaintext;
 use orchestrator_db::AuditFilter;
 use orchestrator_proto::convert::{self, DecodeError};
@@ -22,6 +21,7 @@ use tonic::{Request, Response, Status};
 
 use crate::accounts::{Accounts, Visitor};
 use crate::auth::{Identity, identity};
+use crate::disk::{Machine, disks};
 use crate::page::{page, searched};
 use crate::status;
 
@@ -33,12 +33,12 @@ pub(crate) use workers::{drain_of as drain_of_worker, set_drain as set_drain_of_
 pub(crate) struct Admin {
     scheduler: Scheduler,
     accounts: Accounts,
-    certificate_ends_at: Option<Timestamp>,
+    machine: Machine,
 }
 
 impl Admin {
-    pub(crate) fn new(scheduler: Scheduler, accounts: Accounts, certificate_ends_at: Option<Timestamp>) -> Self {
-        Self { scheduler, accounts, certificate_ends_at }
+    pub(crate) fn new(scheduler: Scheduler, accounts: Accounts, machine: Machine) -> Self {
+        Self { scheduler, accounts, machine }
     }
 }
 
@@ -98,8 +98,9 @@ impl AdminService for Admin {
         _request: Request<v1::GetStatusRequest>,
     ) -> Result<Response<v1::GetStatusResponse>, Status> {
         let report = status_report::of(&self.scheduler).await.map_err(status::db)?;
-        let certificate_ends_at = self.certificate_ends_at.map(convert::timestamp);
-        Ok(Response::new(v1::GetStatusResponse { certificate_ends_at, ..report }))
+        let certificate_ends_at = self.machine.certificate_ends_at.map(convert::timestamp);
+        let disks = disks(self.machine.places.clone()).await;
+        Ok(Response::new(v1::GetStatusResponse { certificate_ends_at, disks, ..report }))
     }
 
     async fn get_job_history(

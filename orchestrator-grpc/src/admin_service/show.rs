@@ -100,5 +100,7 @@ pub(super) fn worker(worker: &Worker, active_jobs: u32) -> v1::Worker {
         latest_trigger: worker.latest_trigger.clone().unwrap_or_default(),
         latest_trigger_time: worker.latest_trigger_time.map(timestamp),
         registered_at: Some(timestamp(worker.registered_at)),
+        trouble: worker.trouble.as_ref().map(|trouble| trouble.as_str().to_owned()).unwrap_or_default(),
+        contested_at: worker.contested_at.map(timestamp),
     }
 }

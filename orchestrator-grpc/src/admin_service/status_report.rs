@@ -30,6 +30,7 @@ pub(super) async fn of(scheduler: &Scheduler) -> Result<v1::GetStatusResponse, D
         clock_offset: Some(signed(scheduler.clock_offset())),
         // Known to whoever serves.
         certificate_ends_at: None,
+        disks: Vec::new(),
     })
 }
 

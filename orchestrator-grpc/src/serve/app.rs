@@ -40,7 +40,7 @@ pub(super) fn app(
     let figures = metrics::Figures::new(gate.clone(), services.scheduler.clone());
     let busy = services.busy(limits, shutdown.soft.clone());
     let grpc = services
-        .routes(limits, health.clone(), busy.clone(), options.certificate_ends_at)?
+        .routes(limits, health.clone(), busy.clone(), options.machine.clone())?
         .into_axum_router()
         .reset_fallback()
         .layer(map_response(undecodable::tell))

@@ -3,8 +3,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use orchestrator_core::clock::Timestamp;
 use tokio_util::sync::CancellationToken;
+
+use crate::disk::Machine;
 
 /// How to listen, and how much to take.
 #[derive(Debug, Clone)]
@@ -13,8 +14,8 @@ pub struct ServeOptions {
     pub listen: SocketAddr,
     /// Certificate and key. Without them connections are plain.
     pub tls: Option<TlsFiles>,
-    /// When the certificate ends, for those who ask how the server is.
-    pub certificate_ends_at: Option<Timestamp>,
+    /// For those who ask how the server is.
+    pub machine: Machine,
     /// Listen without TLS where others than this machine can reach the port.
     pub insecure: bool,
     /// Names under which the server may be asked, besides loopback names and the address it listens on.
@@ -41,7 +42,7 @@ impl ServeOptions {
         Self {
             listen,
             tls: None,
-            certificate_ends_at: None,
+            machine: Machine::default(),
             insecure: false,
             allowed_hosts: Vec::new(),
             max_connections: 20_000,

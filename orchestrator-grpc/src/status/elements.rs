@@ -10,10 +10,12 @@ pub(crate) fn element(error: StatusError) -> Status {
     let message = error.to_string();
     match error {
         StatusError::NotFound(id) => db(DbError::not_found("queue element", id)),
-        StatusError::HeldByOther { id, job } => Refusal::new(Code::FailedPrecondition, reason::ELEMENT_HELD, message)
-            .with("element", &id)
-            .with("job", &job)
-            .status(),
+        StatusError::HeldByOther { id, job } | StatusError::DeletedUnderJob { id, job } => {
+            Refusal::new(Code::FailedPrecondition, reason::ELEMENT_HELD, message)
+                .with("element", &id)
+                .with("job", &job)
+                .status()
+        }
         StatusError::LeaseLost(id) => {
             Refusal::new(Code::FailedPrecondition, reason::LEASE_LOST, message).with("element", &id).status()
         }

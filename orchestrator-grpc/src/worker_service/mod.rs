@@ -6,10 +6,11 @@ use std::pin::{Pin, pin};
 
 use futures_util::stream;
 use orchestrator_core::lease::{HEARTBEAT, LEASE};
+use orchestrator_core::text::Reason;
 use orchestrator_proto::v1;
 use orchestrator_proto::v1::worker_service_server::WorkerService;
 use orchestrator_proto::{convert, v1::commands_response::Command as Order};
-use orchestrator_scheduler::{Command, Scheduler};
+use orchestrator_scheduler::{Command, Condition, Scheduler};
 use tokio_stream::Stream;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
@@ -84,7 +85,9 @@ impl WorkerService for Workers {
         let message = request.into_inner();
         let session = convert::id("session_id", &message.session_id).map_err(status::decode)?;
         let held = decode::all_held(&message.held).map_err(status::decode)?;
-        let beaten = self.scheduler.heartbeat(&worker, session, &held, message.draining).await;
+        let trouble = Some(message.trouble).filter(|trouble| !trouble.is_empty()).map(|trouble| Reason::cut(&trouble));
+        let condition = Condition { draining: message.draining, trouble };
+        let beaten = self.scheduler.heartbeat(&worker, session, &held, condition).await;
         let answer = beaten.map_err(status::heartbeat)?;
         Ok(Response::new(v1::HeartbeatResponse {
             kills: answer.kills.into_iter().map(kill).collect(),

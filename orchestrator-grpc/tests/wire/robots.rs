@@ -105,6 +105,44 @@ async fn a_robot_takes_work_and_what_it_leaves_is_abandoned_at_its_end() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_operator_cannot_delete_what_a_running_job_holds_and_its_robot_can() {
+    let world = world().await;
+    let mut robot = robot(&world).await;
+    let bulk = v1::RobotBulkCreateRequest {
+        queue_name: "Invoices".to_owned(),
+        elements: vec![v1::NewElement::default()],
+        repeat: false,
+    };
+    robot.service.bulk_create_queue_elements(robot.presents.on(bulk)).await.unwrap();
+    let taken = robot.service.claim_queue_element(robot.presents.on(claim(false))).await.unwrap().into_inner().element;
+    let delete = v1::DeleteElementRequest { element: taken.unwrap().id };
+    let operator = world.user(Role::Operator).await;
+    let mut queues = QueueServiceClient::new(world.channel().await);
+    let refused = queues.delete(operator.on(delete.clone())).await.unwrap_err();
+    assert_eq!((refused.code(), reason(&refused).as_str()), (Code::FailedPrecondition, "ELEMENT_HELD"));
+    assert!(refused.message().contains(&robot.job.assignment.job_id), "{refused:?}");
+    robot.service.delete_queue_element(robot.presents.on(delete)).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_worker_says_of_its_machine_is_shown_to_people() {
+    let world = world().await;
+    let robot = robot(&world).await;
+    let viewer = world.user(Role::Viewer).await;
+    for trouble in ["no space left on device", ""] {
+        let beat = v1::HeartbeatRequest {
+            session_id: robot.job.session.clone(),
+            trouble: trouble.to_owned(),
+            ..v1::HeartbeatRequest::default()
+        };
+        world.workers().await.heartbeat(robot.worker.on(beat)).await.unwrap();
+        let get = v1::GetWorkerRequest { name: "robot-1".to_owned() };
+        let shown = AdminServiceClient::new(world.channel().await).get_worker(viewer.on(get)).await.unwrap();
+        assert_eq!(shown.into_inner().worker.unwrap().trouble, trouble);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn too_many_elements_for_one_call_are_refused() {
     let world = world().await;
     let mut robot = robot(&world).await;

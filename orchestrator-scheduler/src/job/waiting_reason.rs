@@ -66,6 +66,13 @@ fn explain(job: &Job, fleet: &[WorkerLoad]) -> String {
     if matching.is_empty() {
         return "its workers are draining".to_owned();
     }
+    let troubled = matching.iter().find_map(|load| Some((&load.name, load.trouble.as_ref()?)));
+    if let Some((name, trouble)) = troubled.filter(|_| matching.iter().all(|load| load.trouble.is_some())) {
+        let others =
+            if matching.len() > 1 { format!(" ({} more are in trouble)", matching.len() - 1) } else { String::new() };
+        return format!("worker {name} takes nothing for now{others}: {trouble}");
+    }
+    matching.retain(|load| load.trouble.is_none());
     if let Some(blocked) = matching.iter().find(|load| load.active_blocking > 0) {
         return format!("a blocking job runs on worker {}", blocked.name);
     }

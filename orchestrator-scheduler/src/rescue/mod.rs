@@ -1,6 +1,7 @@
 //! What was lost is found: leases that ran out, lost jobs that nobody answers for, robots that run too long, workers that
 //! fell silent, claims of elements that expired.
 
+mod ahead;
 mod expired;
 mod lost;
 mod overtime;
@@ -11,6 +12,7 @@ use orchestrator_core::id::JobId;
 use orchestrator_core::lease::LEASE;
 use orchestrator_db::{DbError, Hint, LockedJob};
 
+pub(crate) use self::ahead::MOST_AHEAD;
 pub(crate) use self::lost::{EndOfLost, end_lost, outcome_of_lost};
 pub(crate) use self::overtime::was_overtime;
 use crate::end::hints_of_new;
@@ -49,6 +51,7 @@ impl Scheduler {
     pub async fn rescue(&self, now: Timestamp) -> Result<RescueSummary, DbError> {
         // Beats are written whether or not anything may be rescued: once in a look, for all workers.
         self.flush_beats().await?;
+        self.lower_what_is_ahead(now).await?;
         let mut summary = RescueSummary::default();
         if !self.duty().may_rescue(now) {
             return Ok(summary);

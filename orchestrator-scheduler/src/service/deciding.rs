@@ -63,6 +63,9 @@ async fn round(scheduler: &Scheduler, marks: &Marks) -> Result<Option<TickSummar
         scheduler.db().begin_read().await?.job_any_queued().await?;
         scheduler.duty().answered(scheduler.now(), Duration::ZERO);
     }
+    if scheduler.duty().suspects_plans() {
+        scheduler.replan(scheduler.now()).await.inspect_err(|_| scheduler.duty().still_suspects_plans())?;
+    }
     let began = Instant::now();
     let now = scheduler.now();
     let summary = scheduler.tick_marked(now, now + LEAD, marks).await?;

@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use orchestrator_core::job::{JobStatus as J, Outcome, OutputChunk, OutputStream};
 use orchestrator_core::lease::{Lease, LeaseToken};
 use orchestrator_db::{AppendError, Grant};
-use orchestrator_scheduler::{FinishError, OutputError, StartError};
+use orchestrator_scheduler::{Condition, FinishError, OutputError, StartError};
 
 use crate::world::{World, at, single};
 
@@ -26,7 +26,7 @@ async fn a_stale_token_is_refused_everywhere_and_changes_nothing(world: World) {
     world.create(single("t", 0)).await;
     let old = world.claim_one(&agent).await;
     world.rescue_at(20).await;
-    world.server.heartbeat(&agent.name, agent.session, &[], false).await.unwrap();
+    world.server.heartbeat(&agent.name, agent.session, &[], Condition::default()).await.unwrap();
     world.rescue_at(21).await;
     let new = world.run(&agent).await;
     assert!(new.lease.token > old.lease.token);

@@ -10,6 +10,7 @@ behaviours! {
     what_is_handed_back_is_claimed_again_under_a_higher_token,
     handing_back_twice_is_handing_back_once,
     the_third_hand_back_fails_the_job_with_the_last_reason,
+    a_worker_whose_machine_can_start_nothing_is_given_nothing_and_what_it_hands_back_goes_to_another,
     a_job_that_was_to_be_killed_is_killed_when_it_comes_back,
     a_job_of_a_disabled_trigger_does_not_go_back_to_the_queue,
     a_run_by_hand_goes_back_to_the_queue_of_a_disabled_trigger,
@@ -56,6 +57,29 @@ async fn the_third_hand_back_fails_the_job_with_the_last_reason(world: World) {
     }
     assert_eq!(world.job(grant.job.id).await.reason, Some(Reason::cut("third")));
     assert_eq!(world.stored(trigger).await.trigger.consecutive_failures, 1);
+}
+
+async fn a_worker_whose_machine_can_start_nothing_is_given_nothing_and_what_it_hands_back_goes_to_another(
+    world: World,
+) {
+    // The one that is full has more room than the one that is healthy, and asks first.
+    let (full, healthy) = (world.agent("full", 4, false).await, world.agent("healthy", 1, false).await);
+    world.create(single("t", 0)).await;
+    let grant = world.claim_one(&full).await;
+    world.is_troubled(&full, &[&grant], Some("no space left on device")).await;
+    world.hand_back(&full, &grant, "no space left on device").await.unwrap();
+    assert!(world.claim(&full, 4).await.is_empty());
+    assert_eq!(world.why(grant.job.id).await, "it is next in line", "another one fits");
+    assert_eq!(world.claim_one(&healthy).await.job.id, grant.job.id);
+
+    let trigger = world.create(single("u", 0)).await;
+    world.drain(&healthy).await;
+    world.tick().await;
+    assert!(world.claim(&full, 4).await.is_empty());
+    let waits = world.jobs(trigger).await[0].id;
+    assert_eq!(world.why(waits).await, "worker full takes nothing for now: no space left on device");
+    world.is_troubled(&full, &[], None).await;
+    assert_eq!(world.claim_one(&full).await.job.id, waits);
 }
 
 async fn a_job_that_was_to_be_killed_is_killed_when_it_comes_back(world: World) {

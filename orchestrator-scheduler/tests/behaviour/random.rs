@@ -8,7 +8,7 @@ use orchestrator_core::job::{JobStatus, Outcome};
 use orchestrator_core::policy::{Missed, Overlap, Policies};
 use orchestrator_core::trigger::TriggerDraft;
 use orchestrator_db::Grant;
-use orchestrator_scheduler::{FinishError, HeartbeatError, JobError, StartError, TriggerError};
+use orchestrator_scheduler::{Condition, FinishError, HeartbeatError, JobError, StartError, TriggerError};
 
 use crate::world::{Agent, World, admin, every_minute, queue, single, with};
 
@@ -156,7 +156,7 @@ impl Game {
         let agent = &self.agents[index];
         let held: Vec<_> = self.robots.iter().filter(|robot| robot.agent == index).collect();
         let pairs: Vec<_> = held.iter().map(|robot| (robot.grant.job.id, robot.grant.lease.token)).collect();
-        let gone = match server.server.heartbeat(&agent.name, agent.session, &pairs, false).await {
+        let gone = match server.server.heartbeat(&agent.name, agent.session, &pairs, Condition::default()).await {
             Ok(answer) => answer.gone,
             Err(HeartbeatError::SessionOver) => return,
             Err(HeartbeatError::Db(error)) => panic!("{error:?}"),

@@ -4,9 +4,9 @@ use orchestrator_core::id::InstanceId;
 use orchestrator_core::job::{JobStatus as J, Outcome};
 use orchestrator_core::policy::Policies;
 use orchestrator_core::worker::WorkerState;
-use orchestrator_scheduler::{HeartbeatError, RegisterError};
+use orchestrator_scheduler::{Condition, HeartbeatError, RegisterError};
 
-use crate::world::{Agent, World, single, with};
+use crate::world::{Agent, World, at, single, with};
 
 behaviours! {
     a_second_instance_is_refused_while_the_first_is_alive,
@@ -116,7 +116,7 @@ async fn an_earlier_session_is_told_that_it_is_over(world: World) {
     // The server that did not see the registration learns of it with the next write of heartbeats.
     world.beat(&agent, &[]).await;
     world.rescue_at(15).await;
-    let answer = world.server.heartbeat(&agent.name, agent.session, &[], false).await;
+    let answer = world.server.heartbeat(&agent.name, agent.session, &[], Condition::default()).await;
     assert!(matches!(answer, Err(HeartbeatError::SessionOver)));
 }
 
@@ -165,6 +165,10 @@ async fn of_two_agents_with_copies_of_one_folder_the_first_keeps_the_name(world:
         world.beat(&first, &[]).await;
         world.rescue_at(second).await;
     }
+    let mut tx = world.db.begin_read().await.unwrap();
+    let contested = tx.worker_get(&first.name).await.unwrap().unwrap().contested_at;
+    assert_eq!(contested, Some(at(123)), "people hear of it");
+    drop(tx);
     // The other one is stopped, or was never there.
     world.turn_to(139);
     world.register("w", first.instance, Vec::new()).await.unwrap();

@@ -5,7 +5,7 @@ use std::time::Duration;
 use orchestrator_core::job::Outcome;
 use orchestrator_core::policy::{Overlap, Policies};
 use orchestrator_db::{DbError, Dialect};
-use orchestrator_scheduler::{Claim, ClaimError, FinishError, StartError};
+use orchestrator_scheduler::{Claim, ClaimError, Condition, FinishError, StartError};
 
 use crate::world::{Agent, World, admin, every_minute, single, with};
 
@@ -180,8 +180,8 @@ async fn a_session_that_another_server_ended_renews_nothing(world: World) {
     let next = other.register("w", agent.instance, held.clone()).await.unwrap();
     assert!(next.gone.is_empty());
     world.turn_to(5);
-    let late = world.server.heartbeat(&agent.name, agent.session, &held, false).await;
+    let late = world.server.heartbeat(&agent.name, agent.session, &held, Condition::default()).await;
     assert!(matches!(late, Err(orchestrator_scheduler::HeartbeatError::SessionOver)), "not gone: {late:?}");
-    let answer = world.server.heartbeat(&agent.name, next.session, &held, false).await.unwrap();
+    let answer = world.server.heartbeat(&agent.name, next.session, &held, Condition::default()).await.unwrap();
     assert!(answer.gone.is_empty());
 }

@@ -25,6 +25,7 @@ pub(crate) fn worker(text: &str) -> WorkerLoad {
         drain_requested: false,
         last_heartbeat: at(0),
         session_id: SessionId::generate(),
+        trouble: None,
         active: 0,
         active_blocking: 0,
         reserved_for: None,

@@ -8,6 +8,7 @@ use orchestrator_core::clock::SystemClock;
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio_util::task::TaskTracker;
 
+use super::fitness::Fitness;
 use super::held::HeldJobs;
 use super::installation::Installation;
 use super::options::{AgentOptions, client, connection};
@@ -71,6 +72,7 @@ pub(super) async fn assemble(
     let way = (connection(&options)?, CallsAs::Worker);
     let robots = RobotApi::new(way, spools, options.robot_api, tasks.clone(), stop)?;
     let robots = Arc::new(robots);
+    let fitness = Fitness::new(options.unfit_pause);
     let inner = Arc::new_cyclic(|this| Inner {
         installation: installation.instance,
         sessions: Sessions::new(client.clone(), installation.instance, &options),
@@ -90,6 +92,7 @@ pub(super) async fn assemble(
         stopping,
         beat_now: Notify::new(),
         paused: watch::channel(false).0,
+        fitness,
         watchdog,
         complaint: std::sync::Mutex::default(),
         this: this.clone(),

@@ -25,6 +25,9 @@ pub(super) async fn run(agent: Arc<Inner>) {
     let soft = agent.stopping.soft.clone();
     while soft.run_until_cancelled(agent.until_unpaused()).await.is_some() {
         let Some(slots) = soft.run_until_cancelled(free_slots(&agent)).await.flatten() else { return };
+        if soft.run_until_cancelled(agent.until_fit()).await.is_none() {
+            return;
+        }
         let (agent, soft) = (agent.clone(), soft.clone());
         agent.jobs.clone().spawn(async move {
             soft.run_until_cancelled(ask(&agent, slots)).await;

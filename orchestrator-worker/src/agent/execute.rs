@@ -41,6 +41,7 @@ pub(super) async fn execute(
         Ok(process) => process,
         Err(outcome) => return (outcome, Shipped::nothing()),
     };
+    agent.fitness.started();
     if let Err(error) = agent.state.insert(RunningJob::started(granted.cookie, &process)).await {
         tracing::error!(error = %error, "the state file could not be written");
     }
@@ -89,9 +90,10 @@ fn refused(error: &SpawnError) -> Outcome {
     use io::ErrorKind::{ExecutableFileBusy, OutOfMemory, WouldBlock};
 
     match error {
-        SpawnError::Refused { source, .. }
-            if matches!(source.kind(), WouldBlock | OutOfMemory | ExecutableFileBusy) =>
-        {
+        SpawnError::Refused { source, .. } if matches!(source.kind(), WouldBlock | OutOfMemory) => {
+            Outcome::unfit(error.to_string())
+        }
+        SpawnError::Refused { source, .. } if source.kind() == ExecutableFileBusy => {
             Outcome::never_started(error.to_string())
         }
         SpawnError::Refused { .. } | SpawnError::NoFolder { .. } => Outcome::failed(None, error.to_string()),

@@ -49,6 +49,15 @@ pub(super) async fn run(agent: Arc<Inner>) {
     }
 }
 
+/// One heartbeat at once, for what the server has to know before anything else is said. One that fails is made up for by those
+/// that follow.
+pub(super) async fn tell(agent: &Inner) {
+    let session = agent.sessions.current().await;
+    if !matches!(tokio::time::timeout(PATIENCE, beat(agent, &session)).await, Ok(Ok(()))) {
+        agent.beat_now.notify_one();
+    }
+}
+
 async fn beat(agent: &Inner, session: &Session) -> Result<(), tonic::Status> {
     let held = agent.held.list();
     let sent = Sent::now();
@@ -56,6 +65,7 @@ async fn beat(agent: &Inner, session: &Session) -> Result<(), tonic::Status> {
         session_id: session.id.to_string(),
         held: held.iter().copied().map(pair).collect(),
         draining: agent.stopping.soft.is_cancelled(),
+        trouble: agent.fitness.trouble(),
     };
     let answer = agent.client.clone().heartbeat(request).await?.into_inner();
     let gone = pairs(&answer.gone);

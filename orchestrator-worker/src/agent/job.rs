@@ -32,6 +32,9 @@ pub(super) async fn run(agent: &Inner, granted: &Granted, mut watch: Watch) {
         }
         Err(outcome) => (outcome, Shipped::nothing(), None, None),
     };
+    if let Some(outcome) = outcome.as_ref().filter(|outcome| outcome.is_of_machine) {
+        agent.is_unfit(&outcome.reason).await;
+    }
     // The folder may be large, and nobody waits for it.
     tokio::join!(tell(agent, granted, &mut watch, outcome, (&shipped, opened)), remove(checkout));
     if let Err(error) = agent.state.remove(granted.job).await {
@@ -116,7 +119,7 @@ async fn begin(agent: &Inner, granted: &Granted, cancel: &CancellationToken) -> 
             .state
             .insert(RunningJob::granted(granted.cookie))
             .await
-            .map_err(|error| Some(Outcome::never_started(error.to_string())))
+            .map_err(|error| Some(Outcome::unfit(error.to_string())))
     };
     // A job must be on disk before its first process: git's, or the robot's. Where there is no git, the disk and the
     // server can work at the same time.

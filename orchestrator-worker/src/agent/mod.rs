@@ -13,6 +13,7 @@ mod commands;
 mod contact;
 mod drain;
 mod execute;
+mod fitness;
 mod granted;
 mod heartbeat;
 mod held;

@@ -50,9 +50,14 @@ pub struct AgentOptions {
     /// What is started as the agent's watchdog, see [`own_watchdog`](super::own_watchdog). Without one, robots of an agent that is
     /// killed run on until the next agent of the folder starts.
     pub watchdog: Option<PathBuf>,
+    /// How long nothing is claimed after a job could not be started for a reason of this machine; doubled each time in a row.
+    pub unfit_pause: Duration,
 }
 
 impl AgentOptions {
+    /// The usual first pause of a machine that could start nothing.
+    pub const UNFIT_PAUSE: Duration = Duration::from_secs(10);
+
     /// How scripts of this process are run.
     pub(crate) fn interpreters_of(&self, process_name: &str) -> &Interpreters {
         self.process_interpreters.get(process_name).unwrap_or(&self.interpreters)

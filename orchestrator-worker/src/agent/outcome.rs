@@ -34,28 +34,39 @@ pub(super) struct Outcome {
     pub(super) name: &'static str,
     pub(super) exit_code: Option<i32>,
     pub(super) reason: String,
+    /// It could not be started for a reason of this machine: whatever is claimed next would not start either.
+    pub(super) is_of_machine: bool,
 }
 
 impl Outcome {
     pub(super) fn done() -> Self {
-        Self { name: "DONE", exit_code: Some(0), reason: String::new() }
+        Self::new("DONE", Some(0), String::new())
     }
 
     pub(super) fn failed(exit_code: Option<i32>, reason: impl Into<String>) -> Self {
-        Self { name: "FAILED", exit_code, reason: reason.into() }
+        Self::new("FAILED", exit_code, reason.into())
     }
 
     pub(super) fn killed(exit_code: Option<i32>) -> Self {
-        Self { name: "KILLED", exit_code, reason: "killed on request".to_owned() }
+        Self::new("KILLED", exit_code, "killed on request".to_owned())
     }
 
     pub(super) fn timed_out(exit_code: Option<i32>, timeout: Duration) -> Self {
         let reason = format!("it ran longer than its time-out of {}", humantime::format_duration(timeout));
-        Self { name: "TIMED_OUT", exit_code, reason }
+        Self::new("TIMED_OUT", exit_code, reason)
     }
 
     pub(super) fn never_started(reason: impl Into<String>) -> Self {
-        Self { name: "NEVER_STARTED", exit_code: None, reason: reason.into() }
+        Self::new("NEVER_STARTED", None, reason.into())
+    }
+
+    /// Not started, and nothing else would be on this machine.
+    pub(super) fn unfit(reason: impl Into<String>) -> Self {
+        Self { is_of_machine: true, ..Self::never_started(reason) }
+    }
+
+    fn new(name: &'static str, exit_code: Option<i32>, reason: String) -> Self {
+        Self { name, exit_code, reason, is_of_machine: false }
     }
 
     /// A failure is explained by the end of the standard error.

@@ -63,8 +63,20 @@ async fn check_out(agent: &Inner, granted: &Granted, cancel: &CancellationToken)
     let request = CheckoutRequest { cookie: granted.cookie, url, git_ref, time_limit: agent.options.checkout_limit };
     agent.checkouts.check_out(&request, cancel).await.map_err(|error| match error {
         CheckoutError::NotAllowed { .. } => failed(&error),
+        error if is_of_machine(&error) => Outcome::unfit(error.to_string()),
         error => Outcome::never_started(error.to_string()),
     })
+}
+
+/// Whether a checkout failed for want of room on this machine. A git server that is away would be away for others, too, and
+/// jobs without a repository can be run meanwhile.
+fn is_of_machine(error: &CheckoutError) -> bool {
+    const NO_ROOM: [&str; 2] = ["No space left on device", "Disk quota exceeded"];
+    match error {
+        CheckoutError::Folder { .. } => true,
+        CheckoutError::Git { said, .. } => NO_ROOM.iter().any(|words| said.contains(words)),
+        _ => false,
+    }
 }
 
 fn command(
@@ -106,7 +118,7 @@ pub(super) async fn make_package_whole(package: &PythonPackage) -> Result<(), Ou
     }
     let unpacking = package.clone();
     let found = tokio::task::spawn_blocking(move || unpacking.ensure()).await;
-    let retry = |error: &dyn std::fmt::Display| Outcome::never_started(error.to_string());
+    let retry = |error: &dyn std::fmt::Display| Outcome::unfit(error.to_string());
     match found.map_err(|error| retry(&error))?.map_err(|error| retry(&error))? {
         Found::Whole => {}
         found => tracing::info!(folder = %package.folder().display(), ?found, "the Python package was not whole"),

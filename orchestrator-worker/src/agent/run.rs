@@ -13,6 +13,7 @@ use tokio_util::task::TaskTracker;
 
 use super::assemble::{Assembled, assemble};
 use super::call::{reason, said};
+use super::fitness::Fitness;
 use super::granted::Granted;
 use super::held::{HeldJobs, Order, Watch};
 use super::installation::{Installation, InstallationError};
@@ -130,6 +131,7 @@ pub(super) struct Inner {
     pub(super) stopping: Stopping,
     pub(super) beat_now: Notify,
     pub(super) paused: watch::Sender<bool>,
+    pub(super) fitness: Fitness,
     /// The process of the agent's watchdog.
     pub(super) watchdog: watch::Sender<Option<u32>>,
     pub(super) complaint: Mutex<String>,

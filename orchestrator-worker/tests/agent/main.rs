@@ -10,5 +10,6 @@ mod lost_answers;
 mod outages;
 mod starting;
 mod stopping;
+mod unfit;
 mod watchdog;
 mod world;

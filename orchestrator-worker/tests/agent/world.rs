@@ -72,6 +72,7 @@ impl World {
             output: configuration.output(),
             robot_api: configuration.robot_api(),
             watchdog: self.watchdog.clone(),
+            unfit_pause: Duration::from_millis(50),
         }
     }
 

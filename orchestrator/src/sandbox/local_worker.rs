@@ -58,6 +58,7 @@ pub(crate) async fn start_worker(
         output: configuration.output(),
         robot_api: configuration.robot_api(),
         watchdog: own_watchdog(),
+        unfit_pause: AgentOptions::UNFIT_PAUSE,
     };
     let stopping = Stopping { soft: lifecycle.soft(), hard: lifecycle.hard() };
     let agent = Agent::start(options, stopping).await.map_err(|error| CliError::Worker(error.to_string()))?;

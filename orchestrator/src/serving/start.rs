@@ -7,6 +7,7 @@ use orchestrator_core::clock::{Clock, SystemClock};
 use orchestrator_core::secret::KeyRing;
 use orchestrator_db::{Db, DbOptions, LaneOptions};
 use orchestrator_grpc::accounts::Accounts;
+use orchestrator_grpc::disk::Machine;
 use orchestrator_grpc::{ServeOptions, Services, Shutdown, TlsFiles, serve};
 use orchestrator_scheduler::{DisciplinedClock, Scheduler, SchedulerClock, SchedulerOptions, service};
 use tokio_util::sync::CancellationToken;
@@ -42,6 +43,20 @@ impl Serving {
     /// The server's address as clients give it.
     pub(crate) fn url(&self) -> String {
         format!("{}://{}", if self.tls { "https" } else { "http" }, self.address)
+    }
+}
+
+/// What the server keeps on this machine, and where, for those who look how much room there is. PostgreSQL keeps its own.
+pub(crate) fn places(config: &Config) -> Vec<(&'static str, PathBuf)> {
+    let data = config.database.data_folder.clone();
+    let folder = match config.database.url() {
+        Ok(DatabaseUrl::Sqlite(path)) => path.parent().map(Path::to_owned),
+        Ok(DatabaseUrl::Postgres(_)) | Err(_) => None,
+    };
+    match folder {
+        Some(folder) if folder == data => vec![("the database", data)],
+        Some(folder) => vec![("the database", folder), ("the data folder", data)],
+        None => vec![("the data folder", data)],
     }
 }
 
@@ -86,7 +101,7 @@ pub(crate) async fn begin(config: &Config, lifecycle: &Lifecycle) -> Result<Serv
     let services = Services { scheduler: scheduler.clone(), clock, accounts: accounts.clone(), pages };
     let ends = certificate(config);
     let mut options = serve_options(config);
-    options.certificate_ends_at = ends.as_ref().map(|ends| ends.until);
+    options.machine = Machine { certificate_ends_at: ends.as_ref().map(|ends| ends.until), places: places(config) };
     let server = serve(options, services, shutdown).await.map_err(ServingError::from)?;
     if let Some(ends) = ends {
         lifecycle.spawn("certificate", warn_before_the_end(ends, scheduler.clone(), lifecycle.soft()));

@@ -66,6 +66,17 @@ pub enum StatusError {
         /// The job that holds it.
         job: JobId,
     },
+    /// A job holds what an operator wants to delete.
+    #[error(
+        "queue element {id} is held by job {job}, which still runs: wait for its end or kill it, or set the element to FAILED first; then \
+         delete it"
+    )]
+    DeletedUnderJob {
+        /// The element.
+        id: ElementId,
+        /// The job that holds it.
+        job: JobId,
+    },
     /// The claim that the token came from is over.
     #[error("the lease of queue element {0} is gone")]
     LeaseLost(ElementId),
@@ -188,7 +199,7 @@ fn is_parked(status: ElementStatus, by: StatusBy) -> bool {
 }
 
 /// The job that keeps others from touching the element.
-pub(super) fn held_by_other(locked: &Locked, by: StatusBy) -> Option<JobId> {
+fn held_by_other(locked: &Locked, by: StatusBy) -> Option<JobId> {
     let StatusBy::Job(caller) = by else { return None };
     locked.element.job_id.filter(|holder| *holder != caller && locked.is_held())
 }

@@ -1,6 +1,6 @@
 use orchestrator_core::queue::ElementStatus::{Abandoned, Done, Failed, InProgress, New};
 use orchestrator_core::text::{ElementData, QueueName, Reference};
-use orchestrator_db::{DbError, ElementEdit, NewElement, StatusBy, StatusError};
+use orchestrator_db::{DbError, ElementEdit, NewElement, StatusBy, StatusChange, StatusError};
 
 use super::world::*;
 use crate::harness::TestDb;
@@ -14,6 +14,7 @@ conformance! {
     an_edit_changes_what_it_names_and_clears_what_it_empties,
     an_element_that_is_deleted_is_gone,
     a_job_cannot_delete_what_another_live_job_holds,
+    an_operator_cannot_delete_what_a_live_job_holds_before_setting_its_status,
     retrying_makes_ended_elements_new_with_all_their_attempts,
     an_element_is_found_by_its_id_and_by_either_end_of_it,
 }
@@ -99,6 +100,18 @@ async fn a_job_cannot_delete_what_another_live_job_holds(db: TestDb) {
     let refused = tx.element_delete(id, StatusBy::Job(other)).await.unwrap().unwrap_err();
     assert!(matches!(refused, StatusError::HeldByOther { .. }));
     tx.element_delete(id, StatusBy::Job(holder)).await.unwrap().unwrap();
+}
+
+async fn an_operator_cannot_delete_what_a_live_job_holds_before_setting_its_status(db: TestDb) {
+    let holder = running_job(&db).await;
+    let id = some(&db, 1).await[0];
+    claim(&db, of_job(holder), at(1)).await;
+    let mut tx = db.begin_write().await.unwrap();
+    let refused = tx.element_delete(id, StatusBy::Operator).await.unwrap().unwrap_err();
+    assert!(matches!(refused, StatusError::DeletedUnderJob { job, .. } if job == holder), "{refused}");
+    let failed = StatusChange { id, status: Failed, message: None, by: StatusBy::Operator, token: None };
+    tx.element_set_status(&[failed], at(2)).await.unwrap().remove(0).unwrap();
+    tx.element_delete(id, StatusBy::Operator).await.unwrap().unwrap();
 }
 
 async fn retrying_makes_ended_elements_new_with_all_their_attempts(db: TestDb) {

@@ -9,7 +9,7 @@ use orchestrator_core::job::{JobStatus, Outcome};
 use orchestrator_core::text::Reason;
 use orchestrator_db::Grant;
 use orchestrator_scheduler::{
-    Claim, ClaimError, FinishError, FinishReport, FinishRequest, HeartbeatAnswer, StartError, Started,
+    Claim, ClaimError, Condition, FinishError, FinishReport, FinishRequest, HeartbeatAnswer, StartError, Started,
 };
 
 use super::{Agent, World};
@@ -114,9 +114,24 @@ impl World {
 
     pub(crate) async fn beat(&self, agent: &Agent, held: &[&Grant]) -> HeartbeatAnswer {
         let held: Vec<_> = held.iter().map(|grant| (grant.job.id, grant.lease.token)).collect();
-        let answer = self.server.heartbeat(&agent.name, agent.session, &held, false).await.unwrap();
+        let answer = self.server.heartbeat(&agent.name, agent.session, &held, Condition::default()).await.unwrap();
         self.check().await;
         answer
+    }
+
+    /// An administrator has the worker take nothing new.
+    pub(crate) async fn drain(&self, agent: &Agent) {
+        let mut tx = self.db.begin_write().await.unwrap();
+        assert!(tx.worker_set_drain(&agent.name, true).await.unwrap());
+        tx.commit().await.unwrap();
+    }
+
+    /// The worker says that its machine can start nothing, or that it can again.
+    pub(crate) async fn is_troubled(&self, agent: &Agent, held: &[&Grant], trouble: Option<&str>) {
+        let held: Vec<_> = held.iter().map(|grant| (grant.job.id, grant.lease.token)).collect();
+        let condition = Condition { trouble: trouble.map(Reason::cut), ..Condition::default() };
+        self.server.heartbeat(&agent.name, agent.session, &held, condition).await.unwrap();
+        self.check().await;
     }
 
     /// Runs the trigger's next job to its end.

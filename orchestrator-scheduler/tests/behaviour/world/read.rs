@@ -42,6 +42,13 @@ impl World {
         jobs.rows
     }
 
+    /// Why a queued job waits.
+    pub(crate) async fn why(&self, id: JobId) -> String {
+        let job = self.job(id).await;
+        let mut tx = self.db.begin_read().await.unwrap();
+        self.server.waiting_reason(&mut tx, &job).await.unwrap().expect("it waits")
+    }
+
     /// The jobs of a trigger by instant and attempt.
     pub(crate) async fn jobs(&self, id: TriggerId) -> Vec<Job> {
         let mut jobs: Vec<Job> = self.all_jobs().await.into_iter().filter(|job| job.trigger_id == id).collect();

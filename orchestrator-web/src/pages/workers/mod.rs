@@ -41,6 +41,8 @@ struct Row {
     jobs: Vec<JobLink>,
     is_exclusive: bool,
     version: String,
+    /// Why it takes nothing for now; empty when nothing is wrong.
+    trouble: String,
     can_drain: bool,
     can_resume: bool,
     can_remove: bool,
@@ -73,6 +75,7 @@ impl Row {
             jobs: jobs.collect(),
             is_exclusive: worker.exclusive,
             version: shown_in_line(&worker.version),
+            trouble: shown_in_line(&worker.trouble),
             can_drain: viewer.can_operate() && worker.state == "UP",
             can_resume: viewer.can_operate() && worker.state == "DRAINING",
             can_remove: viewer.can_administer() && is_gone && worker.active_jobs == 0,

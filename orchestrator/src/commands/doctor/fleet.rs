@@ -3,10 +3,15 @@
 use orchestrator_proto::v1 as pb;
 
 use super::check::Check;
+use super::disk::disks;
 use super::waiting;
 use crate::app::App;
 use crate::commands::glance::{Facts, facts};
 use crate::connection::Client;
+use crate::output::instant;
+
+/// How long ago two agents may have wanted one place for that to be told. The one that is refused comes again sooner.
+const CONTESTED_FOR: chrono::TimeDelta = chrono::TimeDelta::minutes(10);
 
 pub(super) async fn checks(app: &App, client: &Client) -> Vec<Check> {
     match facts(app, client).await {
@@ -20,7 +25,10 @@ pub(super) async fn checks(app: &App, client: &Client) -> Vec<Check> {
 }
 
 fn findings(facts: &Facts) -> Vec<Check> {
-    let mut checks = workers(facts);
+    let mut checks = disks(&facts.status.disks);
+    checks.extend(workers(facts));
+    checks.extend(unfit(&facts.workers));
+    checks.extend(contested(facts));
     checks.push(lost(facts));
     checks.push(failing(facts));
     checks.push(overdue(facts));
@@ -57,6 +65,30 @@ fn workers(facts: &Facts) -> Vec<Check> {
         ));
     }
     checks
+}
+
+/// Workers that are connected and can start nothing.
+fn unfit(workers: &[pb::Worker]) -> Option<Check> {
+    let unfit = workers.iter().filter(|worker| worker.state == "UP" && !worker.trouble.is_empty());
+    let said: Vec<String> = unfit.map(|worker| format!("{}: {}", worker.name, worker.trouble)).collect();
+    let fix = "make room on the worker's machine (its data folder, temporary files, processes); it looks again by itself and then \
+               takes jobs";
+    (!said.is_empty()).then(|| Check::bad("unfit workers", format!("take nothing for now; {}", said.join("; ")), fix))
+}
+
+/// Workers whose place another agent with a copy of their data folder wanted of late.
+fn contested(facts: &Facts) -> Option<Check> {
+    let now = instant(facts.status.now.as_ref())?;
+    let is_recent =
+        |worker: &&pb::Worker| instant(worker.contested_at.as_ref()).is_some_and(|at| now - at < CONTESTED_FOR);
+    let names: Vec<&str> = facts.workers.iter().filter(is_recent).map(|worker| worker.name.as_str()).collect();
+    let finding = format!(
+        "two agents with copies of one data folder want to be worker {}; one of them is refused and runs nothing",
+        names.join(", ")
+    );
+    let fix = "stop one of the two, and give it a token and an empty data folder of its own: orchestrator worker enroll NAME. After \
+               an agent that crashes again and again: see its log";
+    (!names.is_empty()).then(|| Check::bad("copied workers", finding, fix))
 }
 
 fn lost(facts: &Facts) -> Check {
@@ -146,6 +178,23 @@ mod tests {
         assert_eq!((failing.outcome, lost.outcome), (Outcome::Odd, Outcome::Bad));
         assert!(failing.finding.ends_with("night, mail and 1 more"), "{}", failing.finding);
         assert!(failing.fix.ends_with("enable \"night\"") && lost.finding.starts_with("1 (pay)"), "{lost:?}");
+    }
+
+    #[test]
+    fn workers_that_can_start_nothing_and_those_with_a_copy_are_named() {
+        let at = |seconds| Some(prost_types::Timestamp { seconds, nanos: 0 });
+        let status = pb::GetStatusResponse { now: at(10_000), ..pb::GetStatusResponse::default() };
+        let full = pb::Worker { trouble: "no space".to_owned(), ..worker("a", "UP") };
+        let gone = pb::Worker { trouble: "no space".to_owned(), ..worker("b", "LOST") };
+        let copied = pb::Worker { contested_at: at(9_500), ..worker("c", "UP") };
+        let past = pb::Worker { contested_at: at(9_000), ..worker("d", "UP") };
+        let facts = Facts { status, workers: vec![full, gone, copied, past], ..Facts::default() };
+        let (unfit, contested) = (super::unfit(&facts.workers).unwrap(), super::contested(&facts).unwrap());
+        assert_eq!((unfit.outcome, unfit.finding.as_str()), (Outcome::Bad, "take nothing for now; a: no space"));
+        assert!(
+            contested.outcome == Outcome::Bad && contested.finding.contains("want to be worker c;"),
+            "{contested:?}"
+        );
     }
 
     #[test]

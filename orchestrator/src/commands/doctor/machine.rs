@@ -6,15 +6,18 @@ use std::process::Command;
 use orchestrator_core::clock::Timestamp;
 use orchestrator_core::secret::KeyRing;
 use orchestrator_db::{ConnectError, Db};
+use orchestrator_grpc::disk::look;
 
 use super::certificate;
 use super::check::Check;
+use super::disk::disks;
 use crate::config::{Config, ConfigFlags, DatabaseUrl};
 use crate::error::CliError;
 use crate::secret_file;
-use crate::serving::{ADMIN_TOKEN_FILE, ServingError, database_options};
+use crate::serving::{ADMIN_TOKEN_FILE, ServingError, database_options, places};
 
-pub(super) async fn checks(flags: &ConfigFlags, now: Timestamp) -> Vec<Check> {
+/// Of a server that answers its disks are known already.
+pub(super) async fn checks(flags: &ConfigFlags, now: Timestamp, server_answers: bool) -> Vec<Check> {
     let mut checks = Vec::new();
     match Config::load(flags).and_then(|config| config.check().map(|()| config)) {
         Ok(config) if is_servers_machine(flags, &config) => {
@@ -22,6 +25,10 @@ pub(super) async fn checks(flags: &ConfigFlags, now: Timestamp) -> Vec<Check> {
             checks.push(key_file(&config.key_file()));
             checks.extend(first_token(&config.database.data_folder));
             checks.push(database(&config).await);
+            if !server_answers {
+                let places = places(&config);
+                checks.extend(disks(&places.iter().filter_map(|(holds, path)| look(holds, path)).collect::<Vec<_>>()));
+            }
             checks.extend(config.server.tls().map(|(file, _)| certificate::of_file("certificate file", file, now)));
         }
         // No server is meant to run here.

@@ -2,6 +2,7 @@
 
 mod certificate;
 mod check;
+mod disk;
 mod fleet;
 mod here;
 mod machine;
@@ -33,11 +34,12 @@ pub(crate) async fn run(args: Doctor, app: &App) -> Result {
     }
     let (reached, client) = reach::checks(app).await;
     checks.extend(reached);
+    let is_reached = client.is_some();
     if let Some(client) = client {
         checks.extend(fleet::checks(app, &client).await);
     }
     if !args.remote_only {
-        checks.extend(machine::checks(&args.config, app.now).await);
+        checks.extend(machine::checks(&args.config, app.now, is_reached).await);
     }
     print(app, &checks)?;
     match count(&checks, Outcome::Bad) {

@@ -118,8 +118,17 @@ fn workers(facts: &Facts) -> Cell {
             let _ = write!(text, ", {} {word}", of(state));
         }
     }
+    let unfit = facts.workers.iter().filter(|worker| is_unfit(worker)).count();
+    if unfit > 0 {
+        let _ = write!(text, ", {unfit} of them in trouble");
+    }
     let cell = Cell::text(text);
-    if of("LOST") > 0 || facts.status.workers_up == 0 { cell.alarming() } else { cell }
+    if unfit > 0 || of("LOST") > 0 || facts.status.workers_up == 0 { cell.alarming() } else { cell }
+}
+
+/// Whether a worker is connected and its machine can start nothing.
+fn is_unfit(worker: &pb::Worker) -> bool {
+    worker.state == "UP" && !worker.trouble.is_empty()
 }
 
 /// When the server's certificate ends, where that is soon.
@@ -139,6 +148,9 @@ fn next(facts: &Facts) -> String {
         steps.push("connect a worker: orchestrator worker enroll NAME".to_owned());
     } else if facts.status.workers_up == 0 {
         steps.push("no worker is up: start orchestrator-worker on its machine; orchestrator worker list".to_owned());
+    }
+    if let Some(worker) = facts.workers.iter().find(|worker| is_unfit(worker)) {
+        steps.push(format!("a worker takes nothing for now: orchestrator worker show {}", name(&worker.name)));
     }
     if let Some(job) = facts.lost.first() {
         steps.push(format!("a job is lost, its robot may still run: orchestrator job show {}", job.id));
@@ -229,6 +241,16 @@ mod tests {
         facts.failed = vec![trigger("Mail \u{1b}[2J")];
         facts.overdue = vec![trigger("Late one")];
         insta::assert_snapshot!(screen(&Look::of_tests(), &facts));
+    }
+
+    #[test]
+    fn a_worker_that_can_start_nothing_is_told_of() {
+        let mut facts = facts();
+        facts.status.workers_up = 1;
+        facts.workers = vec![pb::Worker { trouble: "no space".to_owned(), ..worker("rpa-01", "UP") }];
+        let text = screen(&Look::of_tests(), &facts);
+        assert!(text.contains("1 up, 1 of them in trouble"), "{text}");
+        assert!(text.contains("orchestrator worker show \"rpa-01\""), "{text}");
     }
 
     #[test]

@@ -22,6 +22,7 @@ impl Row for pb::Worker {
         Column::new("Time", |w, look| Cell::text(time(look, w.latest_trigger_time.as_ref()))),
         Column::new("Exclusive", |w, _| Cell::flag(w.exclusive)),
         Column::new("Version", |w, _| Cell::text(&w.version)),
+        Column::new("Trouble", |w, _| Cell::text(&w.trouble)),
         Column::wide("Registered", |w, look| Cell::text(time(look, w.registered_at.as_ref()))),
     ];
 

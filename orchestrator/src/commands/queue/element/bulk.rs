@@ -86,8 +86,11 @@ pub(super) async fn bulk(app: &App, args: BulkArgs) -> Result {
     let total = wanted.len();
     let changed = change(app, &client, &verb, wanted).await?;
     let left = total - changed;
-    let rest =
-        if left == 0 { String::new() } else { format!(" {left} were changed by others meanwhile and left alone.") };
+    let rest = if left == 0 {
+        String::new()
+    } else {
+        format!(" {left} were changed by others meanwhile, or are held by a job, and left alone.")
+    };
     let sentence = format!("{changed} elements of queue \"{queue}\" are changed.{rest}");
     app.printer.own(&json!({ "changed": changed, "left": left }), || changed.to_string(), || printable(&sentence))
 }
