@@ -128,7 +128,12 @@ impl FakeWorker {
     /// Renews the leases of these jobs.
     pub async fn heartbeat(&self, held: &[pb::Assignment]) -> Result<pb::HeartbeatResponse, Status> {
         let held = held.iter().map(|job| pb::HeldJob { job_id: job.job_id.clone(), lease_token: job.lease_token });
-        let request = pb::HeartbeatRequest { session_id: self.session.clone(), held: held.collect(), draining: false };
+        let request = pb::HeartbeatRequest {
+            session_id: self.session.clone(),
+            held: held.collect(),
+            draining: false,
+            trouble: String::new(),
+        };
         Ok(self.api.worker().heartbeat(request).await?.into_inner())
     }
 }
