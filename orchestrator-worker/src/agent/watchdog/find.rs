@@ -23,6 +23,7 @@ fn is_in(pid: u32, folder: &Path) -> bool {
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
+    use std::io::{Read as _, Write as _};
     use std::os::unix::process::CommandExt as _;
     use std::process::{Command, Stdio};
 
@@ -33,7 +34,12 @@ mod tests {
         let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let start = |folder: &Path| {
             let mut cat = Command::new("cat");
-            cat.arg0(NAME).current_dir(folder).stdin(Stdio::piped()).spawn().unwrap()
+            let piped = cat.arg0(NAME).current_dir(folder).stdin(Stdio::piped()).stdout(Stdio::piped());
+            let mut child = piped.spawn().unwrap();
+            // It has its name when it is the program, which is a moment after it was made.
+            child.stdin.as_mut().unwrap().write_all(b".").unwrap();
+            child.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
+            child
         };
         let mut running = [start(one.path()), start(other.path())];
         let found = [pid_in(one.path()), pid_in(other.path())];
