@@ -46,6 +46,10 @@ impl Beats {
 
     /// Remembers sessions that another registration has ended.
     pub(crate) fn end_sessions(&self, sessions: impl IntoIterator<Item = SessionId>) {
+        let mut troubled = self.troubled.lock().unwrap_or_else(PoisonError::into_inner);
+        let sessions = sessions.into_iter().inspect(|session| {
+            troubled.remove(session);
+        });
         self.over.lock().unwrap_or_else(PoisonError::into_inner).extend(sessions);
     }
 

@@ -64,10 +64,10 @@ impl Scheduler {
         self.tenancies().is_used(worker, session);
         let Condition { draining, trouble } = condition;
         let beat = Beat { session, at: self.now(), draining, trouble };
+        self.beats().note(worker.clone(), beat.clone());
         if self.beats().is_news(session, beat.trouble.is_some()) {
             self.write_news(worker, &beat).await?;
         }
-        self.beats().note(worker.clone(), beat);
         let mut answer = HeartbeatAnswer { drain: self.beats().is_draining(worker), ..HeartbeatAnswer::default() };
         if held.is_empty() {
             return Ok(answer);
