@@ -4,23 +4,18 @@ use orchestrator_db::{CreateCall, CreateError, Created, DbError, Hint, NewElemen
 use orchestrator_proto::convert::{self, DecodeError};
 use orchestrator_proto::v1;
 use orchestrator_scheduler::QueueUse;
-use prost::Message as _;
 use serde_json::json;
-use tokio_stream::{Stream, StreamExt as _};
-use tonic::{Code, Status};
+use tonic::Status;
 
 use super::Elements;
+use super::upload::{MOST, Upload};
 use crate::audit;
 use crate::page::at_most;
-use crate::status::{self, Refusal, reason};
+use crate::status::{self};
 use crate::transaction::{Failure, in_transaction};
 
-/// The most elements of one streamed call.
-pub(super) const MOST: usize = 100_000;
 /// The most elements of a call that shares its transaction with others, which wait for all of it.
 const MOST_SHARED: usize = 100;
-/// The most bytes of one streamed call.
-pub(super) const MOST_BYTES: usize = 256 << 20;
 /// The most elements of one call of a robot.
 pub(crate) const MOST_OF_ROBOT: usize = 10_000;
 
@@ -33,7 +28,7 @@ pub(crate) struct NewElements {
 }
 
 impl NewElements {
-    fn begin(queue: &str, repeat: bool) -> Result<Self, DecodeError> {
+    fn in_queue(queue: &str, repeat: bool) -> Result<Self, DecodeError> {
         Ok(Self { queue: QueueName::parse(queue)?, elements: Vec::new(), repeat })
     }
 
@@ -45,12 +40,12 @@ impl NewElements {
         limits: Limits,
         most: usize,
     ) -> Result<Self, DecodeError> {
-        let mut new = Self::begin(queue, repeat)?;
-        new.add(elements, limits, most)?;
+        let mut new = Self::in_queue(queue, repeat)?;
+        new.add_up_to(elements, limits, most)?;
         Ok(new)
     }
 
-    fn add(&mut self, elements: &[v1::NewElement], limits: Limits, most: usize) -> Result<(), DecodeError> {
+    fn add_up_to(&mut self, elements: &[v1::NewElement], limits: Limits, most: usize) -> Result<(), DecodeError> {
         at_most("elements", self.elements.len() + elements.len(), most)?;
         for message in elements {
             let index = self.elements.len();
@@ -74,33 +69,16 @@ impl NewElements {
     }
 }
 
-/// Receives a streamed upload whole, bounded in elements and bytes: nothing is written before all of it is here.
-pub(crate) async fn receive(
-    mut messages: impl Stream<Item = Result<v1::BulkCreateRequest, Status>> + Unpin,
-    limits: Limits,
-) -> Result<NewElements, Status> {
-    let mut new: Option<NewElements> = None;
-    let mut bytes = 0;
-    while let Some(message) = messages.next().await {
-        let message = message?;
-        bytes += message.encoded_len();
-        if bytes > MOST_BYTES {
-            return Err(too_many_bytes());
-        }
-        let new = match &mut new {
-            Some(new) => new,
-            empty @ None => {
-                empty.insert(NewElements::begin(&message.queue_name, message.repeat).map_err(status::decode)?)
-            }
-        };
-        new.add(&message.elements, limits, MOST).map_err(status::decode)?;
-    }
-    new.ok_or_else(|| status::decode(DecodeError::Missing { field: "queue_name" }))
-}
+impl Upload for NewElements {
+    type Part = v1::BulkCreateRequest;
 
-pub(super) fn too_many_bytes() -> Status {
-    let message = format!("the upload is larger than {MOST_BYTES} bytes; nothing of it was stored");
-    Refusal::new(Code::ResourceExhausted, reason::MESSAGE_TOO_LARGE, message).with("limit", &MOST_BYTES).status()
+    fn begin(first: &v1::BulkCreateRequest) -> Result<Self, DecodeError> {
+        Self::in_queue(&first.queue_name, first.repeat)
+    }
+
+    fn add(&mut self, part: v1::BulkCreateRequest, limits: Limits) -> Result<(), DecodeError> {
+        self.add_up_to(&part.elements, limits, MOST)
+    }
 }
 
 impl Elements<'_> {

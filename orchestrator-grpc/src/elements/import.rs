@@ -5,16 +5,14 @@ use orchestrator_db::{DbError, Hint, ImportedElement, NewElement};
 use orchestrator_proto::convert::{self, DecodeError};
 use orchestrator_proto::v1;
 use orchestrator_scheduler::QueueUse;
-use prost::Message as _;
 use serde_json::json;
-use tokio_stream::{Stream, StreamExt as _};
 use tonic::{Code, Status};
 
 use super::Elements;
-use super::create::{MOST, MOST_BYTES, too_many_bytes};
+use super::upload::{MOST, Upload};
 use crate::audit;
 use crate::page::at_most;
-use crate::status::{self, Refusal, reason};
+use crate::status::{Refusal, reason};
 use crate::transaction::{Failure, in_transaction};
 
 /// Elements of another system, all of one queue.
@@ -25,20 +23,6 @@ pub(crate) struct ImportedElements {
 }
 
 impl ImportedElements {
-    fn begin(queue: &str) -> Result<Self, DecodeError> {
-        Ok(Self { queue: QueueName::parse(queue)?, elements: Vec::new() })
-    }
-
-    fn add(&mut self, messages: Vec<v1::ImportedElement>, limits: Limits) -> Result<(), DecodeError> {
-        at_most("elements", self.elements.len() + messages.len(), MOST)?;
-        for message in messages {
-            let index = self.elements.len();
-            let element = self.read(&message, limits).map_err(|error| error.in_item("elements", index))?;
-            self.elements.push(element);
-        }
-        Ok(())
-    }
-
     fn read(&self, message: &v1::ImportedElement, limits: Limits) -> Result<ImportedElement, DecodeError> {
         let element = message.element.as_ref().ok_or(DecodeError::Missing { field: "element" })?;
         // Without an id of the caller's a repetition would add it once more.
@@ -68,26 +52,22 @@ impl ImportedElements {
     }
 }
 
-/// Receives a streamed import whole, bounded as an upload is.
-pub(crate) async fn receive(
-    mut messages: impl Stream<Item = Result<v1::ImportElementsRequest, Status>> + Unpin,
-    limits: Limits,
-) -> Result<ImportedElements, Status> {
-    let mut imported: Option<ImportedElements> = None;
-    let mut bytes = 0;
-    while let Some(message) = messages.next().await {
-        let message = message?;
-        bytes += message.encoded_len();
-        if bytes > MOST_BYTES {
-            return Err(too_many_bytes());
-        }
-        let imported = match &mut imported {
-            Some(imported) => imported,
-            empty @ None => empty.insert(ImportedElements::begin(&message.queue_name).map_err(status::decode)?),
-        };
-        imported.add(message.elements, limits).map_err(status::decode)?;
+impl Upload for ImportedElements {
+    type Part = v1::ImportElementsRequest;
+
+    fn begin(first: &v1::ImportElementsRequest) -> Result<Self, DecodeError> {
+        Ok(Self { queue: QueueName::parse(&first.queue_name)?, elements: Vec::new() })
     }
-    imported.ok_or_else(|| status::decode(DecodeError::Missing { field: "queue_name" }))
+
+    fn add(&mut self, part: v1::ImportElementsRequest, limits: Limits) -> Result<(), DecodeError> {
+        at_most("elements", self.elements.len() + part.elements.len(), MOST)?;
+        for message in part.elements {
+            let index = self.elements.len();
+            let element = self.read(&message, limits).map_err(|error| error.in_item("elements", index))?;
+            self.elements.push(element);
+        }
+        Ok(())
+    }
 }
 
 impl Elements<'_> {

@@ -5,6 +5,7 @@ mod claim;
 mod create;
 mod import;
 mod list;
+mod upload;
 
 use orchestrator_core::actor::Actor;
 use orchestrator_core::id::{ElementId, JobId};
@@ -19,8 +20,8 @@ use crate::auth::{JobIdentity, User};
 use crate::status;
 
 pub(crate) use claim::{Claim, Claimed};
-pub(crate) use create::{MOST_OF_ROBOT, NewElements, receive};
-pub(crate) use import::receive as receive_import;
+pub(crate) use create::{MOST_OF_ROBOT, NewElements};
+pub(crate) use upload::receive;
 
 /// Elements, as one caller may treat them.
 #[derive(Debug)]

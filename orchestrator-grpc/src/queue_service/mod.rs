@@ -15,7 +15,7 @@ use tonic::{Request, Response, Status, Streaming};
 use self::history::Lately;
 use crate::audit;
 use crate::auth::identity;
-use crate::elements::{Claim, Claimed, Elements, receive, receive_import};
+use crate::elements::{Claim, Claimed, Elements, receive};
 use crate::page::page;
 use crate::status;
 use crate::transaction::in_transaction;
@@ -108,7 +108,7 @@ impl QueueService for Queues {
         request: Request<Streaming<v1::ImportElementsRequest>>,
     ) -> Result<Response<v1::ImportElementsResponse>, Status> {
         let elements = self.elements(&request)?;
-        let imported = receive_import(request.into_inner(), self.scheduler.limits()).await?;
+        let imported = receive(request.into_inner(), self.scheduler.limits()).await?;
         Ok(Response::new(v1::ImportElementsResponse { created_count: elements.import(imported).await? }))
     }
 
