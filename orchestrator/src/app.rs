@@ -45,6 +45,11 @@ impl App {
         if self.yes { Ok(()) } else { crate::output::confirm(question) }
     }
 
+    /// Tells at once where nobody could be asked, before it is looked up what the question is about.
+    pub(crate) fn can_confirm(&self, question: &str) -> Result {
+        if self.yes { Ok(()) } else { crate::output::expect_somebody(question) }
+    }
+
     /// Whether [`Self::confirm`] will ask.
     pub(crate) fn asks(&self) -> bool {
         !self.yes && crate::output::can_ask()

@@ -73,17 +73,12 @@ async fn list(app: &App, paging: &Paging<0>) -> Result {
 
 async fn delete(app: &App, name: String) -> Result {
     let question = |name: &str| format!("Delete constant \"{name}\"?");
-    // Where nobody can be asked, that is told before anything else.
-    if !app.asks() {
-        app.confirm(&question(&name))?;
-    }
+    app.can_confirm(&question(&name))?;
     let client = app.connect().await?;
     // What is asked about is what goes: it may have been named in another case, or not be there.
     let there = client.constants().get(pb::GetConstantRequest { name }).await?.into_inner();
     let name = there.get()?.name.clone();
-    if app.asks() {
-        app.confirm(&question(&name))?;
-    }
+    app.confirm(&question(&name))?;
     let request = pb::DeleteConstantRequest { name: name.clone() };
     let reply = client.constants().delete(request).await?.into_inner();
     app.printer.done(&reply, &name, &format!("Constant \"{name}\" is deleted."))

@@ -20,7 +20,7 @@ pub(crate) use json::{JsonError, Reply, to_line, to_value};
 pub(crate) use look::Look;
 pub(crate) use print::{Listing, Printer, Row, Single, stderr_bytes, stderr_line, stdout_bytes, stdout_line};
 pub(crate) use progress::Progress;
-pub(crate) use prompt::{can_ask, confirm, line, old_and_new_password, password, secret};
+pub(crate) use prompt::{can_ask, confirm, expect_somebody, line, old_and_new_password, password, secret};
 pub(crate) use sentence::{printable, printable_lines};
 pub(crate) use table::{facts as facts_table, list as rows_table};
 pub(crate) use times::{duration, elapsed, instant, time};

@@ -15,12 +15,15 @@ pub(crate) fn can_ask() -> bool {
 
 /// Asks a yes-or-no question; no is the default. Without a terminal the command is refused.
 pub(crate) fn confirm(question: &str) -> Result {
-    let question = super::printable(question);
-    if !can_ask() {
-        return Err(CliError::NobodyToAsk { question });
-    }
-    let yes = Confirm::new().with_prompt(question).default(false).wait_for_newline(true).interact()?;
+    expect_somebody(question)?;
+    let yes =
+        Confirm::new().with_prompt(super::printable(question)).default(false).wait_for_newline(true).interact()?;
     if yes { Ok(()) } else { Err(CliError::Declined) }
+}
+
+/// Refuses a question that nobody is there to answer.
+pub(crate) fn expect_somebody(question: &str) -> Result {
+    if can_ask() { Ok(()) } else { Err(CliError::NobodyToAsk { question: super::printable(question) }) }
 }
 
 /// A password from the terminal, typed twice and not shown, or from standard input, where it is all there is except one
