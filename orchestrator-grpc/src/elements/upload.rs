@@ -51,3 +51,47 @@ fn too_many_bytes() -> Status {
     let message = format!("the upload is larger than {MOST_BYTES} bytes; nothing of it was stored");
     Refusal::new(Code::ResourceExhausted, reason::MESSAGE_TOO_LARGE, message).with("limit", &MOST_BYTES).status()
 }
+
+#[cfg(test)]
+mod tests {
+    use orchestrator_proto::v1;
+    use tonic_types::StatusExt as _;
+
+    use super::*;
+
+    /// Counts parts, and keeps none.
+    #[derive(Debug)]
+    struct Parts(usize);
+
+    impl Upload for Parts {
+        type Part = v1::BulkCreateRequest;
+
+        fn begin(_first: &v1::BulkCreateRequest) -> Result<Self, DecodeError> {
+            Ok(Self(0))
+        }
+
+        fn add(&mut self, _part: v1::BulkCreateRequest, _limits: Limits) -> Result<(), DecodeError> {
+            self.0 += 1;
+            Ok(())
+        }
+    }
+
+    async fn received(parts: usize, bytes: usize) -> Result<Parts, Status> {
+        let part = move |_| Ok(v1::BulkCreateRequest { queue_name: "x".repeat(bytes), ..Default::default() });
+        receive(tokio_stream::iter((0..parts).map(part)), Limits::default()).await
+    }
+
+    #[tokio::test]
+    async fn what_is_too_large_as_a_whole_is_refused_though_each_message_is_not() {
+        assert_eq!(received(3, MOST_BYTES / 4).await.unwrap().0, 3);
+        let refused = received(4, MOST_BYTES / 4).await.unwrap_err();
+        let details = refused.get_error_details();
+        assert_eq!(details.error_info().unwrap().reason, reason::MESSAGE_TOO_LARGE);
+        assert!(refused.message().contains("268435456 bytes"), "{}", refused.message());
+    }
+
+    #[tokio::test]
+    async fn a_call_without_a_message_names_no_queue() {
+        assert_eq!(received(0, 0).await.unwrap_err().code(), Code::InvalidArgument);
+    }
+}
