@@ -65,7 +65,7 @@ impl Row {
             id: encoded(&worker.name),
             name: shown_in_line(&worker.name),
             link: format!("{PATH}/{}", encoded(&worker.name)),
-            state: badge(&worker.state),
+            state: state_of(worker),
             last_connection: viewer.stamp(worker.last_heartbeat),
             latest_trigger: shown_in_line(&worker.latest_trigger),
             latest_at: viewer.stamp(worker.latest_trigger_time),
@@ -81,6 +81,12 @@ impl Row {
             can_remove: viewer.can_administer() && is_gone && worker.active_jobs == 0,
         }
     }
+}
+
+/// What a worker is. One that is up and can start nothing is not well.
+fn state_of(worker: &v1::Worker) -> Badge {
+    let state = badge(&worker.state);
+    if worker.state == "UP" && !worker.trouble.is_empty() { Badge { look: "alarm", ..state } } else { state }
 }
 
 /// `GET /workers`
@@ -126,4 +132,19 @@ pub(crate) async fn ask_remove(viewer: Viewer, Path(name): Path<String>) -> Resu
 pub(crate) async fn remove(viewer: Viewer, Path(name): Path<String>) -> Result<Response, PageError> {
     viewer.admin()?.remove_worker(v1::RemoveWorkerRequest { name: name.clone() }).await?;
     viewer.done(&format!("Worker {name} was removed."), PATH)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_worker_that_can_start_nothing_is_not_shown_as_well() {
+        let look = |state: &str, trouble: &str| {
+            let (state, trouble) = (state.to_owned(), trouble.to_owned());
+            state_of(&v1::Worker { state, trouble, ..v1::Worker::default() }).look
+        };
+        assert_eq!((look("UP", ""), look("UP", "no space")), ("done", "alarm"));
+        assert_eq!(look("DRAINING", "no space"), "paused");
+    }
 }
