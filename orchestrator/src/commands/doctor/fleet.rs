@@ -71,8 +71,8 @@ fn workers(facts: &Facts) -> Vec<Check> {
 fn unfit(workers: &[pb::Worker]) -> Option<Check> {
     let unfit = workers.iter().filter(|worker| worker.state == "UP" && !worker.trouble.is_empty());
     let said: Vec<String> = unfit.map(|worker| format!("{}: {}", worker.name, worker.trouble)).collect();
-    let fix = "make room on the worker's machine (its data folder, temporary files, processes); it looks again by itself and then \
-               takes jobs";
+    let fix = "make room on the worker's machine (its data folder, temporary files, processes); it looks again by itself within five \
+               minutes, at once when its agent is restarted, and then takes jobs";
     (!said.is_empty()).then(|| Check::bad("unfit workers", format!("take nothing for now; {}", said.join("; ")), fix))
 }
 
