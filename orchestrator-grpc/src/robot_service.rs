@@ -8,7 +8,7 @@ use orchestrator_core::job::Job;
 use orchestrator_core::text::{ConstantValue, ProcessArgs, ProcessName, WorkerName};
 use orchestrator_core::trigger::Hold;
 use orchestrator_db::{Hint, Tx};
-use orchestrator_proto::convert::{self, DecodeError};
+use orchestrator_proto::convert;
 use orchestrator_proto::v1;
 use orchestrator_proto::v1::robot_service_server::RobotService;
 use orchestrator_scheduler::Scheduler;
@@ -129,10 +129,9 @@ impl RobotService for Robots {
     async fn log(&self, request: Request<v1::LogRequest>) -> Result<Response<v1::LogResponse>, Status> {
         let Caller { job, .. } = self.caller(&request).await?;
         let now = self.scheduler.now();
-        let new = |message| convert::new_log(message, &job.process_name, job.job_id, now);
-        at_most("logs", request.get_ref().logs.len(), MOST_OF_ROBOT).map_err(status::decode)?;
-        let lines: Result<Vec<_>, DecodeError> = request.get_ref().logs.iter().map(new).collect();
-        let lines = lines.map_err(status::decode)?;
+        let logs = &request.get_ref().logs;
+        at_most("logs", logs.len(), MOST_OF_ROBOT).map_err(status::decode)?;
+        let lines = convert::new_logs(logs, &job.process_name, job.job_id, now).map_err(status::decode)?;
         if !lines.is_empty() {
             self.scheduler.lanes().log(lines).await.map_err(status::lane)?;
         }

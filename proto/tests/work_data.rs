@@ -14,7 +14,7 @@ use orchestrator_core::text::{
     QueueName, Reference,
 };
 use orchestrator_proto::convert::{
-    DecodeError, constant, element, log, new_element, new_log, new_status, read_constant, read_element, read_log,
+    DecodeError, constant, element, log, new_element, new_logs, new_status, read_constant, read_element, read_log,
 };
 use orchestrator_proto::v1;
 use proptest::option;
@@ -179,7 +179,7 @@ fn a_new_element_gets_an_id_and_is_held_to_the_limits() {
 fn what_a_robot_writes_too_long_is_cut_and_not_refused() {
     let now = DateTime::UNIX_EPOCH;
     let message = v1::NewLog { log_level: "ERROR".to_owned(), log_message: "x".repeat(9000), ..v1::NewLog::default() };
-    let line = new_log(&message, &ProcessName::parse("p").unwrap(), JobId::generate(), now).unwrap();
+    let line = new_logs(&[message], &ProcessName::parse("p").unwrap(), JobId::generate(), now).unwrap().remove(0);
     assert_eq!((line.message.as_str().chars().count() <= 8000, line.log_time), (true, now));
     assert!(line.message.as_str().contains("characters cut"));
     let long = v1::SetElementStatusRequest {
@@ -188,6 +188,20 @@ fn what_a_robot_writes_too_long_is_cut_and_not_refused() {
         ..Default::default()
     };
     assert!(new_status(&long).unwrap().message.unwrap().as_str().contains("characters cut"));
+}
+
+#[test]
+fn of_many_lines_the_one_that_is_refused_is_named() {
+    let line = |level: &str| v1::NewLog { log_level: level.to_owned(), ..v1::NewLog::default() };
+    let refused = |levels: &[&str]| {
+        let lines: Vec<_> = levels.iter().map(|level| line(level)).collect();
+        new_logs(&lines, &ProcessName::parse("p").unwrap(), JobId::generate(), DateTime::UNIX_EPOCH).unwrap_err()
+    };
+    let one = refused(&["LOUD"]);
+    assert!(one.to_string().starts_with("log_level: "), "{one}");
+    let third = refused(&["INFO", "ERROR", "LOUD", "LOUDER"]);
+    assert!(third.to_string().starts_with("logs[2]: log_level: "), "{third}");
+    assert_eq!(third.field(), "log_level");
 }
 
 #[test]

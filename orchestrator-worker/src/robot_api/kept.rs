@@ -35,9 +35,7 @@ pub(super) fn check(line: &Line, method: Method, message: Bytes, now: Timestamp)
             let log: v1::LogRequest = decode(message)?;
             at_most("logs", log.logs.len())?;
             let process = ProcessName::from_stored(line.head.process_name.clone());
-            for new in &log.logs {
-                convert::new_log(new, &process, line.job, now).map_err(invalid)?;
-            }
+            convert::new_logs(&log.logs, &process, line.job, now).map_err(invalid)?;
             return Ok(Kept { answer: Bytes::new(), log_lines: Some(log.logs.len() as u64) });
         }
         Method::UpdateConstant => constant(decode(message)?, line, now).map_err(invalid)?,

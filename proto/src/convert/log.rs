@@ -31,18 +31,26 @@ pub fn read_log(message: v1::Log) -> Result<LogLine, DecodeError> {
     })
 }
 
-/// Reads a line as the robot of a job writes it: at `now` where it names no instant or a later one, which would keep those
-/// who follow the log from seeing what comes after it; cut where it is too long.
-pub fn new_log(
-    message: &v1::NewLog,
+/// Reads lines as the robot of a job writes them: at `now` where one names no instant or a later one, which would keep those
+/// who follow the log from seeing what comes after it; cut where one is too long. An error says which of several it is about.
+pub fn new_logs(
+    messages: &[v1::NewLog],
     process: &ProcessName,
     job: JobId,
     now: Timestamp,
-) -> Result<LogLine, DecodeError> {
+) -> Result<Vec<LogLine>, DecodeError> {
+    let is_one = messages.len() == 1;
+    let line = |(index, message)| {
+        new_log(message, process, job, now).map_err(|error| if is_one { error } else { error.in_item("logs", index) })
+    };
+    messages.iter().enumerate().map(line).collect()
+}
+
+fn new_log(message: &v1::NewLog, process: &ProcessName, job: JobId, now: Timestamp) -> Result<LogLine, DecodeError> {
     Ok(LogLine {
-        id: optional_id("logs.id", &message.id)?.unwrap_or_else(LogId::generate),
-        log_time: optional_instant("logs.log_time", message.log_time)?.map_or(now, |at| at.min(now)),
-        level: name("logs.log_level", &message.log_level)?,
+        id: optional_id("id", &message.id)?.unwrap_or_else(LogId::generate),
+        log_time: optional_instant("log_time", message.log_time)?.map_or(now, |at| at.min(now)),
+        level: name("log_level", &message.log_level)?,
         process_name: process.clone(),
         message: LogMessage::cut(&message.log_message),
         job_id: Some(job),

@@ -18,7 +18,7 @@ pub use constant::{constant, read_constant};
 pub use credential::credential;
 pub use error::DecodeError;
 pub use job::job;
-pub use log::{log, new_log, read_log};
+pub use log::{log, new_logs, read_log};
 pub use policies::{policies, read_policies};
 pub use queue::{NewElement, NewStatus, data, element, new_element, new_status, read_element, reference};
 pub use trigger::{DraftContext, draft, key, process_args, trigger};
