@@ -66,6 +66,14 @@ pub(crate) fn said(status: &Status) -> String {
     text
 }
 
+/// Whether the server may speak TLS to a caller that does not: it answers with an alert, and ends the connection.
+pub(crate) fn may_want_tls(server_said: &str) -> bool {
+    server_said.starts_with("h2 protocol error")
+}
+
+/// What to do then.
+pub(crate) const WRITE_HTTPS: &str = "does the server have a certificate? Then its address begins with https://";
+
 /// How long the server is waited for by a call that is made once, outside a session.
 const PATIENCE: Duration = Duration::from_secs(10);
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tonic::Status;
 
-use super::call::{Failure, failure, said};
+use super::call::{Failure, WRITE_HTTPS, failure, may_want_tls, said};
 
 /// How the server is, as registrations and heartbeats find it.
 #[derive(Debug)]
@@ -51,7 +51,8 @@ impl Contact {
             return;
         }
         if kind == Failure::Away {
-            tracing::warn!(error = words, "the server does not answer; robots go on, and it is tried again");
+            let next = may_want_tls(&words).then_some(WRITE_HTTPS);
+            tracing::warn!(error = words, next, "the server does not answer; robots go on, and it is tried again");
         } else {
             tracing::error!(error = words, "the server refuses this worker; robots go on, and it is tried again");
         }

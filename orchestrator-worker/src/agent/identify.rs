@@ -1,7 +1,7 @@
 use orchestrator_proto::v1::WhoAmIRequest;
 use orchestrator_proto::v1::admin_service_client::AdminServiceClient;
 
-use super::call::{Failure, failure, once, said};
+use super::call::{Failure, WRITE_HTTPS, failure, may_want_tls, once, said};
 use super::options::{AgentOptions, ConnectError, connection};
 
 /// Why a token is nobody's.
@@ -39,6 +39,7 @@ impl IdentifyError {
     pub fn fix(&self) -> &'static str {
         match self {
             Self::Connect(_) => "",
+            Self::Away { server, said } if server.starts_with("http://") && may_want_tls(said) => WRITE_HTTPS,
             Self::Away { .. } => "is it up, and does a firewall let this machine through to it?",
             Self::Refused { .. } => {
                 "make a new token (orchestrator worker enroll NAME), and: orchestrator-worker enroll"
@@ -62,4 +63,19 @@ pub async fn identify(options: &AgentOptions) -> Result<String, IdentifyError> {
         Err(status) => return Err(IdentifyError::Refused { server, said: said(&status) }),
     };
     if who.kind == "WORKER" { Ok(who.name) } else { Err(IdentifyError::NoWorker { name: who.name }) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn http_in_place_of_https_is_told() {
+        let away = |server: &str| IdentifyError::Away {
+            server: server.to_owned(),
+            said: "h2 protocol error: http2 error: frame with invalid size".to_owned(),
+        };
+        assert!(away("http://here:1").fix().contains("its address begins with https://"));
+        assert!(away("https://here:1").fix().contains("firewall"));
+    }
 }

@@ -5,7 +5,7 @@ use std::io;
 use orchestrator_core::secret::RandomError;
 use tonic::{Code, Status};
 
-use crate::agent::ConnectError;
+use crate::agent::{ConnectError, may_want_tls};
 use crate::checkout::CheckoutError;
 use crate::entry_point::EntryPointError;
 use crate::interpreter::InterpreterError;
@@ -88,7 +88,7 @@ impl DeskError {
         let message = match status.code() {
             Code::Unavailable | Code::Unknown => format!("it cannot be reached ({})", crate::agent::said(status)),
             // What a server that speaks TLS answers to what is none.
-            Code::Internal if status.message().starts_with("h2 protocol error") && server.starts_with("http://") => {
+            Code::Internal if server.starts_with("http://") && may_want_tls(status.message()) => {
                 "what answers there speaks no plain HTTP/2; if the server has a certificate, write https://".to_owned()
             }
             _ => status.message().to_owned(),

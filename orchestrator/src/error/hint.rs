@@ -32,6 +32,9 @@ const BY_REASON: &[(&str, &str)] = &[
 /// How the transport begins when it meets something else than HTTP/2.
 const NO_HTTP2: &str = "h2 protocol error";
 
+/// What it says when the other side ends the connection without an answer.
+const BROKEN_OFF: &str = "operation was canceled";
+
 pub(super) fn next(refusal: &Refusal) -> Option<String> {
     if let Some((_, next)) = BY_REASON.iter().find(|(reason, _)| *reason == refusal.reason) {
         return Some((*next).to_owned());
@@ -41,6 +44,10 @@ pub(super) fn next(refusal: &Refusal) -> Option<String> {
             "sign in with a valid token: orchestrator login, or give it by --token or ORCHESTRATOR_TOKEN"
         }
         Code::PermissionDenied => "see who you are: orchestrator whoami",
+        // What a server that speaks TLS does to what is none, where it is faster than the call.
+        Code::Unavailable if refusal.message.starts_with(BROKEN_OFF) => {
+            "is the server still there? orchestrator status; if it has a certificate, its address begins with https://"
+        }
         Code::Unavailable | Code::DeadlineExceeded => "is the server still there? orchestrator status",
         Code::ResourceExhausted => "the server is busy: try again in a moment",
         Code::Aborted => "someone else changed it meanwhile: look at it again and repeat",
@@ -105,6 +112,17 @@ mod tests {
         let elements = Some("see what there is: orchestrator queue element list QUEUE");
         assert_eq!(list_of("QUEUE_ELEMENT_NOT_FOUND").as_deref(), elements);
         assert_eq!(list_of("NOT_FOUND"), None);
+    }
+
+    #[test]
+    fn a_server_that_may_want_tls_is_no_server_that_is_away() {
+        for status in
+            [Status::internal("h2 protocol error: http2 error"), Status::unavailable("operation was canceled")]
+        {
+            let next = next(&Refusal::from(&status)).unwrap();
+            assert!(next.contains("its address begins with https://"), "{next}");
+        }
+        assert!(!next(&Refusal::from(&Status::unavailable("starting"))).unwrap().contains("https://"));
     }
 
     #[test]
