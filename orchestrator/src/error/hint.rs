@@ -32,8 +32,8 @@ const BY_REASON: &[(&str, &str)] = &[
 /// How the transport begins when it meets something else than HTTP/2.
 const NO_HTTP2: &str = "h2 protocol error";
 
-/// What it says when the other side ends the connection without an answer.
-const BROKEN_OFF: &str = "operation was canceled";
+/// What is said when the other side ends the connection without an answer.
+const BROKEN_OFF: [&str; 2] = ["operation was canceled", "the server went away"];
 
 pub(super) fn next(refusal: &Refusal) -> Option<String> {
     if let Some((_, next)) = BY_REASON.iter().find(|(reason, _)| *reason == refusal.reason) {
@@ -45,7 +45,7 @@ pub(super) fn next(refusal: &Refusal) -> Option<String> {
         }
         Code::PermissionDenied => "see who you are: orchestrator whoami",
         // What a server that speaks TLS does to what is none, where it is faster than the call.
-        Code::Unavailable if refusal.message.starts_with(BROKEN_OFF) => {
+        Code::Unavailable if BROKEN_OFF.contains(&refusal.message.as_str()) => {
             "is the server still there? orchestrator status; if it has a certificate, its address begins with https://"
         }
         Code::Unavailable | Code::DeadlineExceeded => "is the server still there? orchestrator status",
@@ -116,9 +116,8 @@ mod tests {
 
     #[test]
     fn a_server_that_may_want_tls_is_no_server_that_is_away() {
-        for status in
-            [Status::internal("h2 protocol error: http2 error"), Status::unavailable("operation was canceled")]
-        {
+        let broken_off = [Status::unavailable("operation was canceled"), Status::unknown("transport error")];
+        for status in broken_off.into_iter().chain([Status::internal("h2 protocol error: http2 error")]) {
             let next = next(&Refusal::from(&status)).unwrap();
             assert!(next.contains("its address begins with https://"), "{next}");
         }
