@@ -11,7 +11,7 @@ use super::Elements;
 use super::upload::{MOST, Upload};
 use crate::audit;
 use crate::page::at_most;
-use crate::status::{self};
+use crate::status;
 use crate::transaction::{Failure, in_transaction};
 
 /// The most elements of a call that shares its transaction with others, which wait for all of it.
