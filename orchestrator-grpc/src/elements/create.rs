@@ -49,18 +49,23 @@ impl NewElements {
         at_most("elements", self.elements.len() + elements.len(), most)?;
         for message in elements {
             let index = self.elements.len();
-            if self.repeat && message.id.is_empty() {
-                return Err(DecodeError::Missing { field: "id" }.in_item("elements", index));
-            }
-            let new = convert::new_element(message, limits).map_err(|error| error.in_item("elements", index))?;
-            self.elements.push(NewElement {
-                id: new.id,
-                queue_name: self.queue.clone(),
-                reference: new.reference,
-                data: new.data,
-                created_by: new.created_by,
-            });
+            self.add_one(message, limits).map_err(|error| error.in_item("elements", index))?;
         }
+        Ok(())
+    }
+
+    fn add_one(&mut self, message: &v1::NewElement, limits: Limits) -> Result<(), DecodeError> {
+        if self.repeat && message.id.is_empty() {
+            return Err(DecodeError::Missing { field: "id" });
+        }
+        let new = convert::new_element(message, limits)?;
+        self.elements.push(NewElement {
+            id: new.id,
+            queue_name: self.queue.clone(),
+            reference: new.reference,
+            data: new.data,
+            created_by: new.created_by,
+        });
         Ok(())
     }
 
@@ -100,10 +105,9 @@ impl Elements<'_> {
 
     /// Creates one element, and gives it as it is stored.
     pub(crate) async fn create_one(&self, message: &v1::CreateElementRequest) -> Result<QueueElement, Status> {
+        let mut new = NewElements::in_queue(&message.queue_name, message.repeat).map_err(status::decode)?;
         let element = message.element.clone().unwrap_or_default();
-        let limits = self.scheduler.limits();
-        let new =
-            NewElements::read(&message.queue_name, &[element], message.repeat, limits, 1).map_err(status::decode)?;
+        new.add_one(&element, self.scheduler.limits()).map_err(status::decode)?;
         let missing = || status::decode(DecodeError::Missing { field: "element" });
         let new = self.in_its_queue(new).await?;
         self.create_shared(new).await?.one.ok_or_else(missing)

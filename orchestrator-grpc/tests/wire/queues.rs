@@ -176,6 +176,7 @@ async fn what_is_refused_names_its_field() {
     ];
     for (status, expected) in refused {
         assert_eq!((status.code(), field(&status).as_str()), (Code::InvalidArgument, expected), "{status:?}");
+        assert!(!status.message().contains("elements["), "one element is no place in a list: {}", status.message());
     }
     let unknown = v1::SetElementStatusRequest {
         element: ElementId::generate().to_string(),
