@@ -10,6 +10,8 @@ use crate::auth::JobIdentity;
 /// What kind of thing a row is about, with the name that rows have for it.
 pub(crate) const ELEMENT: &str = "element";
 /// The same.
+pub(crate) const QUEUE: &str = "queue";
+/// The same.
 pub(crate) const USER: &str = "user";
 
 /// A row.

@@ -61,7 +61,7 @@ impl<'a> Trail<'a> {
             [id] => row(actor, "element.create", element(*id), None, json!({ "queue": queue, "count": 1 })),
             ids => {
                 let after = json!({ "queue": queue, "count": ids.len(), "elements": ids });
-                row(actor, "element.create", ("element", queue.to_owned()), None, after)
+                row(actor, "element.create", ("queue", queue.to_owned()), None, after)
             }
         });
         let claimed = self.claimed.into_iter().map(|((.., queue), (actor, ids))| {

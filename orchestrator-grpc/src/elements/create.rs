@@ -142,11 +142,11 @@ impl Elements<'_> {
         }
         self.audit(tx, |actor| {
             let after = json!({ "queue": new.queue, "count": created });
-            let subject = match new.elements.as_slice() {
-                [one] => one.id.to_string(),
-                _ => new.queue.to_string(),
+            let (kind, subject) = match new.elements.as_slice() {
+                [one] => (audit::ELEMENT, one.id.to_string()),
+                _ => (audit::QUEUE, new.queue.to_string()),
             };
-            vec![audit::row(actor, "element.create", audit::ELEMENT, &subject, (None, Some(after)))]
+            vec![audit::row(actor, "element.create", kind, &subject, (None, Some(after)))]
         })
         .await?;
         Ok(())

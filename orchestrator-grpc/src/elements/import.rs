@@ -86,7 +86,7 @@ impl Elements<'_> {
                 self.audit(tx, |actor| {
                     let after = json!({ "queue": imported.queue, "count": created, "given": imported.counts() });
                     let subject = imported.queue.to_string();
-                    vec![audit::row(actor, "element.import", audit::ELEMENT, &subject, (None, Some(after)))]
+                    vec![audit::row(actor, "element.import", audit::QUEUE, &subject, (None, Some(after)))]
                 })
                 .await?;
             }
