@@ -208,13 +208,15 @@ async fn fit_into_answers(
 ) -> Result<(), DbError> {
     let granted = answers.iter_mut().flatten().filter_map(|answer| answer.claimed.as_mut().ok());
     let mut tx = db.begin_write().await?;
-    let given_back = tx.fit_into_answers(granted, now).await?;
+    let left_over = tx.fit_into_answers(granted, now).await?;
     // All of them are one actor's.
     if let Some(actor) = calls.first().and_then(|call| call.actor.as_ref()) {
         let mut trail = Trail::default();
-        trail.given_back(actor, &given_back);
+        trail.given_back(actor, &left_over);
         tx.audit_insert(&trail.into_rows(), now).await?;
     }
+    let answered = calls.iter().zip(&*answers).filter_map(|(call, answer)| Some((call, answer.as_ref()?)));
+    tx.notify(&given_back(answered)).await?;
     tx.commit().await
 }
 

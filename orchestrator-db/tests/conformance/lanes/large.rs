@@ -5,7 +5,7 @@ use orchestrator_core::id::ElementId;
 use orchestrator_core::lease::LeaseToken;
 use orchestrator_core::queue::{ElementStatus, QueueElement};
 use orchestrator_core::text::ElementData;
-use orchestrator_db::{ANSWER_BYTES, ClaimRequest, ElementCall, Hint, NewElement};
+use orchestrator_db::{ANSWER_BYTES, ClaimRequest, Db, DbOptions, Dialect, ElementCall, Heard, Hint, NewElement};
 use serde_json::json;
 
 use super::world::*;
@@ -17,6 +17,7 @@ conformance! {
     one_element_is_claimed_however_large_it_is,
     a_repeated_claim_of_too_much_gives_what_fits_and_gives_back_the_rest,
     what_was_given_back_is_not_told_to_have_been_claimed,
+    other_servers_hear_of_what_was_given_back,
     a_look_shows_what_one_answer_holds,
 }
 
@@ -105,6 +106,22 @@ async fn what_was_given_back_is_not_told_to_have_been_claimed(db: TestDb) {
         claimed == [whole] && back == [(QUEUE.to_owned(), json!({ "elements": { "NEW": [all[3]] } }))]
     };
     assert!(is_told, "{claimed:?} {back:?}");
+}
+
+async fn other_servers_hear_of_what_was_given_back(db: TestDb) {
+    let world = world(db);
+    stored(&world, &[MIB; 4]).await;
+    if world.db.dialect() == Dialect::Sqlite {
+        return; // It has one server.
+    }
+    let other = Db::open(&DbOptions::new(world.db.url())).await.unwrap();
+    let mut listener = other.listen().await.unwrap().unwrap();
+    taken(world.lanes.elements(ElementCall { actor: Some(user("ann")), ..of(4) }).await);
+    let heard = listener.next().await.unwrap();
+    assert!(
+        matches!(&heard, Heard::Hints(hints) if hints.contains(&Hint::Queue { name: QUEUE.to_owned() })),
+        "{heard:?}"
+    );
 }
 
 async fn a_look_shows_what_one_answer_holds(db: TestDb) {
