@@ -40,11 +40,12 @@ struct LockedRow {
 const ELEMENT_LOCK: Sql = sql!["SELECT " [columns element_columns] ", (SELECT 1 FROM jobs
          WHERE jobs.id = queues.job_id AND (jobs.status IN ('ASSIGNED', 'RUNNING', 'LOST')) IS TRUE) IS NOT NULL AS job_lives
      FROM queues WHERE id" [in_ids "$1"] " ORDER BY id" [for_update]];
+// What is new again, or granted anew, is not what an earlier claim was granted: its repetition must not get the new token.
 const ELEMENT_WRITE: Sql = sql!["UPDATE queues SET status = change.new_status, ready = change.new_ready,
          attention = change.new_attention, start_date = change.new_start, end_date = change.new_end,
          job_id = change.new_job, lease_token = change.new_token, lease_expires_at = change.new_expiry,
          attempt = change.new_attempt, message = change.new_message, parked = change.new_parked,
-         request_id = CASE WHEN change.new_ready THEN NULL ELSE request_id END
+         request_id = CASE WHEN change.new_ready OR change.new_token <> lease_token THEN NULL ELSE request_id END
      FROM " [only postgres "unnest($1::uuid[], $2::text[], $3::boolean[], $4::boolean[], $5::timestamptz[],
          $6::timestamptz[], $7::uuid[], $8::bigint[], $9::timestamptz[], $10::bigint[], $11::text[], $12::boolean[])
          AS change (element_id, new_status, new_ready, new_attention, new_start, new_end, new_job, new_token,

@@ -69,7 +69,7 @@ pub enum ElementClaimError {
     /// The job has ended (or never began), so it can hold nothing.
     #[error("job {0} does not run any more")]
     JobEnded(JobId),
-    /// An earlier claim had this id, and what it was granted is over.
+    /// An earlier claim had this id, and what it was granted is over, or is of another queue.
     #[error("request {0} was made before")]
     KnownCall(RequestId),
 }
@@ -184,6 +184,10 @@ impl Tx {
             }
             let call = (request.request, request.job);
             let granted = known.get(&call).filter(|_| request.repeat).cloned();
+            if granted.iter().flatten().any(|element| element.queue_name != request.queue) {
+                answers.push(Err(ElementClaimError::KnownCall(request.request)));
+                continue;
+            }
             answers.push(Ok(Granted {
                 is_known: granted.is_some(),
                 elements: granted.unwrap_or_default(),

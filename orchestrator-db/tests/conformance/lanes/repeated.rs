@@ -2,11 +2,12 @@
 
 use orchestrator_core::id::RequestId;
 use orchestrator_core::queue::ElementStatus;
-use orchestrator_db::{ClaimRequest, ElementCall, ElementClaimError, LaneError};
+use orchestrator_core::text::QueueName;
+use orchestrator_db::{ClaimRequest, ElementCall, ElementClaimError, LaneError, NewElement, StatusChange};
 
 use super::world::*;
 use crate::harness::TestDb;
-use crate::queue::world::{counts, request, running_job, t0};
+use crate::queue::world::{counts, element, request, running_job, t0};
 
 conformance! {
     a_claim_that_is_repeated_while_it_waits_is_granted_once,
@@ -14,6 +15,8 @@ conformance! {
     a_claim_that_is_repeated_while_another_server_makes_it_is_granted_once,
     a_claim_under_the_id_of_one_that_is_over_is_refused_and_its_repetition_gets_nothing,
     a_claim_under_the_id_of_somebody_elses_is_refused_and_its_neighbours_are_not,
+    a_claim_under_the_id_of_one_of_another_queue_is_refused,
+    a_repetition_gets_nothing_of_what_somebody_else_was_granted_since,
     a_repetition_that_takes_something_is_audited_and_one_that_is_known_is_not,
 }
 
@@ -98,6 +101,35 @@ async fn a_claim_under_the_id_of_somebody_elses_is_refused_and_its_neighbours_ar
     let Err(LaneError::Db(error)) = mine.await.unwrap() else { panic!("it was granted") };
     assert!(error.is_of_a_known_call(), "{error}");
     assert_eq!(counts(&world.db).await.in_progress, 3);
+}
+
+async fn a_claim_under_the_id_of_one_of_another_queue_is_refused(db: TestDb) {
+    let world = world(db);
+    world.stored(2).await;
+    let elsewhere = QueueName::parse("Orders").unwrap();
+    let there = NewElement { queue_name: elsewhere.clone(), ..element() };
+    world.lanes.create(create(there)).await.unwrap().unwrap();
+    let mine = request();
+    let granted = taken(world.lanes.elements(claim_of(mine.clone())).await);
+    for repeat in [false, true] {
+        let other = ClaimRequest { queue: elsewhere.clone(), repeat, ..mine.clone() };
+        let refused = world.lanes.elements(claim_of(other)).await.unwrap().claimed;
+        assert!(matches!(refused, Err(ElementClaimError::KnownCall(id)) if id == mine.request), "{refused:?}");
+    }
+    assert_eq!(taken(world.lanes.elements(again(&mine)).await), granted, "it holds what it was granted");
+}
+
+async fn a_repetition_gets_nothing_of_what_somebody_else_was_granted_since(db: TestDb) {
+    let world = world(db);
+    world.stored(1).await;
+    let mine = request();
+    let granted = taken(world.lanes.elements(claim_of(mine.clone())).await);
+    for status in [ElementStatus::Failed, ElementStatus::InProgress] {
+        let set = StatusChange { status, ..done(granted[0].id) };
+        let call = ElementCall { changes: vec![set], claim: None, actor: None, with_data: false };
+        world.lanes.elements(call).await.unwrap().changed.remove(0).unwrap();
+    }
+    assert!(taken(world.lanes.elements(again(&mine)).await).is_empty(), "its token is somebody else's");
 }
 
 async fn a_repetition_that_takes_something_is_audited_and_one_that_is_known_is_not(db: TestDb) {
