@@ -68,6 +68,10 @@ impl Tx {
             sqlx::query_as(ELEMENT_LOCK.text(dialect)).bind(&ids).fetch_all(conn).await
         })
         .map_err(DbError::in_op("elements_lock"))?;
+        for row in rows.iter().filter(|row| row.element.status == ElementStatus::New.as_str()) {
+            // Claims pass over it until this ends, here and elsewhere, whatever becomes of it.
+            self.mark_changes.reopened(&row.element.queue_name, row.element.position());
+        }
         Ok(rows
             .into_iter()
             .map(|row| {

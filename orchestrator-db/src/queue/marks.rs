@@ -221,15 +221,43 @@ impl Tx {
     }
 }
 
+/// A statement claims from here on and commits by itself. Unless it is heard what it did, as when it fails or nobody waits for
+/// it any more, the mark goes back: other claims have passed over what it had locked.
+#[derive(Debug)]
+pub(super) struct Unheard<'a> {
+    marks: &'a Marks,
+    queue: &'a str,
+    from: Position,
+    is_heard: bool,
+}
+
+impl<'a> Unheard<'a> {
+    pub(super) fn from(marks: &'a Marks, queue: &'a str, start: Start) -> Self {
+        Self { marks, queue, from: start.mark.unwrap_or_else(Position::first), is_heard: false }
+    }
+
+    pub(super) fn heard(mut self) {
+        self.is_heard = true;
+    }
+}
+
+impl Drop for Unheard<'_> {
+    fn drop(&mut self) {
+        if !self.is_heard {
+            self.marks.pull_back(self.queue, self.from);
+        }
+    }
+}
+
 /// What a transaction does to the marks when it ends.
 #[derive(Debug)]
 pub(crate) struct MarkChanges {
     marks: Option<Arc<Marks>>,
     began: Instant,
-    /// Queues of which it claimed, with the oldest of what it did. Other claims have passed over that meanwhile.
+    /// Queues of which it claimed, with where it began to. Other claims have passed over that meanwhile.
     claimed: BTreeMap<String, Position>,
     advances: Vec<Advance>,
-    /// Queues that have elements anew, with the oldest of them.
+    /// Queues that have elements anew, or had some locked that may be claimed, with the oldest of them.
     reopened: BTreeMap<String, Position>,
     created: BTreeMap<String, Timestamp>,
     is_told: bool,
@@ -252,10 +280,15 @@ impl MarkChanges {
         self.advances.push(advance);
     }
 
+    /// Claims from here on: unless it commits, others have passed over what it took or only locked.
     pub(super) fn claimed(&mut self, queue: &str, oldest: Position) {
+        if self.marks.is_none() {
+            return;
+        }
         keep_oldest(&mut self.claimed, queue, oldest);
     }
 
+    /// May be claimed again once the transaction ends, however it does.
     pub(super) fn reopened(&mut self, queue: &str, element: Position) {
         keep_oldest(&mut self.reopened, queue, element);
     }
@@ -278,9 +311,7 @@ impl MarkChanges {
         if !is_committed {
             self.give_back(&marks);
         }
-        for (queue, oldest) in &self.reopened {
-            marks.pull_back(queue, *oldest);
-        }
+        self.reopen(&marks);
         for (queue, oldest) in &self.created {
             marks.created(queue, *oldest, self.began.elapsed() <= PROMPT);
         }
@@ -296,6 +327,12 @@ impl MarkChanges {
             marks.pull_back(queue, *oldest);
         }
     }
+
+    fn reopen(&self, marks: &Marks) {
+        for (queue, oldest) in &self.reopened {
+            marks.pull_back(queue, *oldest);
+        }
+    }
 }
 
 impl Drop for MarkChanges {
@@ -303,6 +340,7 @@ impl Drop for MarkChanges {
         // It was undone, or nobody cared how it ended.
         if let Some(marks) = self.marks.take() {
             self.give_back(&marks);
+            self.reopen(&marks);
         }
     }
 }
@@ -352,6 +390,19 @@ mod tests {
         marks.pull_back("q", Position::since(at(7)));
         marks.advance(&in_flight);
         assert_eq!(mark(&marks), Some(at(7)));
+    }
+
+    #[test]
+    fn a_claim_of_which_nothing_is_heard_pulls_the_mark_back_to_where_it_began() {
+        let marks = Marks::default();
+        claimed(&marks, at(10), at(100));
+        let heard = Unheard::from(&marks, "q", marks.start("q"));
+        let unheard = Unheard::from(&marks, "q", marks.start("q"));
+        claimed(&marks, at(50), at(100));
+        heard.heard();
+        assert_eq!(mark(&marks), Some(at(50)));
+        drop(unheard);
+        assert_eq!(mark(&marks), Some(at(10)));
     }
 
     #[test]

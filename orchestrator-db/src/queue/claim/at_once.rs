@@ -15,7 +15,7 @@ use super::ClaimRequest;
 use super::alone::{Claimant, element_claim_alone};
 use crate::dialect::{Sql, sql};
 use crate::error::{DbError, Readable};
-use crate::queue::marks::{Marks, Position, Start};
+use crate::queue::marks::{Marks, Position, Start, Unheard};
 use crate::queue::row::{ElementRow, element_columns};
 
 // Jobs are locked against their end before elements are, as everywhere; where one of them is over, nothing is done. What a row
@@ -113,7 +113,7 @@ pub(crate) async fn elements_claim_at_once(
     let queue = first.queue.as_str();
     let start = marks.start(queue);
     let from = start.mark.unwrap_or_else(Position::first);
-    let began = Instant::now();
+    let (began, unheard) = (Instant::now(), Unheard::from(marks, queue, start));
     let alone = if requests.len() == 1 { Claimant::of(first, actor) } else { None };
     let rows = match alone {
         Some(claimant) => element_claim_alone(connection, first, &claimant, from, now).await,
@@ -122,13 +122,12 @@ pub(crate) async fn elements_claim_at_once(
     let rows = match rows {
         Ok(rows) => rows,
         Err(error) => {
-            // Another claim may have passed over what this one had locked.
-            marks.pull_back(queue, from);
             // What the database refused did not happen.
             let is_refused = matches!(error, sqlx::Error::Database(_));
             return if is_refused { Ok(Vec::new()) } else { Err(DbError::in_op("elements_claim_at_once")(error)) };
         }
     };
+    unheard.heard();
     // It may be a job that is over, and not the queue that is empty.
     if rows.is_empty() && requests.iter().any(|request| request.job.is_some()) {
         return Ok(Vec::new());

@@ -259,16 +259,12 @@ impl Tx {
             None => Vec::new(),
         };
         let mut last = rows.last().map(ElementRow::position);
-        if let Some(oldest) = rows.first() {
-            self.mark_changes.claimed(queue, oldest.position());
-        }
         if rows.len() < places.len() && (start.mark.is_none() || marks.may_sweep(queue)) {
             let began = Instant::now();
             let everywhere = self.claim_rows(queue, None, None, &places[rows.len()..], now).await?;
             marks.swept(queue, began.elapsed());
             if let Some(oldest) = everywhere.first() {
                 marks.found(queue, oldest.position());
-                self.mark_changes.claimed(queue, oldest.position());
             }
             last = last.max(everywhere.last().map(ElementRow::position));
             rows.extend(everywhere);
@@ -292,6 +288,8 @@ impl Tx {
         }
         let text = if reference.is_some() { ELEMENT_CLAIM_BY_REFERENCE } else { ELEMENT_CLAIM };
         let from = mark.unwrap_or_else(Position::first);
+        // Noted before: what a statement locks that fails, or is not waited for, is passed over as well.
+        self.mark_changes.claimed(queue, from);
         let most = i64::try_from(places.len()).unwrap_or(i64::MAX);
         let rows: Result<Vec<ElementRow>, _> = match &mut self.inner {
             TxInner::Sqlite(transaction) => {

@@ -16,7 +16,7 @@ use super::ClaimRequest;
 use super::at_once::{are_different, claim_claiming, claim_noting, claim_picking, settle};
 use crate::dialect::{Sql, sql};
 use crate::error::{DbError, Readable};
-use crate::queue::marks::{Marks, Position};
+use crate::queue::marks::{Marks, Position, Unheard};
 use crate::queue::row::{ElementRow, element_columns};
 use crate::queue::status::{StatusBy, StatusChange, StatusSet};
 
@@ -115,17 +115,16 @@ pub(crate) async fn elements_ride_at_once(
     let queue = first.queue.as_str();
     let mut asked = Asked { queue, claims, shares: shares_of(claims), actor, with_data, now };
     let start = marks.start(queue);
-    let began = Instant::now();
+    let (began, unheard) = (Instant::now(), Unheard::from(marks, queue, start));
     let rows = match asked.run(connection, start.mark, ends).await {
         Ok(rows) => rows,
         Err(error) => {
-            // Another claim may have passed over what this one had locked.
-            marks.pull_back(queue, start.mark.unwrap_or_else(Position::first));
             // What the database refused did not happen.
             let is_refused = matches!(error, sqlx::Error::Database(_));
             return if is_refused { Ok(None) } else { Err(DbError::in_op("elements_ride_at_once")(error)) };
         }
     };
+    unheard.heard();
     let (claimed, changed): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.is_claimed);
     if changed.len() < ends.len() {
         return Ok(None);
@@ -138,8 +137,10 @@ pub(crate) async fn elements_ride_at_once(
     // Who finds too little behind a mark looks everywhere; what ended has, and stays so.
     if !asked.shares.is_empty() && start.mark.is_some() && marks.may_sweep(queue) {
         let (start, began) = (start.everywhere(), Instant::now());
+        let unheard = Unheard::from(marks, queue, start);
         match asked.run(connection, None, &[]).await {
             Ok(more) => {
+                unheard.heard();
                 let rows = share_out(more, &mut asked.shares, &mut answers);
                 taken += rows.len();
                 settle(marks, start, queue, &rows, now, began.elapsed());

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use orchestrator_core::id::ElementId;
 use orchestrator_core::queue::ElementStatus;
-use orchestrator_db::{ClaimRequest, Db, DbOptions, Dialect, NewElement, StatusBy};
+use orchestrator_core::text::Reference;
+use orchestrator_db::{ClaimRequest, Db, DbOptions, Dialect, ElementEdit, NewElement, StatusBy};
 
 use super::world::*;
 use crate::harness::TestDb;
@@ -18,6 +19,9 @@ conformance! {
     what_was_hidden_in_numbers_is_taken_before_the_backlog,
     a_pause_hides_nothing,
     what_a_claim_that_was_undone_had_taken_comes_next,
+    what_was_locked_and_stayed_new_comes_next,
+    what_a_claim_that_failed_had_locked_comes_next,
+    what_a_claim_by_reference_that_was_undone_had_taken_comes_next,
     whatever_two_servers_do_every_element_is_taken_in_the_end,
 }
 
@@ -68,6 +72,76 @@ async fn what_a_claim_that_was_undone_had_taken_comes_next(db: TestDb) {
     }
     undone.rollback().await.unwrap();
     assert_eq!(ids(&claim(&db, request(), at(100)).await), stored[1..2]);
+}
+
+/// Four elements, of which the first has been claimed, and the second has a reference.
+async fn four(db: &Db, second: i64) -> [ElementId; 4] {
+    let mut all = Vec::new();
+    for (after, new) in [element(), with_reference("a"), element(), element()].into_iter().enumerate() {
+        all.extend(insert(db, &[new], at(second + i64::try_from(after).unwrap())).await);
+    }
+    assert_eq!(ids(&claim(db, request(), at(100)).await), all[..1]);
+    all.try_into().unwrap()
+}
+
+/// While a transaction has locked the second of them.
+async fn pass_over(db: &TestDb, four: [ElementId; 4]) {
+    // On SQLite nobody else claims meanwhile.
+    if db.dialect() == Dialect::Postgres {
+        assert_eq!(ids(&claim(db, request(), at(100)).await), four[2..3]);
+    }
+}
+
+/// Once it has ended, though there is a younger one.
+async fn comes_next(db: &TestDb, four: [ElementId; 4]) {
+    assert_eq!(ids(&claim(db, request(), at(100)).await), four[1..2]);
+    let left = if db.dialect() == Dialect::Postgres { &four[3..] } else { &four[2..] };
+    assert_eq!(ids(&claim(db, ClaimRequest { count: 9, ..request() }, at(100)).await), left);
+}
+
+async fn what_was_locked_and_stayed_new_comes_next(db: TestDb) {
+    for (second, commits) in [(0, true), (10, false)] {
+        let all = four(&db, second).await;
+        let mut edit = db.begin_write().await.unwrap();
+        edit.element_update(all[1], ElementEdit { data: Some(None), ..ElementEdit::default() }).await.unwrap();
+        pass_over(&db, all).await;
+        if commits {
+            edit.commit().await.unwrap();
+        } else {
+            edit.rollback().await.unwrap();
+        }
+        comes_next(&db, all).await;
+    }
+}
+
+async fn what_a_claim_that_failed_had_locked_comes_next(db: TestDb) {
+    if db.dialect() == Dialect::Sqlite {
+        return; // No two write at once.
+    }
+    let all = some(&db, 5).await;
+    claim(&db, request(), at(100)).await;
+    let known = [request()];
+    let (mut first, mut failing) = (db.begin_write().await.unwrap(), db.begin_write().await.unwrap());
+    first.element_claim(&known, at(100)).await.unwrap();
+    let meanwhile = async {
+        db.until_someone_waits().await;
+        assert_eq!(ids(&claim(&db, request(), at(100)).await), all[3..4]);
+        first.commit().await.unwrap();
+    };
+    let (failed, ()) = tokio::join!(failing.element_claim(&known, at(100)), meanwhile);
+    failed.unwrap_err();
+    failing.rollback().await.unwrap();
+    assert_eq!(ids(&claim(&db, request(), at(100)).await), all[2..3]);
+}
+
+async fn what_a_claim_by_reference_that_was_undone_had_taken_comes_next(db: TestDb) {
+    let all = four(&db, 0).await;
+    let by_reference = ClaimRequest { reference: Some(Reference::parse("a", 100).unwrap()), ..request() };
+    let mut undone = db.begin_write().await.unwrap();
+    undone.element_claim(&[by_reference], at(100)).await.unwrap();
+    pass_over(&db, all).await;
+    undone.rollback().await.unwrap();
+    comes_next(&db, all).await;
 }
 
 async fn what_another_server_committed_late_is_found(db: TestDb) {
