@@ -95,11 +95,14 @@ impl<W: Work> Lane<W> {
         let (door, answer) = oneshot::channel();
         let (key, weight) = (W::key(&call), W::weight(&call));
         let ticket = Ticket { call, door, since: Instant::now() };
-        let is_driven = {
+        let (is_driven, crowded_out) = {
             let mut state = self.inner.state();
-            state.waiting.push(&key, weight, ticket).map_err(|_| self.inner.full())?;
-            std::mem::replace(&mut state.is_driven, true)
+            let crowded_out = state.waiting.push(&key, weight, ticket).map_err(|_| self.inner.full())?;
+            (std::mem::replace(&mut state.is_driven, true), crowded_out)
         };
+        for ticket in crowded_out {
+            let _ = ticket.door.send(Err(self.inner.full()));
+        }
         let answered = if is_driven {
             answer.await
         } else {

@@ -1,5 +1,6 @@
 use orchestrator_core::queue::ElementStatus;
-use orchestrator_db::{ClaimRequest, CreateCall, LaneError, LaneOptions};
+use orchestrator_core::text::QueueName;
+use orchestrator_db::{ClaimRequest, CreateCall, LaneError, LaneOptions, NewElement};
 
 use super::world::*;
 use crate::harness::TestDb;
@@ -12,6 +13,7 @@ conformance! {
     a_caller_that_is_gone_before_its_transaction_takes_nothing,
     what_a_caller_that_left_too_late_was_granted_waits_for_its_repetition,
     a_full_lane_refuses_with_its_limit_and_takes_more_afterwards,
+    a_queue_that_fills_a_lane_makes_room_for_another_one,
     a_lane_goes_on_after_its_connection_broke,
     a_write_that_was_dropped_half_way_leaves_nothing_and_blocks_nobody,
 }
@@ -117,6 +119,26 @@ async fn a_full_lane_refuses_with_its_limit_and_takes_more_afterwards(db: TestDb
         assert_eq!(taken(call.await.unwrap()).len(), 1);
     }
     assert_eq!(taken(world.lanes.elements(claim()).await).len(), 1);
+}
+
+async fn a_queue_that_fills_a_lane_makes_room_for_another_one(db: TestDb) {
+    let world = world_with(db, LaneOptions { most_calls: 2, ..LaneOptions::default() });
+    world.stored(4).await;
+    let orders = QueueName::parse("Orders").unwrap();
+    insert(&world.db, &[NewElement { queue_name: orders.clone(), ..element() }], t0()).await;
+    let first = world.hold_up(|world| world.begin(claim())).await;
+    let older = world.begin(claim());
+    world.until_waiting(1).await;
+    let newest = world.begin(claim());
+    world.until_waiting(2).await;
+    let other = world.begin(claim_of(ClaimRequest { queue: orders.clone(), ..request() }));
+    let refused = newest.await.unwrap().unwrap_err();
+    assert!(matches!(refused, LaneError::Full { lane: "claim", waiting: 2 }), "{refused}");
+    world.gate.open();
+    assert_eq!(taken(other.await.unwrap())[0].queue_name, orders);
+    for call in [first, older] {
+        assert_eq!(taken(call.await.unwrap()).len(), 1);
+    }
 }
 
 async fn a_lane_goes_on_after_its_connection_broke(db: TestDb) {
