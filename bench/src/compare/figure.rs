@@ -18,7 +18,7 @@ pub(crate) struct Figure {
     /// Handed out more than once.
     pub(crate) doubled: Option<u64>,
     /// Answers that nothing is there, although something was.
-    pub(crate) empty: Option<u64>,
+    pub(crate) overlooked: Option<u64>,
     /// Calls that shared a transaction.
     pub(crate) shared: Option<f64>,
 }
@@ -31,7 +31,7 @@ impl Figure {
             p50: Some(millis(load.times.p50())),
             p99: Some(millis(load.times.p99())),
             doubled: u64::try_from(load.doubled).ok(),
-            empty: u64::try_from(load.empty).ok(),
+            overlooked: u64::try_from(load.overlooked).ok(),
             shared: None,
         }
     }
@@ -47,7 +47,7 @@ impl Figure {
             "p50_ms": self.p50,
             "p99_ms": self.p99,
             "doubled": self.doubled,
-            "empty": self.empty,
+            "overlooked": self.overlooked,
             "calls_a_transaction": self.shared,
         })
     }
@@ -60,7 +60,7 @@ impl Figure {
             p50: value["p50_ms"].as_f64(),
             p99: value["p99_ms"].as_f64(),
             doubled: value["doubled"].as_u64(),
-            empty: value["empty"].as_u64(),
+            overlooked: value["overlooked"].as_u64(),
             shared: value["calls_a_transaction"].as_f64(),
         })
     }

@@ -14,6 +14,16 @@ pub(crate) struct Goal {
     /// The ratio in one round, where the round has the figures.
     ratio: Box<Ratio>,
     bound: Bound,
+    judged: Judged,
+}
+
+/// Which of the rounds decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Judged {
+    /// The one in the middle: what the machine did to the others is not ours.
+    Median,
+    /// The worst: what may never happen.
+    Worst,
 }
 
 /// Finds a ratio in a round.
@@ -63,15 +73,18 @@ impl Round<'_> {
     }
 }
 
-fn doubled(round: &Round<'_>) -> Option<f64> {
-    let ours = round.0.iter().filter(|figure| figure.what.starts_with("ours"));
-    let doubled: Vec<u64> = ours.filter_map(|figure| figure.doubled).collect();
-    #[expect(clippy::cast_precision_loss, reason = "the goal is zero")]
-    (!doubled.is_empty()).then(|| doubled.iter().sum::<u64>() as f64)
+fn goal(what: &str, bound: Bound, ratio: impl Fn(&Round<'_>) -> Option<f64> + 'static) -> Goal {
+    Goal { what: what.to_owned(), ratio: Box::new(ratio), bound, judged: Judged::Median }
 }
 
-fn goal(what: &str, bound: Bound, ratio: impl Fn(&Round<'_>) -> Option<f64> + 'static) -> Goal {
-    Goal { what: what.to_owned(), ratio: Box::new(ratio), bound }
+/// What we may not do, not once in any round.
+fn never(what: &str, of: impl Fn(&Figure) -> Option<u64> + 'static) -> Goal {
+    let sum = move |round: &Round<'_>| {
+        let ours = round.0.iter().filter(|figure| figure.what.starts_with("ours"));
+        #[expect(clippy::cast_precision_loss, reason = "the goal is zero")]
+        ours.filter_map(&of).reduce(|sum, more| sum + more).map(|sum| sum as f64)
+    };
+    Goal { judged: Judged::Worst, ..goal(what, Bound::Most(0.0), sum) }
 }
 
 /// All goals.
@@ -87,7 +100,8 @@ pub(crate) fn goals(sizes: &Sizes) -> Vec<Goal> {
         goal("claims, 256 clients, PostgreSQL / lanes off", Least(2.5), |r| {
             r.over(&names::claim(Postgres, 256), &names::claim_alone(Postgres))
         }),
-        goal("elements handed out twice by us", Most(0.0), doubled),
+        never("elements handed out twice by us, in the worst round", |figure| figure.doubled),
+        never("answers of ours that nothing is there although something was, worst round", |figure| figure.overlooked),
         goal("p99 of these claims / p99 of the echo", Most(1.5), |r| {
             Some(r.p99(&names::claim(Postgres, 256))? / r.p99(&names::echo(256))?)
         }),
@@ -158,21 +172,24 @@ pub(crate) fn goals(sizes: &Sizes) -> Vec<Goal> {
 pub(crate) struct Reached {
     what: String,
     bound: Bound,
+    judged: Judged,
     seen: Option<Spread>,
 }
 
 impl Goal {
     pub(crate) fn reached(self, rounds: &Rounds) -> Reached {
         let ratios = rounds.iter().filter_map(|round| (self.ratio)(&Round(round))).collect();
-        Reached { what: self.what, bound: self.bound, seen: Spread::of(ratios) }
+        Reached { what: self.what, bound: self.bound, judged: self.judged, seen: Spread::of(ratios) }
     }
 }
 
 impl Reached {
     fn holds(&self) -> Option<bool> {
-        self.seen.map(|seen| match self.bound {
-            Bound::Least(least) => seen.median >= least,
-            Bound::Most(most) => seen.median <= most,
+        self.seen.map(|seen| match (self.bound, self.judged) {
+            (Bound::Least(least), Judged::Median) => seen.median >= least,
+            (Bound::Least(least), Judged::Worst) => seen.least >= least,
+            (Bound::Most(most), Judged::Median) => seen.median <= most,
+            (Bound::Most(most), Judged::Worst) => seen.most <= most,
         })
     }
 
@@ -205,5 +222,73 @@ impl Bound {
             Self::Least(bound) => (">=", bound),
             Self::Most(bound) => ("<=", bound),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::compare::load::Window;
+
+    fn sizes() -> Sizes {
+        Sizes {
+            rounds: 3,
+            window: Window { warm_up: Duration::from_secs(1), measured: Duration::from_secs(3) },
+            bulk: 100_000,
+            spawned: 100,
+            history: Vec::new(),
+            report: Duration::from_mins(10),
+            report_queues: Vec::new(),
+            seed: 42,
+        }
+    }
+
+    /// Whether a goal holds, found by what it begins with.
+    fn holds(goal: &str, sizes: &Sizes, rounds: &Rounds) -> Option<bool> {
+        goals(sizes).into_iter().find(|one| one.what.starts_with(goal)).expect("the goal").reached(rounds).holds()
+    }
+
+    fn ours() -> Figure {
+        Figure::of_rate(names::claim(Postgres, 256), 50.0)
+    }
+
+    #[test]
+    fn one_element_handed_out_twice_in_one_round_of_three_misses_the_goal() {
+        let round = |doubled| vec![Figure { doubled: Some(doubled), ..ours() }];
+        let goal = "elements handed out twice by us";
+        assert_eq!(holds(goal, &sizes(), &vec![round(0), round(1), round(0)]), Some(false));
+        assert_eq!(holds(goal, &sizes(), &vec![round(0), round(0), round(0)]), Some(true));
+    }
+
+    #[test]
+    fn one_element_overlooked_in_one_round_of_three_misses_the_goal() {
+        let round = |overlooked| vec![Figure { overlooked: Some(overlooked), ..ours() }];
+        let goal = "answers of ours that nothing is there";
+        assert_eq!(holds(goal, &sizes(), &vec![round(0), round(0), round(1)]), Some(false));
+        assert_eq!(holds(goal, &sizes(), &vec![round(0), round(0), round(0)]), Some(true));
+    }
+
+    #[test]
+    fn what_a_peer_hands_out_twice_is_no_goal_of_ours() {
+        let peer = Figure { doubled: Some(7), ..Figure::of_rate(names::PGQUEUER.to_owned(), 1.0) };
+        let ours = Figure { doubled: Some(0), ..ours() };
+        assert_eq!(holds("elements handed out twice by us", &sizes(), &vec![vec![peer, ours]]), Some(true));
+    }
+
+    #[test]
+    fn a_ratio_is_judged_by_the_round_in_the_middle() {
+        let round = |claims| {
+            vec![Figure::of_rate(names::claim(Postgres, 256), claims), Figure::of_rate(names::echo(256), 100.0)]
+        };
+        let goal = "claims, 256 clients, PostgreSQL / L1";
+        assert_eq!(holds(goal, &sizes(), &vec![round(10.0), round(51.0), round(60.0)]), Some(true));
+        assert_eq!(holds(goal, &sizes(), &vec![round(10.0), round(49.0), round(60.0)]), Some(false));
+    }
+
+    #[test]
+    fn a_goal_without_its_figures_is_not_judged() {
+        assert_eq!(holds("claims, 256 clients, PostgreSQL / L1", &sizes(), &vec![vec![ours()]]), None);
     }
 }

@@ -47,7 +47,7 @@ pub(crate) struct Load {
     /// Ids that were handed out again.
     pub(crate) doubled: usize,
     /// Answers that nothing is there, although something was.
-    pub(crate) empty: usize,
+    pub(crate) overlooked: usize,
 }
 
 /// Nothing is left when a caller hears so as often as this, one time after the other.
@@ -56,9 +56,12 @@ const LAST_WORD: usize = 20;
 #[derive(Debug, Default)]
 struct Tally {
     did: usize,
-    empty: usize,
     times: Vec<Duration>,
     last: Option<Instant>,
+    /// When each answer came that nothing is there.
+    empty: Vec<Instant>,
+    /// When the latest call began that did something.
+    began: Option<Instant>,
 }
 
 /// Connections, one each.
@@ -80,21 +83,37 @@ pub(crate) async fn run<C: Caller>(callers: Vec<C>, window: Window) -> anyhow::R
     for caller in callers {
         tasks.spawn(call_until(caller, (from, until), over.clone()));
     }
-    let (mut did, mut empty, mut times, mut ids, mut last) = (0, 0, Vec::new(), Vec::new(), None);
+    let (mut all, mut ids) = (Tally::default(), Vec::new());
     while let Some(ended) = tasks.join_next().await {
         let (tally, taken) = ended??;
-        did += tally.did;
-        empty += tally.empty;
-        times.extend(tally.times);
+        all.add(tally);
         ids.extend(taken);
-        last = last.max(tally.last);
     }
-    let last = last.context("nothing was done between the warm-up and the end")?;
+    let last = all.last.context("nothing was done between the warm-up and the end")?;
     let seconds = last.saturating_duration_since(from).as_secs_f64();
     ensure!(seconds * 5.0 > window.measured.as_secs_f64(), "too little to do: it was over after {seconds:.2} s");
     let distinct = ids.iter().collect::<HashSet<_>>().len();
     #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
-    Ok(Load { rate: did as f64 / seconds, times: Samples::new(times), doubled: ids.len() - distinct, empty })
+    let rate = all.did as f64 / seconds;
+    let overlooked = overlooked(&all.empty, all.began);
+    Ok(Load { rate, times: Samples::new(all.times), doubled: ids.len() - distinct, overlooked })
+}
+
+impl Tally {
+    fn add(&mut self, other: Self) {
+        self.did += other.did;
+        self.times.extend(other.times);
+        self.last = self.last.max(other.last);
+        self.empty.extend(other.empty);
+        self.began = self.began.max(other.began);
+    }
+}
+
+/// Answers that nothing is there, and then a call that began later found something. The others are no fault: a queue that
+/// runs out before its window is over says so to everybody, and so does one whose last elements are being taken by calls
+/// that are still under way.
+fn overlooked(empty: &[Instant], began: Option<Instant>) -> usize {
+    empty.iter().filter(|answered| began.is_some_and(|began| began >= **answered)).count()
 }
 
 async fn call_until<C: Caller>(
@@ -110,16 +129,79 @@ async fn call_until<C: Caller>(
         let after = Instant::now();
         in_a_row = if did == Called::Empty { in_a_row + 1 } else { 0 };
         match did {
-            Called::Empty if in_a_row == LAST_WORD => over.store(true, Ordering::Relaxed),
-            Called::Empty => tally.empty += 1,
-            Called::Did(count) if after >= from && after <= until => {
-                tally.did += count;
-                tally.times.push(after - before);
-                tally.last = Some(after);
+            Called::Empty => {
+                tally.empty.push(after);
+                if in_a_row == LAST_WORD {
+                    over.store(true, Ordering::Relaxed);
+                }
             }
-            Called::Did(_) => {}
+            Called::Did(1..) => tally.began = Some(before),
+            Called::Did(0) => {}
+        }
+        if let Called::Did(count) = did
+            && after >= from
+            && after <= until
+        {
+            tally.did += count;
+            tally.times.push(after - before);
+            tally.last = Some(after);
         }
         before = after;
     }
     Ok((tally, caller.taken()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_answer_is_a_fault_where_a_later_call_found_something() {
+        let start = Instant::now();
+        let at = |millis| start + Duration::from_millis(millis);
+        let answers = [at(10), at(20), at(30)];
+        assert_eq!(overlooked(&answers, Some(at(25))), 2);
+    }
+
+    #[test]
+    fn the_end_of_a_queue_is_no_fault() {
+        let start = Instant::now();
+        let at = |millis| start + Duration::from_millis(millis);
+        // The last element went to a call that was under way when the others heard that nothing is left.
+        assert_eq!(overlooked(&[at(10), at(11)], Some(at(9))), 0);
+        assert_eq!(overlooked(&[at(10)], None), 0);
+    }
+
+    /// Hands out numbers; says once in between that nothing is left.
+    struct Forgetful {
+        left: usize,
+        forgets_at: usize,
+    }
+
+    impl Caller for Forgetful {
+        async fn call(&mut self) -> anyhow::Result<Called> {
+            tokio::task::yield_now().await;
+            if self.left == self.forgets_at {
+                self.forgets_at = usize::MAX;
+                return Ok(Called::Empty);
+            }
+            let Some(left) = self.left.checked_sub(1) else { return Ok(Called::Empty) };
+            self.left = left;
+            Ok(Called::Did(1))
+        }
+
+        fn taken(self) -> Vec<String> {
+            Vec::new()
+        }
+    }
+
+    #[tokio::test]
+    async fn a_caller_that_was_told_too_early_that_nothing_is_left_counts_it_once() -> anyhow::Result<()> {
+        let start = Instant::now();
+        let caller = Forgetful { left: 1000, forgets_at: 500 };
+        let (tally, _) = call_until(caller, (start, start + Duration::from_hours(1)), Arc::default()).await?;
+        assert_eq!((tally.did, tally.empty.len()), (1000, 1 + LAST_WORD));
+        assert_eq!(overlooked(&tally.empty, tally.began), 1);
+        Ok(())
+    }
 }

@@ -38,6 +38,7 @@ pub(crate) struct Row {
     p50: Option<Spread>,
     p99: Option<Spread>,
     doubled: Option<u64>,
+    overlooked: Option<u64>,
     shared: Option<Spread>,
 }
 
@@ -55,14 +56,16 @@ pub(crate) fn rows(rounds: &Rounds) -> Vec<Row> {
 fn row(rounds: &Rounds, what: &str) -> Row {
     let all: Vec<&Figure> = rounds.iter().flatten().filter(|figure| figure.what == what).collect();
     let spread = |of: fn(&Figure) -> Option<f64>| Spread::of(all.iter().filter_map(|figure| of(figure)).collect());
-    let doubled: Vec<u64> = all.iter().filter_map(|figure| figure.doubled).collect();
+    let sum =
+        |of: fn(&Figure) -> Option<u64>| all.iter().filter_map(|figure| of(figure)).reduce(|sum, more| sum + more);
     Row {
         what: what.to_owned(),
         rate: spread(|figure| figure.rate),
         p50: spread(|figure| figure.p50),
         p99: spread(|figure| figure.p99),
         shared: spread(|figure| figure.shared),
-        doubled: (!doubled.is_empty()).then(|| doubled.iter().sum()),
+        doubled: sum(|figure| figure.doubled),
+        overlooked: sum(|figure| figure.overlooked),
     }
 }
 
@@ -77,13 +80,14 @@ impl Row {
             spread.map(|time| format!("{:.2} [{:.2}..{:.2}]", time.median, time.least, time.most))
         };
         format!(
-            "{:<66} {:>27} {:>7} {:>22} {:>22} {:>7} {:>8}",
+            "{:<66} {:>27} {:>7} {:>22} {:>22} {:>7} {:>10} {:>8}",
             self.what,
             rate.unwrap_or_default(),
             ratio.unwrap_or_default(),
             time(self.p50).unwrap_or_default(),
             time(self.p99).unwrap_or_default(),
             self.doubled.map(|doubled| doubled.to_string()).unwrap_or_default(),
+            self.overlooked.map(|overlooked| overlooked.to_string()).unwrap_or_default(),
             self.shared.map(|shared| format!("{:.1}", shared.median)).unwrap_or_default(),
         )
     }
@@ -100,8 +104,8 @@ impl Row {
 /// What the columns are.
 pub(crate) fn heading() -> String {
     format!(
-        "{:<66} {:>27} {:>7} {:>22} {:>22} {:>7} {:>8}",
-        "", "a second", "/ L1", "p50 ms", "p99 ms", "doubled", "calls/tx"
+        "{:<66} {:>27} {:>7} {:>22} {:>22} {:>7} {:>10} {:>8}",
+        "", "a second", "/ L1", "p50 ms", "p99 ms", "doubled", "overlooked", "calls/tx"
     )
 }
 
