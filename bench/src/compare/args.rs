@@ -131,10 +131,6 @@ impl CompareArgs {
 }
 
 impl Sizes {
-    pub(crate) fn whole_seconds(&self) -> u64 {
-        self.window.measured.as_secs().max(1)
-    }
-
     /// Enough for the warm-up and the window at so many a second.
     pub(crate) fn elements(&self, a_second: u32) -> usize {
         let seconds = self.window.warm_up + self.window.measured;

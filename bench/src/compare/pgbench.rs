@@ -1,11 +1,13 @@
 //! The limit of the database: claims by pgbench on the server's own table, with ids as it makes them.
 
 use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 
 use super::args::Sizes;
 use super::figure::Figure;
+use super::load::Window;
 use super::names;
 use super::scratch::{Scratch, query};
 use crate::machine::{Database, Machine, Setup};
@@ -26,13 +28,21 @@ fn claim(count: usize) -> String {
 /// Elements with ids of version 7 that grow with their time, and a tenth as many finished ones, as in a queue that is in use.
 fn fill(count: usize, payload: &str) -> String {
     format!(
-        "TRUNCATE queues; INSERT INTO queues (id, queue_name, status, ready, attention, created_date, lease_token, attempt, \
+        "INSERT INTO queues (id, queue_name, status, ready, attention, created_date, lease_token, attempt, \
          data) SELECT CAST(lpad(to_hex(1790000000000 + i / 10), 12, '0') || '7' || lpad(to_hex(i % 4096), 3, '0') || '8' || \
          substr(md5(CAST(i AS TEXT)), 1, 15) AS uuid), 'limit', CASE WHEN i % 11 = 0 THEN 'DONE' ELSE 'NEW' END, i % 11 > 0, FALSE, \
          TIMESTAMPTZ '2026-01-01 00:00:00+00' + i * INTERVAL '100 microseconds', 0, 0, '{payload}' \
          FROM generate_series(1, {}) AS i; ANALYZE queues;",
         count + count / 10 + 1
     )
+}
+
+/// Empties the table and fills it again. The checkpoint comes between, as it does for our server: what is written first
+/// to a page after one goes to the log as the whole page, which claims would pay for.
+fn refill(scratch: &Scratch, count: usize, payload: &str) {
+    for statements in ["TRUNCATE queues", "CHECKPOINT", &fill(count, payload)] {
+        scratch.execute(statements);
+    }
 }
 
 /// One pgbench run: transactions a second, and the milliseconds of one.
@@ -64,21 +74,39 @@ pub(crate) async fn measure(payload: &str, sizes: &Sizes) -> anyhow::Result<Vec<
     // The server makes its table.
     let machine = Machine::set_up(Setup::server(Database::Postgres)).await?;
     let scratch = Scratch::left_by(machine).context("no database")?;
-    let seconds = sizes.whole_seconds().to_string();
+    let run = |count, clients, length: [&str; 2]| pgbench(scratch.url(), &claim(count), clients, length, sizes.seed);
+    let Seconds { warm_up, measured } = Seconds::of(sizes.window);
     let mut figures = Vec::new();
     for clients in CLIENTS {
-        scratch.execute(&fill(sizes.elements(15_000), payload));
-        scratch.execute("CHECKPOINT");
-        let (rate, average) = pgbench(scratch.url(), &claim(1), clients, ["-T", &seconds], sizes.seed)?;
+        refill(&scratch, 15_000 * usize::try_from(warm_up + measured)?, payload);
+        run(1, clients, ["-T", &warm_up.to_string()])?;
+        let (rate, average) = run(1, clients, ["-T", &measured.to_string()])?;
         left(scratch.url())?;
         figures.push(Figure { p50: Some(average), ..Figure::of_rate(names::limit_claim(clients), rate) });
     }
     let transactions = sizes.elements(60_000) / 100;
-    scratch.execute(&fill(transactions * 100, payload));
-    scratch.execute("CHECKPOINT");
-    let (rate, average) = pgbench(scratch.url(), &claim(100), 1, ["-t", &transactions.to_string()], sizes.seed)?;
+    refill(&scratch, transactions * 100, payload);
+    // The share that the warm-up has of a window.
+    let warm_up = transactions / 5;
+    run(100, 1, ["-t", &warm_up.to_string()])?;
+    let (rate, average) = run(100, 1, ["-t", &(transactions - warm_up).to_string()])?;
     figures.push(Figure { p50: Some(average), ..Figure::of_rate(names::LIMIT_BATCH.to_owned(), rate * 100.0) });
     Ok(figures)
+}
+
+/// Whole seconds, as pgbench counts them.
+#[derive(Debug, PartialEq, Eq)]
+struct Seconds {
+    warm_up: u64,
+    measured: u64,
+}
+
+impl Seconds {
+    /// At least one each.
+    fn of(window: Window) -> Self {
+        let whole = |time: Duration| time.as_millis().div_ceil(1000).max(1).try_into().unwrap_or(u64::MAX);
+        Self { warm_up: whole(window.warm_up), measured: whole(window.measured) }
+    }
 }
 
 /// A claim that finds nothing is no claim.
@@ -87,4 +115,19 @@ fn left(url: &str) -> anyhow::Result<()> {
         query(url, "SELECT count(*) FROM (SELECT 1 FROM queues WHERE ready LIMIT 1) AS waiting")?.parse()?;
     ensure!(left > 0, "pgbench had too few elements");
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn windows_are_whole_seconds_and_never_none() {
+        let seconds = |warm_up, measured| {
+            Seconds::of(Window { warm_up: Duration::from_millis(warm_up), measured: Duration::from_millis(measured) })
+        };
+        assert_eq!(seconds(750, 3000), Seconds { warm_up: 1, measured: 3 });
+        assert_eq!(seconds(2500, 10_000), Seconds { warm_up: 3, measured: 10 });
+        assert_eq!(seconds(0, 100), Seconds { warm_up: 1, measured: 1 });
+    }
 }
