@@ -30,6 +30,11 @@ GOALS = {1: 2.5, 8: 8.0}
 IMPORT_GOAL_MS = 30
 
 
+def clean(*more: str) -> dict[str, str]:
+    """The caller's environment without what sets up an orchestrator, and without these; bench/src/programs.rs does the same."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("ORCHESTRATOR") and name not in more}
+
+
 class Postgres:
     """A cluster of its own, with the durability that it has by default."""
 
@@ -69,7 +74,7 @@ class Ours:
         postgres.database("ours")
         url = f"postgres:///ours?host={postgres.socket}&user=bench"
         key, data = folder / "key", folder / "server"
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("ORCHESTRATOR")}
+        environment = clean()
         self.environment = {**environment, "HOME": str(folder)}
         self._cli("key", "generate", key)
         server = subprocess.Popen(
@@ -136,7 +141,7 @@ class Theirs:
         self.db_util.bulk_create_queue_elements(queue, references, tuple("x" * 200 for _ in references))
 
     def start(self, run: str, arguments: str, robots: int) -> None:
-        environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+        environment = clean("PYTHONPATH")
         for _ in range(robots):
             command = [sys.executable, ROBOT, run, self.url, self.key, arguments, str(uuid.uuid4()), str(uuid.uuid4())]
             robot = subprocess.Popen(command, env=environment)
@@ -189,11 +194,11 @@ def measure(system: Ours | Theirs, folder: Path, run: str, elements: int, robots
 
 def import_times(rounds: int = 15) -> dict[str, float]:
     """What each package adds to the start of Python, in ms: medians of interleaved starts, files cached."""
-    clean = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    environment = clean("PYTHONPATH")
     ways = {
-        "nothing": ("pass", clean),
-        Ours.name: (IMPORT, {**clean, "PYTHONPATH": str(PACKAGE)}),
-        Theirs.name: (IMPORT, clean),
+        "nothing": ("pass", environment),
+        Ours.name: (IMPORT, {**environment, "PYTHONPATH": str(PACKAGE)}),
+        Theirs.name: (IMPORT, environment),
     }
     taken: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(rounds):

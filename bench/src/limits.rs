@@ -1,12 +1,13 @@
 //! What this machine cannot do faster.
 
 use std::io::Write as _;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 
 use crate::figures::Samples;
+use crate::programs::command;
 use crate::stamp;
 
 /// How much of the file is there before: a log that grows pays for the file's size, too.
@@ -40,7 +41,7 @@ pub(crate) fn process_spawn(count: usize, pause: Duration) -> anyhow::Result<Sam
         std::thread::sleep(pause);
         let job = format!("spawn-{number}");
         let before = stamp::now();
-        let mut child = Command::new(std::env::current_exe()?)
+        let mut child = command(std::env::current_exe()?)
             .args([stamp::PROCESS_NAME, "none", "none"])
             .arg(folder.path())
             .args(["no-trigger", &job])

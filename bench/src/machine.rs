@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
@@ -14,6 +14,7 @@ use v1::job_service_client::JobServiceClient;
 use v1::trigger_service_client::TriggerServiceClient;
 
 use crate::idle_triggers;
+use crate::programs::{Running, built, command};
 
 /// Where the data is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -53,8 +54,8 @@ impl Setup {
 /// Everything under measurement.
 #[derive(Debug)]
 pub(crate) struct Machine {
-    server: Killed,
-    worker: Option<Killed>,
+    server: Running,
+    worker: Option<Running>,
     channel: Channel,
     address: String,
     url: Option<String>,
@@ -72,17 +73,6 @@ database.create_function('unhex', 1, binascii.unhexlify)
 database.executescript('BEGIN;' + sys.argv[1] + 'COMMIT;')
 database.close()
 ";
-
-/// A child that does not outlive the measurement.
-#[derive(Debug)]
-pub(crate) struct Killed(pub(crate) Child);
-
-impl Drop for Killed {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
 
 impl Machine {
     /// A server on a database that has so many triggers which are not due, and a worker with so many slots.
@@ -103,27 +93,22 @@ impl Machine {
     pub(crate) async fn set_up(setup: Setup) -> anyhow::Result<Self> {
         let Setup { database, slots, statements, lanes } = setup;
         let folder = tempfile::tempdir()?;
-        let data = folder.path().join("data");
+        let data = data(folder.path());
         std::fs::create_dir(folder.path().join("stamps"))?;
-        let key = folder.path().join("key");
-        let made = Command::new(program("orchestrator")?)
-            .args(["key", "generate"])
-            .arg(&key)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .status()?;
-        ensure!(made.success(), "orchestrator key generate failed");
+        let made = command(built("orchestrator")?).args(["key", "generate"]).arg(key(folder.path())).output()?;
+        let said = String::from_utf8_lossy(&made.stderr);
+        ensure!(made.status.success(), "orchestrator key generate failed: {said}");
         let url = match database {
             Database::Sqlite => None,
             Database::Postgres => Some(orchestrator_test_postgres::database_url()),
         };
         // The first start makes the database, the second is measured.
-        drop(server(&data, &key, url.as_deref(), lanes)?);
+        drop(server(folder.path(), url.as_deref(), lanes)?);
         if let Some(statements) = statements {
             fill(&data, url.as_deref(), &statements)?;
         }
         let began = Instant::now();
-        let (server, address) = server(&data, &key, url.as_deref(), lanes)?;
+        let (server, address) = server(folder.path(), url.as_deref(), lanes)?;
         let ready = began.elapsed();
         let token = std::fs::read_to_string(data.join("admin.token"))?.trim().to_owned();
         let channel = Channel::from_shared(address.clone())?.connect().await?;
@@ -153,19 +138,19 @@ impl Machine {
 
     /// Memory that the server has, in MiB.
     pub(crate) fn server_memory(&self) -> anyhow::Result<f64> {
-        resident(self.server.0.id())
+        resident(self.server.id())
     }
 
     /// Processor time that the server has had.
     pub(crate) fn server_cpu(&self) -> anyhow::Result<Duration> {
-        cpu(self.server.0.id())
+        cpu(self.server.id())
     }
 
     /// Transactions that the database has had; on PostgreSQL only, which counts them.
     pub(crate) fn transactions(&self) -> anyhow::Result<Option<f64>> {
         let Some(url) = &self.url else { return Ok(None) };
         let count = "SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = current_database()";
-        let answer = Command::new("psql").args(["--no-psqlrc", "-At", "-c", count, url]).output()?;
+        let answer = command("psql").args(["--no-psqlrc", "-At", "-c", count, url]).output()?;
         ensure!(answer.status.success(), "psql: {}", String::from_utf8_lossy(&answer.stderr));
         Ok(Some(String::from_utf8(answer.stdout)?.trim().parse()?))
     }
@@ -197,11 +182,9 @@ impl Machine {
 /// Runs statements in the database while no server has it open.
 fn fill(data: &Path, url: Option<&str>, statements: &str) -> anyhow::Result<()> {
     let filled = if let Some(url) = url {
-        Command::new("psql")
-            .args(["--no-psqlrc", "--quiet", "-v", "ON_ERROR_STOP=1", "-c", statements, url])
-            .output()?
+        command("psql").args(["--no-psqlrc", "--quiet", "-v", "ON_ERROR_STOP=1", "-c", statements, url]).output()?
     } else {
-        Command::new("python3").args(["-c", FILL_SQLITE, statements]).arg(data.join("orchestrator.db")).output()?
+        command("python3").args(["-c", FILL_SQLITE, statements]).arg(data.join("orchestrator.db")).output()?
     };
     ensure!(filled.status.success(), "the database could not be filled: {}", String::from_utf8_lossy(&filled.stderr));
     Ok(())
@@ -213,32 +196,27 @@ fn authorized<T>(token: &str, message: T) -> anyhow::Result<tonic::Request<T>> {
     Ok(request)
 }
 
-/// A program that was built with this one.
-fn program(name: &str) -> anyhow::Result<PathBuf> {
-    let path = std::env::current_exe()?.with_file_name(name);
-    ensure!(path.exists(), "{} is missing: run cargo build --release --workspace first", path.display());
-    Ok(path)
-}
-
-fn server(data: &Path, key: &Path, url: Option<&str>, lanes: bool) -> anyhow::Result<(Killed, String)> {
-    let mut command = Command::new(program("orchestrator")?);
-    command
+fn server(folder: &Path, url: Option<&str>, lanes: bool) -> anyhow::Result<(Running, String)> {
+    let mut program = command(built("orchestrator")?);
+    program
         .args(["server", "start", "-o", "json", "--listen", "127.0.0.1:0", "--data"])
-        .arg(data)
+        .arg(data(folder))
         .arg("--key-file")
-        .arg(key)
+        .arg(key(folder))
         .env("ORCHESTRATOR__SERVER__LANES", if lanes { "true" } else { "false" });
     if let Some(url) = url {
-        command.env("ORCHESTRATOR__DATABASE__URL", url);
+        program.env("ORCHESTRATOR__DATABASE__URL", url);
     }
-    let mut child = Killed(command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?);
+    let mut server = Running::start(program.stdout(Stdio::piped()), "server", folder)?;
     let mut line = String::new();
-    BufReader::new(child.0.stdout.take().context("no output")?).read_line(&mut line)?;
-    let ready: serde_json::Value = serde_json::from_str(&line).context("the server did not become ready")?;
-    Ok((child, ready["url"].as_str().context("no url")?.to_owned()))
+    BufReader::new(server.output()?).read_line(&mut line)?;
+    let ready = serde_json::from_str::<serde_json::Value>(&line).ok();
+    let address = ready.as_ref().and_then(|ready| ready["url"].as_str());
+    let address = address.with_context(|| format!("the server did not become ready; {}", server.last_lines()))?;
+    Ok((server, address.to_owned()))
 }
 
-async fn worker(channel: &Channel, token: &str, address: &str, folder: &Path, slots: usize) -> anyhow::Result<Killed> {
+async fn worker(channel: &Channel, token: &str, address: &str, folder: &Path, slots: usize) -> anyhow::Result<Running> {
     let request = v1::CreateTokenRequest {
         kind: "WORKER".to_owned(),
         name: "bench".to_owned(),
@@ -246,22 +224,33 @@ async fn worker(channel: &Channel, token: &str, address: &str, folder: &Path, sl
     };
     let mut admin = AdminServiceClient::new(channel.clone());
     let secret = admin.create_token(authorized(token, request)?).await?.into_inner().secret;
-    let child = Command::new(program("orchestrator-worker")?)
+    let mut program = command(built("orchestrator-worker")?);
+    program
         .args(["start", "--server", address, "--slots", &slots.max(1).to_string(), "--data"])
         .arg(folder.join("worker"))
         .env("ORCHESTRATOR_WORKER_TOKEN", secret)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()?;
-    let child = Killed(child);
+        .stdout(Stdio::null());
+    let mut worker = Running::start(&mut program, "worker", folder)?;
     for _ in 0..500 {
         let workers = admin.list_workers(authorized(token, v1::ListWorkersRequest {})?).await?.into_inner().workers;
         if workers.iter().any(|worker| worker.state == "UP") {
-            return Ok(child);
+            return Ok(worker);
         }
+        // Dropped, it says what it said.
+        ensure!(!worker.has_ended()?, "the worker ended before it had registered");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    anyhow::bail!("the worker did not register within 10 s")
+    anyhow::bail!("the worker did not register within 10 s; {}", worker.last_lines())
+}
+
+/// The server's data.
+fn data(folder: &Path) -> PathBuf {
+    folder.join("data")
+}
+
+/// The server's key.
+fn key(folder: &Path) -> PathBuf {
+    folder.join("key")
 }
 
 /// Processor time of a process so far.

@@ -14,6 +14,7 @@ mod latency;
 mod limits;
 mod machine;
 mod pages;
+mod programs;
 mod report;
 mod same_second;
 mod stamp;

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::future::{Ready, ready};
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::process::{Child, ExitCode, Stdio};
 use std::task::{Context, Poll};
 
 use anyhow::Context as _;
@@ -19,7 +19,7 @@ use tonic_prost::ProstCodec;
 use super::figure::Figure;
 use super::load::{self, Called, Caller, Window};
 use super::names;
-use crate::machine::Killed;
+use crate::programs::{Killed, command};
 
 /// The name under which this program is the server.
 pub(crate) const PROCESS_NAME: &str = "echo-server";
@@ -80,7 +80,7 @@ pub(crate) fn serve() -> anyhow::Result<ExitCode> {
 
 /// The figures of all numbers of connections.
 pub(crate) async fn measure(payload: &str, window: Window) -> anyhow::Result<Vec<Figure>> {
-    let mut child: Child = Command::new(std::env::current_exe()?).arg(PROCESS_NAME).stdout(Stdio::piped()).spawn()?;
+    let mut child: Child = command(std::env::current_exe()?).arg(PROCESS_NAME).stdout(Stdio::piped()).spawn()?;
     let out = child.stdout.take().context("no output")?;
     let _server = Killed(child);
     let mut address = String::new();

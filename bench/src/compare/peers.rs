@@ -1,7 +1,7 @@
 //! Peers, each through a script that uses it as its own documentation says, on a database of the same cluster.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use anyhow::{Context as _, ensure};
 use serde_json::{Value, json};
@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::args::Sizes;
 use super::figure::Figure;
 use super::scratch::Scratch;
+use crate::programs;
 
 /// A peer that is driven from Node.js.
 pub(crate) fn node(peers: &Path, script: &str, sizes: &Sizes) -> anyhow::Result<Vec<Figure>> {
@@ -36,7 +37,7 @@ fn run(command: &[PathBuf], sizes: &Sizes) -> anyhow::Result<Vec<Figure>> {
         "payload": sizes.payload(),
     });
     let (program, script) = command.split_first().context("no program")?;
-    let answer = Command::new(program)
+    let answer = programs::command(program)
         .args(script)
         .args([scratch.url(), &options.to_string()])
         .stderr(Stdio::inherit())

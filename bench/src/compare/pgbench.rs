@@ -1,6 +1,5 @@
 //! The limit of the database: claims by pgbench on the server's own table, with ids as it makes them.
 
-use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
@@ -11,6 +10,7 @@ use super::load::Window;
 use super::names;
 use super::scratch::{Scratch, query};
 use crate::machine::{Database, Machine, Setup};
+use crate::programs::command;
 
 /// Clients that claim one element a transaction.
 const CLIENTS: [usize; 3] = [1, 8, 32];
@@ -52,7 +52,7 @@ fn pgbench(url: &str, script: &str, clients: usize, length: [&str; 2], seed: u64
     std::fs::write(&file, script)?;
     let clients = clients.to_string();
     let threads = if clients == "1" { "1" } else { "2" };
-    let answer = Command::new("pgbench")
+    let answer = command("pgbench")
         .args(["--no-vacuum", "-M", "prepared", "-c", &clients, "-j", threads, "--random-seed", &seed.to_string()])
         .args(length)
         .arg("-f")

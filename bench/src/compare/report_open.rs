@@ -1,7 +1,7 @@
 //! Claims while someone else's long transaction keeps the database from cleaning up.
 
 use std::io::Write as _;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -14,7 +14,8 @@ use super::figure::Figure;
 use super::load::{self, Called, Caller, Window};
 use super::names;
 use super::ours::Ours;
-use crate::machine::{Database, Killed, Setup};
+use crate::machine::{Database, Setup};
+use crate::programs::{Killed, command};
 
 /// How long claims are counted at the end: there is a vacuum a minute, and each row is to have one.
 const COUNTED: Duration = Duration::from_mins(1);
@@ -107,7 +108,7 @@ struct Report {
 
 impl Report {
     fn open(url: &str) -> anyhow::Result<Self> {
-        let mut client: Child = Command::new("psql")
+        let mut client: Child = command("psql")
             .args(["--no-psqlrc", "--quiet", url])
             .stdin(Stdio::piped())
             .stdout(Stdio::null())

@@ -1,10 +1,9 @@
 //! Databases of the cluster that everyone measured shares.
 
-use std::process::Command;
-
 use anyhow::{Context as _, ensure};
 
 use crate::machine::Machine;
+use crate::programs::command;
 
 /// A database, gone when this is.
 #[derive(Debug)]
@@ -51,7 +50,7 @@ fn remove(url: &str) -> anyhow::Result<()> {
 /// The answer of one statement.
 pub(crate) fn query(url: &str, statement: &str) -> anyhow::Result<String> {
     let answer =
-        Command::new("psql").args(["--no-psqlrc", "-At", "-v", "ON_ERROR_STOP=1", "-c", statement, url]).output()?;
+        command("psql").args(["--no-psqlrc", "-At", "-v", "ON_ERROR_STOP=1", "-c", statement, url]).output()?;
     ensure!(answer.status.success(), "psql: {}", String::from_utf8_lossy(&answer.stderr));
     Ok(String::from_utf8(answer.stdout)?.trim().to_owned())
 }
