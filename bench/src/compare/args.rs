@@ -64,7 +64,8 @@ pub(crate) struct CompareArgs {
     /// Finished elements behind a claim; may be given several times. 1,000,000 and 10,000,000 when absent.
     #[arg(long)]
     history: Vec<u64>,
-    /// How long a report has been open when claims are counted, in seconds. The goal is stated for 600.
+    /// How long a report has been open when claims are counted, in seconds. The goal is stated for 600 and not judged below:
+    /// `--only report --report-seconds 600` takes three quarters of an hour.
     #[arg(long, default_value_t = 60)]
     report_seconds: u64,
     /// Which queues claims are made of meanwhile; may be given several times. Both when absent.

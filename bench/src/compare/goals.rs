@@ -1,5 +1,7 @@
 //! What the figures are to reach, each as a ratio within one round.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::args::Sizes;
@@ -20,11 +22,16 @@ pub(crate) struct Goal {
 /// Which of the rounds decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Judged {
+    /// None: the goal is stated for more than was done. Tells what to give.
+    Not(&'static str),
     /// The one in the middle: what the machine did to the others is not ours.
     Median,
     /// The worst: what may never happen.
     Worst,
 }
+
+/// How long a report is to have been open, at least.
+const REPORT: Duration = Duration::from_mins(10);
 
 /// Finds a ratio in a round.
 type Ratio = dyn for<'a, 'b> Fn(&'a Round<'b>) -> Option<f64>;
@@ -159,10 +166,13 @@ pub(crate) fn goals(sizes: &Sizes) -> Vec<Goal> {
     }
     for (backlog, least) in [(true, 0.8), (false, 0.5)] {
         let with = if backlog { "with a backlog" } else { "with short queues" };
-        let what = format!("claims {with}, report open for {} s / none", sizes.report.as_secs());
-        goals.push(goal(&what, Least(least), move |r| {
-            r.over(&names::report(backlog, true), &names::report(backlog, false))
-        }));
+        let length = sizes.report;
+        let what = format!("claims {with}, report open for {} s / none", length.as_secs());
+        let ratio = goal(&what, Least(least), move |r| {
+            r.over(&names::report(backlog, true, length), &names::report(backlog, false, length))
+        });
+        let judged = if length < REPORT { Judged::Not("--report-seconds 600") } else { Judged::Median };
+        goals.push(Goal { judged, ..ratio });
     }
     goals
 }
@@ -185,21 +195,32 @@ impl Goal {
 
 impl Reached {
     fn holds(&self) -> Option<bool> {
-        self.seen.map(|seen| match (self.bound, self.judged) {
-            (Bound::Least(least), Judged::Median) => seen.median >= least,
-            (Bound::Least(least), Judged::Worst) => seen.least >= least,
-            (Bound::Most(most), Judged::Median) => seen.median <= most,
-            (Bound::Most(most), Judged::Worst) => seen.most <= most,
-        })
+        let seen = self.seen?;
+        match (self.bound, self.judged) {
+            (_, Judged::Not(_)) => None,
+            (Bound::Least(least), Judged::Median) => Some(seen.median >= least),
+            (Bound::Least(least), Judged::Worst) => Some(seen.least >= least),
+            (Bound::Most(most), Judged::Median) => Some(seen.median <= most),
+            (Bound::Most(most), Judged::Worst) => Some(seen.most <= most),
+        }
+    }
+
+    /// What has to be given for it to be judged.
+    fn needs(&self) -> Option<&'static str> {
+        match self.judged {
+            Judged::Not(needs) => Some(needs),
+            Judged::Median | Judged::Worst => None,
+        }
     }
 
     pub(crate) fn line(&self) -> String {
         let (sign, bound) = self.bound.parts();
         let seen = self.seen.map(|seen| format!("{:.2} [{:.2}..{:.2}]", seen.median, seen.least, seen.most));
-        let verdict = match self.holds() {
-            Some(true) => "HOLDS",
-            Some(false) => "MISSED",
-            None => "not run",
+        let verdict = match (self.holds(), self.needs()) {
+            (Some(true), _) => "HOLDS".to_owned(),
+            (Some(false), _) => "MISSED".to_owned(),
+            (None, Some(needs)) => format!("not judged: give {needs}"),
+            (None, None) => "not run".to_owned(),
         };
         format!("{:<76} {:>34}   {sign} {bound:<9} {verdict}", self.what, seen.unwrap_or_default())
     }
@@ -212,6 +233,7 @@ impl Reached {
             "sign": sign,
             "bound": bound,
             "holds": self.holds(),
+            "not_judged_without": self.needs(),
         })
     }
 }
@@ -227,8 +249,6 @@ impl Bound {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::compare::load::Window;
 
@@ -285,6 +305,28 @@ mod tests {
         let goal = "claims, 256 clients, PostgreSQL / L1";
         assert_eq!(holds(goal, &sizes(), &vec![round(10.0), round(51.0), round(60.0)]), Some(true));
         assert_eq!(holds(goal, &sizes(), &vec![round(10.0), round(49.0), round(60.0)]), Some(false));
+    }
+
+    #[test]
+    fn a_report_that_was_open_for_less_than_the_goal_says_is_not_judged() {
+        let after = |seconds| {
+            let length = Duration::from_secs(seconds);
+            let figure = |open, rate| Figure::of_rate(names::report(true, open, length), rate);
+            let rounds = vec![vec![figure(false, 100.0), figure(true, 90.0)]];
+            let sizes = Sizes { report: length, ..sizes() };
+            let goal = goals(&sizes).into_iter().find(|goal| goal.what.starts_with("claims with a backlog"));
+            goal.expect("the goal").reached(&rounds)
+        };
+        assert_eq!(after(599).holds(), None);
+        assert!(after(599).line().ends_with("not judged: give --report-seconds 600"), "{}", after(599).line());
+        assert_eq!(after(600).holds(), Some(true));
+    }
+
+    #[test]
+    fn an_earlier_run_with_a_shorter_report_is_not_taken_for_a_longer_one() {
+        let figure = |open| Figure::of_rate(names::report(true, open, Duration::from_mins(1)), 1.0);
+        let rounds = vec![vec![figure(false), figure(true)]];
+        assert_eq!(holds("claims with a backlog", &sizes(), &rounds), None);
     }
 
     #[test]

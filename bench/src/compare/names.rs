@@ -1,5 +1,7 @@
 //! What the rows are called: rows and goals find each other by these.
 
+use std::time::Duration;
+
 use crate::machine::Database;
 
 pub(crate) fn echo(connections: usize) -> String {
@@ -52,10 +54,11 @@ pub(crate) fn history_due(database: Database, rows: u64) -> String {
     format!("ours, {}: queue trigger fires, {rows} finished behind it", database.name())
 }
 
-/// With a backlog, or with short queues; while a report is open, or without.
-pub(crate) fn report(backlog: bool, open: bool) -> String {
-    let (queues, open) = (if backlog { "a backlog" } else { "short queues" }, if open { "open" } else { "none" });
-    format!("ours, PostgreSQL: claims with {queues}, report {open}")
+/// With a backlog, or with short queues; after so long with a report open, or without.
+pub(crate) fn report(backlog: bool, open: bool, length: Duration) -> String {
+    let queues = if backlog { "a backlog" } else { "short queues" };
+    let (report, seconds) = (if open { "report open" } else { "no report" }, length.as_secs());
+    format!("ours, PostgreSQL: claims with {queues}, {report} for {seconds} s")
 }
 
 pub(crate) const GRAPHILE_QUEUE: &str = "graphile-worker 0.18.0, concurrency 24, local queue 500";
