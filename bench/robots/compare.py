@@ -35,6 +35,19 @@ def clean(*more: str) -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("ORCHESTRATOR") and name not in more}
 
 
+def refuse_memory(folder: Path) -> None:
+    """Commits are what is measured, and in memory they cost no sync; bench/src/temporary.rs does the same."""
+    mounts = [line.split(" ")[1:3] for line in Path("/proc/mounts").read_text(encoding="utf-8").splitlines()]
+    around = [(point, kind) for point, kind in mounts if folder.resolve().is_relative_to(point.replace("\\040", " "))]
+    # Of mounts on one another the last is seen.
+    kind = max(enumerate(around), key=lambda found: (len(Path(found[1][0]).parts), found[0]))[1][1] if around else ""
+    if kind in ("tmpfs", "ramfs", "devtmpfs"):
+        sys.exit(
+            f"bench: the temporary folder {folder} is in memory ({kind}), where a commit costs no sync, so that no figure would mean "
+            "anything: set TMPDIR to a folder on a disk that the user postgres can reach, such as /var/tmp"
+        )
+
+
 class Postgres:
     """A cluster of its own, with the durability that it has by default."""
 
@@ -242,6 +255,7 @@ def main() -> None:
     options = parser.parse_args()
     robots = [int(count) for count in options.robots.split(",")]
     figures: list[dict] = []
+    refuse_memory(Path(tempfile.gettempdir()))
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-robots-", ignore_cleanup_errors=True)))
         folder.chmod(0o755)

@@ -2,7 +2,7 @@
 //! figures beside their goals and the limit that the disk sets. `compare` measures queues beside limits and peers;
 //! bench/run installs these and runs everything. Build everything first: `cargo build --release --workspace`,
 //! then `cargo run --release -p orchestrator-bench`. It needs PostgreSQL, python3 and setsid, and 20,000 file descriptors
-//! for ten thousand workers (`ulimit -n`).
+//! for ten thousand workers (`ulimit -n`). The temporary folder (`TMPDIR`) has to be on a disk.
 
 mod compare;
 mod dead_worker;
@@ -18,6 +18,7 @@ mod programs;
 mod report;
 mod same_second;
 mod stamp;
+mod temporary;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -135,6 +136,7 @@ fn main() -> anyhow::Result<ExitCode> {
 }
 
 async fn measure(cli: &Cli) -> anyhow::Result<()> {
+    temporary::ensure_on_a_disk()?;
     let sync = limits::disk_sync(500)?;
     cli.show(&Row::limit("one commit's disk sync (8 kB more, fdatasync)", &sync));
     let databases = cli.database.map_or_else(|| vec![Database::Sqlite, Database::Postgres], |only| vec![only]);

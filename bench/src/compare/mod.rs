@@ -27,6 +27,7 @@ use serde_json::{Value, json};
 use crate::Output;
 use crate::machine::Database;
 use crate::report::progress;
+use crate::{limits, temporary};
 use args::{Contender, Sizes};
 use figure::Figure;
 use table::Rounds;
@@ -50,6 +51,7 @@ const EACH_ROUND: [Contender; 10] = [
 /// Compares, and prints the tables.
 pub(crate) async fn run(args: &CompareArgs) -> anyhow::Result<()> {
     let sizes = args.sizes();
+    let sync = if sizes.rounds > 0 { Some(disk()?) } else { None };
     let mut rounds: Rounds = vec![Vec::new(); sizes.rounds];
     for (number, round) in rounds.iter_mut().enumerate() {
         for contender in EACH_ROUND.into_iter().filter(|contender| args.wants(*contender)) {
@@ -72,8 +74,14 @@ pub(crate) async fn run(args: &CompareArgs) -> anyhow::Result<()> {
     for path in &args.with {
         rounds.extend(read(path).with_context(|| path.display().to_string())?);
     }
-    print(args, &sizes, &rounds);
+    print(args, &sizes, sync, &rounds);
     Ok(())
+}
+
+/// How long a sync takes where everything is going to be kept, in milliseconds (p50).
+fn disk() -> anyhow::Result<f64> {
+    temporary::ensure_on_a_disk()?;
+    Ok(figure::millis(limits::disk_sync(500)?.p50()))
 }
 
 /// The rounds of an earlier run.
@@ -116,21 +124,21 @@ async fn measure(contender: Contender, args: &CompareArgs, sizes: &Sizes) -> any
 }
 
 #[expect(clippy::print_stdout, reason = "the tables are what the program is for")]
-fn print(args: &CompareArgs, sizes: &Sizes, rounds: &Rounds) {
+fn print(args: &CompareArgs, sizes: &Sizes, sync: Option<f64>, rounds: &Rounds) {
     let goals = goals::goals(sizes).into_iter().map(|goal| goal.reached(rounds));
     if args.output == Output::Json {
         let rounds: Vec<Vec<_>> = rounds.iter().map(|round| round.iter().map(Figure::json).collect()).collect();
         let goals: Vec<_> = goals.map(|goal| goal.json()).collect();
-        println!("{}", json!({ "seed": sizes.seed, "rounds": rounds, "goals": goals }));
+        println!("{}", json!({ "seed": sizes.seed, "sync_p50_ms": sync, "rounds": rounds, "goals": goals }));
         return;
     }
     let rows = table::rows(rounds);
     let first = rows.iter().find(|row| row.is(&names::echo(256))).and_then(table::Row::median_rate);
-    println!(
-        "Medians [least..most] of {} rounds, seed {}. L1: the echo at 256 connections.\n",
-        rounds.len(),
-        sizes.seed
-    );
+    println!("Medians [least..most] of {} rounds, seed {}. L1: the echo at 256 connections.", rounds.len(), sizes.seed);
+    if let Some(sync) = sync {
+        println!("A sync of the disk, which each commit takes: {sync:.2} ms (p50).");
+    }
+    println!();
     println!("{}", table::heading());
     for row in rows {
         println!("{}", row.line(first));
