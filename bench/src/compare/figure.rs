@@ -14,6 +14,8 @@ pub(crate) struct Figure {
     pub(crate) rate: Option<f64>,
     /// In milliseconds.
     pub(crate) p50: Option<f64>,
+    /// Of all, in milliseconds: where there is no p50.
+    pub(crate) average: Option<f64>,
     pub(crate) p99: Option<f64>,
     /// Handed out more than once.
     pub(crate) doubled: Option<u64>,
@@ -29,6 +31,7 @@ impl Figure {
             what,
             rate: Some(load.rate),
             p50: Some(millis(load.times.p50())),
+            average: None,
             p99: Some(millis(load.times.p99())),
             doubled: u64::try_from(load.doubled).ok(),
             overlooked: u64::try_from(load.overlooked).ok(),
@@ -46,6 +49,7 @@ impl Figure {
             "rate": self.rate,
             "p50_ms": self.p50,
             "p99_ms": self.p99,
+            "average_ms": self.average,
             "doubled": self.doubled,
             "overlooked": self.overlooked,
             "calls_a_transaction": self.shared,
@@ -58,6 +62,7 @@ impl Figure {
             what: value["what"].as_str()?.to_owned(),
             rate: value["rate"].as_f64(),
             p50: value["p50_ms"].as_f64(),
+            average: value["average_ms"].as_f64(),
             p99: value["p99_ms"].as_f64(),
             doubled: value["doubled"].as_u64(),
             overlooked: value["overlooked"].as_u64(),

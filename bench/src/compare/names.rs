@@ -39,7 +39,7 @@ pub(crate) fn bulk(database: Database) -> String {
 }
 
 pub(crate) fn logs(database: Database) -> String {
-    format!("ours, {}: log lines, 5,000 a call, 4 clients", database.name())
+    format!("ours, {}: log lines of 200 bytes, 5,000 a call, 4 clients", database.name())
 }
 
 pub(crate) fn spawned(database: Database) -> String {

@@ -103,7 +103,7 @@ impl Ours {
         Logging::begin(self.machine.channel(), &self.bearer).await?;
         let callers = self.channels(4).await?.into_iter().enumerate();
         let callers = callers
-            .map(|(number, channel)| Logging::new(channel, &self.bearer, &self.payload[..100], LINES, number))
+            .map(|(number, channel)| Logging::new(channel, &self.bearer, &self.payload, LINES, number))
             .collect();
         self.load(what, callers, window).await
     }

@@ -82,7 +82,7 @@ pub(crate) async fn measure(payload: &str, sizes: &Sizes) -> anyhow::Result<Vec<
         run(1, clients, ["-T", &warm_up.to_string()])?;
         let (rate, average) = run(1, clients, ["-T", &measured.to_string()])?;
         left(scratch.url())?;
-        figures.push(Figure { p50: Some(average), ..Figure::of_rate(names::limit_claim(clients), rate) });
+        figures.push(Figure { average: Some(average), ..Figure::of_rate(names::limit_claim(clients), rate) });
     }
     let transactions = sizes.elements(60_000) / 100;
     refill(&scratch, transactions * 100, payload);
@@ -90,7 +90,7 @@ pub(crate) async fn measure(payload: &str, sizes: &Sizes) -> anyhow::Result<Vec<
     let warm_up = transactions / 5;
     run(100, 1, ["-t", &warm_up.to_string()])?;
     let (rate, average) = run(100, 1, ["-t", &(transactions - warm_up).to_string()])?;
-    figures.push(Figure { p50: Some(average), ..Figure::of_rate(names::LIMIT_BATCH.to_owned(), rate * 100.0) });
+    figures.push(Figure { average: Some(average), ..Figure::of_rate(names::LIMIT_BATCH.to_owned(), rate * 100.0) });
     Ok(figures)
 }
 

@@ -36,6 +36,7 @@ pub(crate) struct Row {
     what: String,
     rate: Option<Spread>,
     p50: Option<Spread>,
+    average: Option<Spread>,
     p99: Option<Spread>,
     doubled: Option<u64>,
     overlooked: Option<u64>,
@@ -62,6 +63,7 @@ fn row(rounds: &Rounds, what: &str) -> Row {
         what: what.to_owned(),
         rate: spread(|figure| figure.rate),
         p50: spread(|figure| figure.p50),
+        average: spread(|figure| figure.average),
         p99: spread(|figure| figure.p99),
         shared: spread(|figure| figure.shared),
         doubled: sum(|figure| figure.doubled),
@@ -84,7 +86,7 @@ impl Row {
             self.what,
             rate.unwrap_or_default(),
             ratio.unwrap_or_default(),
-            time(self.p50).unwrap_or_default(),
+            time(self.p50).or_else(|| time(self.average).map(|time| format!("~{time}"))).unwrap_or_default(),
             time(self.p99).unwrap_or_default(),
             self.doubled.map(|doubled| doubled.to_string()).unwrap_or_default(),
             self.overlooked.map(|overlooked| overlooked.to_string()).unwrap_or_default(),
@@ -101,11 +103,11 @@ impl Row {
     }
 }
 
-/// What the columns are.
+/// What the columns are. An average is marked, and stands where a row has no p50.
 pub(crate) fn heading() -> String {
     format!(
         "{:<66} {:>27} {:>7} {:>22} {:>22} {:>7} {:>10} {:>8}",
-        "", "a second", "/ L1", "p50 ms", "p99 ms", "doubled", "overlooked", "calls/tx"
+        "", "a second", "/ L1", "p50 (~avg) ms", "p99 ms", "doubled", "overlooked", "calls/tx"
     )
 }
 
@@ -119,4 +121,39 @@ fn thousands(number: f64) -> String {
         grouped.push(digit);
     }
     grouped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_average_is_not_shown_as_a_p50() {
+        let figure = |p50, average| Figure { p50, average, ..Figure::of_rate("claims".to_owned(), 1.0) };
+        let line = |figure| rows(&vec![vec![figure]]).iter().map(|row| row.line(None)).collect::<String>();
+        assert!(line(figure(None, Some(0.31))).contains("~0.31 [0.31..0.31]"));
+        let line = line(figure(Some(0.31), None));
+        assert!(line.contains(" 0.31 [0.31..0.31]") && !line.contains('~'), "{line}");
+    }
+
+    #[test]
+    fn what_was_doubled_and_overlooked_is_of_all_rounds_together() {
+        let round = |count| {
+            vec![Figure {
+                doubled: Some(count),
+                overlooked: Some(2 * count),
+                ..Figure::of_rate("claims".to_owned(), 1.0)
+            }]
+        };
+        let rows = rows(&vec![round(0), round(3), round(4)]);
+        assert_eq!((rows[0].doubled, rows[0].overlooked), (Some(7), Some(14)));
+    }
+
+    #[test]
+    fn a_figure_is_read_as_it_was_written() {
+        let figure = Figure { average: Some(0.5), overlooked: Some(1), ..Figure::of_rate("claims".to_owned(), 1.0) };
+        let read = Figure::read(&figure.json()).expect("a figure");
+        assert_eq!(read.json(), figure.json());
+        assert_eq!(read.json()["average_ms"], 0.5);
+    }
 }
