@@ -99,7 +99,7 @@ class Ours:
             text=True,
         )
         stack.callback(stop, server)
-        self.environment["ORCHESTRATOR_URL"] = json.loads(server.stdout.readline())["url"]
+        self.environment["ORCHESTRATOR_URL"] = json.loads(first_line(server, folder / "server.log"))["url"]
         self.environment["ORCHESTRATOR_TOKEN"] = (data / "admin.token").read_text().strip()
         self._cli("token", "create", "worker", "bench", "--out", folder / "worker.token")
         # The very interpreter that OpenOrchestrator's robots have: the worker's package goes before the installed one.
@@ -114,7 +114,7 @@ class Ours:
             text=True,
         )
         stack.callback(stop, worker)
-        worker.stdout.readline()
+        first_line(worker, folder / "worker.log")
 
     def _cli(self, *arguments: object) -> None:
         command = [str(self.programs / "orchestrator"), *map(str, arguments)]
@@ -159,6 +159,15 @@ class Theirs:
             command = [sys.executable, ROBOT, run, self.url, self.key, arguments, str(uuid.uuid4()), str(uuid.uuid4())]
             robot = subprocess.Popen(command, env=environment)
             self.stack.callback(stop, robot)
+
+
+def first_line(process: subprocess.Popen, log: Path) -> str:
+    """What a program says when it is ready."""
+    line = process.stdout.readline()
+    if not line:
+        said = "\n".join(log.read_text(encoding="utf-8").splitlines()[-20:])
+        sys.exit(f"bench: the {log.stem} did not become ready; its last lines:\n{said}")
+    return line
 
 
 def stop(process: subprocess.Popen) -> None:
