@@ -75,10 +75,35 @@ fn a_database_is_copied_and_put_back() {
     assert!(unasked.exit_code == 2 && unasked.stderr.contains("[NEEDS_YES]"), "{}", unasked.stderr);
     let restored = program.run(&[&restore[..], &["--yes"]].concat());
     assert!(restored.exit_code == 0 && restored.stdout.contains("before-restore-"), "{}", restored.stderr);
+    let steps = ["stop all agents", "start the server", "orchestrator trigger pause", "start the agents"];
+    assert!(in_order(&restored.stderr, &steps), "{}", restored.stderr);
     assert_eq!(program.run(&["db", "status", "--data", "here"]).exit_code, 0);
     assert_eq!(program.run(&["db", "restore", "no.db", "--data", "here", "--yes"]).exit_code, 3);
     let foreign = program.run(&["db", "backup", "x", "--database", "postgres://u:hunter2@h/d"]);
     assert!(foreign.exit_code == 2 && foreign.stderr.contains("pg_dump"), "{}", foreign.stderr);
+}
+
+#[test]
+fn a_postgres_database_is_put_back_into_an_empty_one_while_no_agent_runs() {
+    let refused = Program::new().run(&["db", "restore", "x", "--database", "postgres://u:hunter2@h/d"]);
+    let steps = [
+        "stop all agents",
+        "all servers",
+        "make an empty database",
+        "pg_restore --dbname=NAME FILE",
+        "start the agents",
+    ];
+    assert!(refused.exit_code == 2 && in_order(&refused.stderr, &steps), "{}", refused.stderr);
+    assert!(!refused.stderr.contains("pg_restore --clean"), "{}", refused.stderr);
+}
+
+/// Whether a text says all of it, one after the other.
+fn in_order(text: &str, words: &[&str]) -> bool {
+    let after = |rest: Option<usize>, word: &&str| {
+        let from = rest?;
+        text[from..].find(word).map(|at| from + at + word.len())
+    };
+    words.iter().fold(Some(0), after).is_some()
 }
 
 #[test]

@@ -12,6 +12,19 @@ use crate::error::{CliError, Result};
 use crate::output::printable;
 use crate::secret_file;
 
+/// An agent that waits for its server takes what is due again within a second of the start: nobody pauses that fast.
+const AFTER_RESTORE: &str = "What was done since the copy is due again. Before the server is started:
+  1. stop all agents: one that runs connects at once, and runs again what was done
+  2. start the server; triggers that are due make jobs, which wait
+  3. look: orchestrator trigger list, orchestrator job list
+     and hold what must not run twice: orchestrator trigger pause, queue pause, job kill
+  4. start the agents";
+
+/// Into an empty database: `--clean` leaves the tables that the copy does not know.
+const RESTORE_POSTGRES: &str = "stop all agents, then all servers; make an empty database of the same owner (not --clean, which leaves \
+                                what the copy does not know); pg_restore --dbname=NAME FILE; start a server; pause or kill what \
+                                must not run twice; start the agents";
+
 pub(super) async fn backup(app: &App, file: &Path, flags: &ConfigFlags) -> Result {
     let config = Config::load(flags)?;
     let database = sqlite(&config, "pg_dump --format=custom --file=FILE DATABASE")?;
@@ -25,7 +38,7 @@ pub(super) async fn backup(app: &App, file: &Path, flags: &ConfigFlags) -> Resul
 
 pub(super) async fn restore(app: &App, file: &Path, flags: &ConfigFlags) -> Result {
     let config = Config::load(flags)?;
-    let database = sqlite(&config, "stop the servers; pg_restore --clean --if-exists --dbname=DATABASE FILE")?;
+    let database = sqlite(&config, RESTORE_POSTGRES)?;
     let aside = aside(&database, &app.now.format("%Y%m%dT%H%M%SZ").to_string());
     if database.exists() {
         app.confirm(&format!("Put {} in the place of {}?", file.display(), database.display()))?;
@@ -34,10 +47,7 @@ pub(super) async fn restore(app: &App, file: &Path, flags: &ConfigFlags) -> Resu
     let kept = aside.exists().then_some(&aside);
     give_to_server(&database, kept.map(PathBuf::as_path))
         .map_err(CliError::file("give to the server's user", &database))?;
-    app.printer.note(
-        "Jobs that ran when the copy was made will be LOST or FAILED, and triggers may be due again: \
-         pause what must not run twice before workers are started.",
-    );
+    app.printer.note(AFTER_RESTORE);
     let was = kept.map(|kept| format!(" What was there is {}.", kept.display())).unwrap_or_default();
     let sentence = format!("{} is as it was in {}.{was}", database.display(), file.display());
     app.printer.own(
