@@ -5,7 +5,7 @@
 //! remembers it across a crash of the agent. [`desk`] runs one robot without an agent. [`robot_api`] is what the robots call,
 //! [`python_package`] what Python ones import, and [`spool`] keeps what they write while the server is away. [`doctor`],
 //! [`enrolment`], [`service`] and [`status`] are for whoever sets a machine up and looks after it. [`signals`] are what ends a
-//! program.
+//! program, and [`log_filter`] is how much it tells.
 
 pub mod agent;
 pub mod checkout;
@@ -15,6 +15,7 @@ pub mod doctor;
 pub mod enrolment;
 pub mod entry_point;
 pub mod interpreter;
+pub mod log_filter;
 pub mod output;
 pub mod process;
 pub mod python_package;

@@ -22,6 +22,7 @@ use orchestrator_worker::agent::{
 };
 use orchestrator_worker::configuration::Configuration;
 use orchestrator_worker::enrolment;
+use orchestrator_worker::{enrolment, log_filter};
 use orchestrator_worker::service::ServiceError;
 use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
@@ -344,8 +345,8 @@ fn warn_if_open(file: &Path) {
 fn warn_if_open(_file: &std::path::Path) {}
 
 fn logs() {
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    let given = std::env::var_os(log_filter::VARIABLE);
+    let (filter, unusable) = log_filter::or_default(given.as_deref(), "info");
     // A line that nobody reads any more is not worth a panic.
     let logs =
         tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).log_internal_errors(false);
@@ -355,3 +356,6 @@ fn logs() {
         logs.json().init();
     }
 }
+    if let Some(why) = unusable {
+        tracing::error!("{} is passed over: {why}", log_filter::VARIABLE);
+    }

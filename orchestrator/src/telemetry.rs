@@ -2,8 +2,8 @@
 
 use std::io::IsTerminal as _;
 
+use orchestrator_worker::log_filter;
 use serde::{Deserialize, Serialize};
-use tracing_subscriber::EnvFilter;
 
 /// The form of the lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -28,9 +28,11 @@ impl Format {
     }
 }
 
-/// Begins to write lines. `RUST_LOG` goes before `filter`. Called again it does nothing: the first call counts.
+/// Begins to write lines. `RUST_LOG` goes before `filter`, where it can be used; else that is the first line. Called again it does
+/// nothing: the first call counts.
 pub fn init(format: Format, filter: &str) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(filter));
+    let given = std::env::var_os(log_filter::VARIABLE);
+    let (filter, unusable) = log_filter::or_default(given.as_deref(), filter);
     // A line that nobody reads any more is not worth a panic.
     let builder =
         tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).log_internal_errors(false);
@@ -40,5 +42,7 @@ pub fn init(format: Format, filter: &str) {
         builder.with_ansi(std::io::stderr().is_terminal()).try_init()
     };
     // An error means that it is done already.
-    drop(done);
+    if let (Ok(()), Some(why)) = (done, unusable) {
+        tracing::error!("{} is passed over: {why}", log_filter::VARIABLE);
+    }
 }

@@ -1,7 +1,7 @@
 //! `[log]`.
 
+use orchestrator_worker::log_filter;
 use serde::{Deserialize, Serialize};
-use tracing_subscriber::EnvFilter;
 
 use super::ConfigError;
 use crate::telemetry::Format;
@@ -10,7 +10,7 @@ use crate::telemetry::Format;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LogSection {
-    /// error, warn, info, debug or trace, or a filter such as `info,orchestrator_db=debug`. `RUST_LOG` goes first.
+    /// off, error, warn, info, debug or trace, or a filter such as `info,orchestrator_db=debug`. `RUST_LOG` goes first.
     pub level: String,
     /// auto, text or json.
     pub format: Format,
@@ -24,9 +24,6 @@ impl Default for LogSection {
 
 impl LogSection {
     pub(super) fn check(&self) -> Result<(), ConfigError> {
-        match EnvFilter::builder().parse(&self.level) {
-            Ok(_) => Ok(()),
-            Err(error) => Err(ConfigError::value("log.level", format!("'{}' is no filter: {error}", self.level))),
-        }
+        log_filter::parse(&self.level).map(drop).map_err(|error| ConfigError::value("log.level", error.to_string()))
     }
 }

@@ -84,6 +84,7 @@ fn values_that_do_not_fit_are_refused_with_what_to_do() {
         ("[limits]\nprocess_args = 1", "limits.process_args"),
         ("[security]\nsession_idle_minutes = 0", "security.session_idle_minutes: 0 is not from 1 to"),
         ("[log]\nlevel = \"a=b=c\"", "log.level"),
+        ("[log]\nlevel = \"inof\"", "log.level: 'inof' is none of off, error, warn, info, debug, trace"),
         ("[retention]\nlogs = \"long\"", "retention.logs: 'long' is no time"),
         ("[retention]\naudit = \"5m\"", "retention.audit: '5m' is shorter than one hour"),
     ] {
