@@ -51,6 +51,8 @@ pub(crate) struct Ending {
     names: Vec<String>,
     is_authority: bool,
     pub(crate) until: Timestamp,
+    /// Where it is.
+    file: PathBuf,
 }
 
 impl Ending {
@@ -58,28 +60,29 @@ impl Ending {
     pub(crate) fn first_of(file: &Path) -> Result<Self, UnreadCertificate> {
         let unread = |why: String| UnreadCertificate { file: file.to_owned(), why };
         let content = std::fs::read(file).map_err(|error| unread(error.to_string()))?;
-        let certificates = Self::all(&content).map_err(unread)?;
+        let certificates = Self::all(&content, file).map_err(unread)?;
         let first = certificates.into_iter().min_by_key(|certificate| certificate.until);
         first.ok_or_else(|| unread("it has no certificate in it".to_owned()))
     }
 
-    fn all(content: &[u8]) -> Result<Vec<Self>, String> {
+    fn all(content: &[u8], file: &Path) -> Result<Vec<Self>, String> {
         let mut certificates = Vec::new();
         for pem in Pem::iter_from_buffer(content) {
             let pem = pem.map_err(|error| error.to_string())?;
             if pem.label == "CERTIFICATE" {
-                certificates.push(Self::of(&pem.parse_x509().map_err(|error| error.to_string())?));
+                certificates.push(Self::of(&pem.parse_x509().map_err(|error| error.to_string())?, file));
             }
         }
         Ok(certificates)
     }
 
-    fn of(parsed: &X509Certificate<'_>) -> Self {
+    fn of(parsed: &X509Certificate<'_>, file: &Path) -> Self {
         Self {
             subject: parsed.subject().to_string(),
             names: names(parsed),
             is_authority: parsed.is_ca(),
             until: instant(parsed.validity().not_after.timestamp()),
+            file: file.to_owned(),
         }
     }
 
@@ -91,14 +94,43 @@ impl Ending {
 
     /// What makes another one.
     pub(crate) fn renewal(&self) -> String {
-        if self.is_authority {
-            return "make another one: orchestrator cert init-ca --out FOLDER, then orchestrator cert issue NAME --ca FOLDER; give \
-                    its ca.pem to those who connect, and restart the server"
-                .to_owned();
-        }
-        let names = if self.names.is_empty() { "NAME".to_owned() } else { self.names.join(" ") };
-        format!("renew it: orchestrator cert issue {names} --replace, and restart the server")
+        renewal(&self.names, self.is_authority, &self.file)
     }
+}
+
+/// What renews a certificate of which only its end is known.
+pub(crate) const RENEW: &str = "where its authority's ca.key lies: orchestrator cert issue NAME… --ca FOLDER --replace, with all its names; \
+                                give the server both files, and restart it";
+
+const HAND_OVER: &str = "give the server both files, and restart it";
+
+/// What renews a certificate with these names in this file.
+pub(crate) fn renewal(names: &[String], is_authority: bool, file: &Path) -> String {
+    if is_authority {
+        return "make another authority in a new folder: orchestrator cert init-ca --out FOLDER, then orchestrator cert issue NAME… \
+                --ca FOLDER with all names of the server; give its ca.pem to those who connect, and restart the server"
+            .to_owned();
+    }
+    let (place, folder) = match file.parent().filter(|folder| folder.join("ca.key").exists()) {
+        Some(folder) => ("", folder),
+        None => (" where its authority's ca.key lies", Path::new("FOLDER")),
+    };
+    format!("renew it{place}: {}; {HAND_OVER}", issue_command(names, folder))
+}
+
+/// The command that renews a certificate with these names, by the authority of a folder.
+pub(crate) fn issue_command(names: &[String], ca: &Path) -> String {
+    let quoted = |name: &String| if name.starts_with('*') { format!("'{name}'") } else { name.clone() };
+    let names: Vec<String> = names.iter().map(quoted).collect();
+    let names = if names.is_empty() { "NAME…".to_owned() } else { names.join(" ") };
+    let ca = if ca.as_os_str().is_empty() { Path::new(".") } else { ca };
+    format!("orchestrator cert issue {names} --ca {} --replace", ca.display())
+}
+
+/// The names of the certificate in a file; none where it cannot be read.
+pub(crate) fn names_in(file: &Path) -> Vec<String> {
+    let certificates = std::fs::read(file).ok().and_then(|content| Ending::all(&content, file).ok());
+    certificates.and_then(|all| all.into_iter().next()).map(|first| first.names).unwrap_or_default()
 }
 
 /// A file of certificates that cannot be read.
@@ -193,11 +225,20 @@ mod tests {
             words.starts_with("the certificate of ") && words.ends_with("ends on 2026-12-01, in 9 days"),
             "{words}"
         );
-        assert!(server.renewal().contains("orchestrator cert issue robots.example.org 10.0.0.5 --replace"));
+        let command = |ca: &str| format!("orchestrator cert issue robots.example.org 10.0.0.5 --ca {ca} --replace");
+        assert!(server.renewal().contains(&command("FOLDER")), "{}", server.renewal());
+        std::fs::write(folder.path().join("ca.key"), "").unwrap();
+        assert!(server.renewal().contains(&command(&folder.path().display().to_string())), "{}", server.renewal());
         let authority = first(300, -1);
         assert!(authority.in_words(now()).starts_with("the certificate authority "));
         assert!(authority.in_words(now()).ends_with("ended on 2026-11-21"));
         assert!(authority.renewal().contains("orchestrator cert init-ca"));
+    }
+
+    #[test]
+    fn a_command_with_a_name_that_a_shell_would_expand_has_quotes() {
+        let command = issue_command(&["*.example.org".to_owned(), "::1".to_owned()], Path::new(""));
+        assert_eq!(command, "orchestrator cert issue '*.example.org' ::1 --ca . --replace");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The program as a script sees it: exit codes, standard output, standard error.
 
+mod certificates;
 mod configuration;
 mod conversation;
 mod errors;

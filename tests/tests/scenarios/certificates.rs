@@ -118,7 +118,10 @@ async fn a_certificate_tells_what_it_is_good_for_and_warns_before_it_ends(world:
     world.cli(&issue).await.refused(5, &["[FILE_EXISTS]"]);
     let key = || std::fs::read_to_string(world.stage().path("pki/localhost.key"));
     let before = key()?;
-    world.cli(&[&issue[..], &["--replace"]].concat()).await.ok();
+    // A renewal loses no name by which somebody connects.
+    let whole = "orchestrator cert issue localhost 127.0.0.1 --ca pki --replace";
+    world.cli(&[&issue[..], &["--replace"]].concat()).await.refused(2, &["is for 127.0.0.1, too", whole]);
+    world.cli(&[&issue[..], &["127.0.0.1", "--replace"]].concat()).await.ok();
     ensure!(key()? != before, "the new certificate has the old key");
     let warned = world.cli(&["cert", "show", "pki/localhost.pem"]).await.ok();
     ensure!(warned.stderr.contains("warning: the certificate of CN=localhost ends in 4 days"), "{warned}");
@@ -136,6 +139,7 @@ async fn a_certificate_tells_what_it_is_good_for_and_warns_before_it_ends(world:
 
     world.cli(&["cert", "issue", "https://a", "--ca", "pki"]).await.refused(2, &["neither a host name nor an address"]);
     world.cli(&["cert", "issue", "a", "--ca", "nowhere"]).await.refused(2, &["orchestrator cert init-ca"]);
+    world.cli(&["cert", "issue", "a", "--ca", "nowhere", "--replace"]).await.refused(2, &["name the folder"]);
     world.cli(&["cert", "issue", "a", "--ca", "pki", "--out", "pki", "--days", "0"]).await.refused(2, &["--days"]);
     world.cli(&["cert", "show", "pki/ca.key"]).await.refused(2, &["has no certificate in it"]);
     // A server's certificate signs nothing.
@@ -169,7 +173,7 @@ async fn who_looks_after_a_server_is_warned_before_its_certificate_ends(world: &
     };
     eventually("the server warns", SOON, async || {
         let told = std::fs::read_to_string(world.stage().path("localhost.log"))?;
-        let renewal = "orchestrator cert issue localhost 127.0.0.1 --replace";
+        let renewal = "orchestrator cert issue localhost 127.0.0.1 --ca ";
         ensure!(told.contains(renewal) && told.contains("in 5 days"), "{told}");
         Ok(())
     })

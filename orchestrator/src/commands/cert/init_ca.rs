@@ -26,10 +26,11 @@ pub(super) fn run(args: &InitCa, app: &App) -> Result {
     let key = KeyPair::generate().map_err(failed(ACTION))?;
     let certificate = params.self_signed(&key).map_err(failed(ACTION))?;
     files.create(&certificate.pem(), &Zeroizing::new(key.serialize_pem()))?;
-    app.printer.note(
+    app.printer.note(&format!(
         "Whoever has ca.key can pass for your servers: keep it off them, and off the machines of robots.\n\
-         Next:  orchestrator cert issue NAME",
-    );
+         Next:  orchestrator cert issue NAME… --ca {}",
+        args.out.display()
+    ));
     let (pem, key) = (files.certificate.display(), files.key.display());
     let sentence = format!("A certificate authority is made: {pem} is for all who connect, {key} signs.");
     let document = json!({ "certificate": files.certificate, "key": files.key, "until": until });

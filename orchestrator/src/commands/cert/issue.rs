@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use super::files::Pair;
 use super::{Issue, failed, in_certificate, validity};
 use crate::app::App;
-use crate::certificate::instant;
+use crate::certificate::{instant, issue_command, names_in};
 use crate::error::{CliError, Result};
 use crate::output::printable;
 use crate::secret_file;
@@ -27,9 +27,11 @@ struct Authority {
 
 pub(super) fn run(args: &Issue, app: &App) -> Result {
     let names = args.names.iter().map(|name| checked(name)).collect::<Result<Vec<String>>>()?;
-    let authority = authority(&args.ca, app.now)?;
     let files = Pair::new(args.out.as_deref().unwrap_or(&args.ca), &stem(&names[0]));
-    if !args.replace {
+    let authority = authority(&args.ca, args.replace, app.now)?;
+    if args.replace {
+        must_keep_names(args, &names, &files)?;
+    } else {
         files.must_be_new()?;
     }
     let (from, wanted) = validity(app.now, args.days);
@@ -53,6 +55,28 @@ pub(super) fn run(args: &Issue, app: &App) -> Result {
     app.printer.own(&document, || pem.to_string(), || printable(&sentence))
 }
 
+/// Who connects by a name that a renewed certificate has lost is refused by it.
+fn must_keep_names(args: &Issue, names: &[String], files: &Pair) -> Result {
+    let present = names_in(&files.certificate);
+    let lost: Vec<&str> = present.iter().filter(|name| !names.contains(name)).map(String::as_str).collect();
+    if lost.is_empty() {
+        return Ok(());
+    }
+    let given = names.iter().filter(|name| !present.contains(name));
+    // The first names the files.
+    let mut all: Vec<String> = names[..1].to_vec();
+    all.extend(present.iter().chain(given).filter(|name| **name != names[0]).cloned());
+    let out = args.out.as_ref().map(|out| format!(" --out {}", out.display())).unwrap_or_default();
+    let file = files.certificate.display();
+    Err(CliError::Usage {
+        message: format!(
+            "the certificate in {file} is for {}, too: without it, who connects by it is refused",
+            lost.join(", ")
+        ),
+        next: Some(format!("{}{out}; to do without, move {file} away first", issue_command(&all, &args.ca))),
+    })
+}
+
 fn params(names: &[String], from: Timestamp, until: Timestamp) -> Result<CertificateParams> {
     let mut params = CertificateParams::new(names).map_err(failed(ACTION))?;
     params.distinguished_name = rcgen::DistinguishedName::new();
@@ -65,12 +89,20 @@ fn params(names: &[String], from: Timestamp, until: Timestamp) -> Result<Certifi
     Ok(params)
 }
 
-fn authority(folder: &Path, now: Timestamp) -> Result<Authority> {
+/// `renews`: for a certificate that those who connect trust already, by the authority that they have.
+fn authority(folder: &Path, renews: bool, now: Timestamp) -> Result<Authority> {
     let files = Pair::of_authority(folder);
     let missing = |path: &Path, source: std::io::Error| match source.kind() {
         std::io::ErrorKind::NotFound => CliError::Usage {
             message: format!("there is no certificate authority in {}", folder.display()),
-            next: Some("orchestrator cert init-ca, or name its folder: --ca FOLDER".to_owned()),
+            next: Some(
+                if renews {
+                    "name the folder with its ca.pem and ca.key: --ca FOLDER; nobody trusts a certificate of a new one"
+                } else {
+                    "orchestrator cert init-ca, or name its folder: --ca FOLDER"
+                }
+                .to_owned(),
+            ),
         },
         _ => CliError::File { action: "read", path: path.to_owned(), source },
     };
@@ -108,8 +140,8 @@ fn facts(pem: &Pem) -> Result<(bool, Timestamp), String> {
 /// A name that clients can compare: an address, or a host name with at most a first label `*`.
 fn checked(name: &str) -> Result<String> {
     let name = name.trim_matches(['[', ']']).to_lowercase();
-    if name.parse::<IpAddr>().is_ok() {
-        return Ok(name);
+    if let Ok(address) = name.parse::<IpAddr>() {
+        return Ok(address.to_string());
     }
     let is_label = |label: &str| {
         let is_within = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
@@ -159,6 +191,7 @@ mod tests {
             ("*.example.org", "*.example.org"),
             ("10.0.0.5", "10.0.0.5"),
             ("[::1]", "::1"),
+            ("FD00:0:0::5", "fd00::5"),
             ("localhost", "localhost"),
         ] {
             assert_eq!(checked(given).unwrap(), name);
@@ -179,8 +212,8 @@ mod tests {
         let key = KeyPair::generate().unwrap();
         let certificate = params.self_signed(&key).unwrap().pem();
         Pair::of_authority(folder.path()).create(&certificate, &key.serialize_pem()).unwrap();
-        assert_eq!(authority(folder.path(), now).unwrap().until, until);
-        let over = authority(folder.path(), until).map(|authority| authority.until).unwrap_err();
+        assert_eq!(authority(folder.path(), true, now).unwrap().until, until);
+        let over = authority(folder.path(), true, until).map(|authority| authority.until).unwrap_err();
         assert!(over.message().ends_with("is over") && over.exit_code() == 2, "{over:?}");
     }
 

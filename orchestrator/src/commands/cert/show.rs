@@ -11,7 +11,7 @@ use x509_parser::certificate::X509Certificate;
 use x509_parser::pem::Pem;
 
 use crate::app::App;
-use crate::certificate::{instant, names};
+use crate::certificate::{instant, names, renewal};
 use crate::error::{CliError, Result};
 use crate::output::{Cell, Column, Row};
 
@@ -70,7 +70,7 @@ pub(super) fn run(file: &Path, app: &App) -> Result {
         });
     }
     for certificate in &certificates {
-        if let Some(warning) = warning(certificate, app.now) {
+        if let Some(warning) = warning(certificate, file, app.now) {
             app.printer.note(&warning);
         }
     }
@@ -127,9 +127,9 @@ fn fingerprint(der: &[u8]) -> String {
     text
 }
 
-fn warning(certificate: &Certificate, now: Timestamp) -> Option<String> {
+fn warning(certificate: &Certificate, file: &Path, now: Timestamp) -> Option<String> {
     let subject = &certificate.subject;
-    let renew = "renew it: orchestrator cert issue NAME --replace, and restart the server";
+    let renew = renewal(&certificate.names, certificate.is_authority, file);
     match certificate.state {
         "OVER" => Some(format!("warning: the certificate of {subject} is over; {renew}")),
         "SOON" => {

@@ -6,12 +6,8 @@ use orchestrator_core::clock::Timestamp;
 use orchestrator_proto::v1 as pb;
 
 use super::check::Check;
-use crate::certificate::{Ending, Remaining, end_in_words, remaining};
+use crate::certificate::{Ending, RENEW, Remaining, end_in_words, remaining};
 use crate::output::instant;
-
-/// What renews the certificate of a server that is elsewhere.
-pub(crate) const RENEW: &str =
-    "where its authority lies: orchestrator cert issue NAME --replace; give the server both files, and restart it";
 
 /// The certificate of a file that ends first.
 pub(super) fn of_file(subject: &'static str, file: &Path, now: Timestamp) -> Check {
@@ -62,7 +58,7 @@ mod tests {
             (soon.outcome, soon.finding.as_str()),
             (Outcome::Odd, "the server's certificate ends on 2026-12-01, in 9 days")
         );
-        assert!(soon.fix.contains("orchestrator cert issue NAME --replace"), "{}", soon.fix);
+        assert!(soon.fix.contains("cert issue NAME… --ca FOLDER --replace, with all its names"), "{}", soon.fix);
         assert_eq!(told(at("2026-11-22T11:00:00Z")).unwrap().outcome, Outcome::Bad);
     }
 

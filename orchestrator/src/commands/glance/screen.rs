@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use orchestrator_proto::v1 as pb;
 
-use crate::certificate::{Remaining, end_in_words, remaining};
+use crate::certificate::{RENEW, Remaining, end_in_words, remaining};
 use crate::output::{Cell, Column, Look, duration, elapsed, facts_table, instant, printable, rows_table, time};
 
 /// What the screen shows.
@@ -142,7 +142,7 @@ fn next(facts: &Facts) -> String {
     let name = |name: &str| printable(&format!("\"{name}\""));
     let mut steps = Vec::new();
     if let Some(words) = certificate(&facts.status) {
-        steps.push(format!("the server's certificate {words}: orchestrator cert issue NAME --replace, and restart it"));
+        steps.push(format!("the server's certificate {words}; renew it {RENEW}"));
     }
     if facts.workers.is_empty() {
         steps.push("connect a worker: orchestrator worker enroll NAME".to_owned());
@@ -261,8 +261,8 @@ mod tests {
         assert!(!screen(&Look::of_tests(), &facts).contains("ertificate"), "that is long");
         facts.status.certificate_ends_at = at("2026-11-27T12:00:00Z");
         let text = screen(&Look::of_tests(), &facts);
-        let step = "the server's certificate ends on 2026-11-27, in 5 days: orchestrator cert issue NAME --replace";
-        assert!(text.contains(step), "{text}");
+        assert!(text.contains("the server's certificate ends on 2026-11-27, in 5 days; renew it where"), "{text}");
+        assert!(text.contains("orchestrator cert issue NAME… --ca FOLDER --replace, with all its names"), "{text}");
     }
 
     #[test]
