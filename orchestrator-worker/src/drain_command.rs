@@ -84,7 +84,7 @@ impl Drop for Counting {
 /// As the commands of `orchestrator`.
 pub(crate) fn exit_code(error: &DrainError) -> u8 {
     match error {
-        DrainError::Connect(_) => 1,
+        DrainError::Connect(_) => 2,
         DrainError::Away { .. } | DrainError::StillBusy { .. } => 6,
         DrainError::Unknown => 3,
         DrainError::Refused { .. } => 4,

@@ -21,9 +21,8 @@ use orchestrator_worker::agent::{
     Agent, AgentError, AgentOptions, DrainError, IdentifyError, Stopping, identify, is_watchdog, own_watchdog, watch,
 };
 use orchestrator_worker::configuration::Configuration;
-use orchestrator_worker::enrolment;
-use orchestrator_worker::{enrolment, log_filter};
 use orchestrator_worker::service::ServiceError;
+use orchestrator_worker::{enrolment, log_filter};
 use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 
@@ -140,11 +139,12 @@ fn fail(error: &anyhow::Error) -> ExitCode {
     if !fix.is_empty() {
         eprintln!("  next  {fix}");
     }
-    // As the commands of `orchestrator`: 4 not allowed, 5 conflict, 6 unreachable, 1 anything else.
+    // As the commands of `orchestrator`: 2 a value that cannot be used, 4 not allowed, 5 conflict, 6 unreachable, 1 anything else.
     match error.downcast_ref::<IdentifyError>() {
         Some(IdentifyError::Refused { .. } | IdentifyError::NoWorker { .. }) => return ExitCode::from(4),
         Some(IdentifyError::Away { .. }) => return ExitCode::from(6),
-        Some(IdentifyError::Connect(_)) | None => {}
+        Some(IdentifyError::Connect(_)) => return ExitCode::from(2),
+        None => {}
     }
     if let Some(error) = error.downcast_ref::<DrainError>() {
         return ExitCode::from(drain_command::exit_code(error));
@@ -153,6 +153,7 @@ fn fail(error: &anyhow::Error) -> ExitCode {
         return ExitCode::from(service_command::exit_code(error));
     }
     match error.downcast_ref::<AgentError>() {
+        Some(AgentError::Connect(_)) => ExitCode::from(2),
         Some(AgentError::Refused { code: Some(code), .. }) if code == "WORKER_NAME_TAKEN" => ExitCode::from(5),
         Some(AgentError::Refused { .. }) => ExitCode::from(4),
         Some(AgentError::Installation(_)) => ExitCode::from(5),
@@ -355,7 +356,7 @@ fn logs() {
     } else {
         logs.json().init();
     }
-}
     if let Some(why) = unusable {
         tracing::error!("{} is passed over: {why}", log_filter::VARIABLE);
     }
+}

@@ -66,13 +66,38 @@ pub(crate) fn said(status: &Status) -> String {
     text
 }
 
+/// What helps when a server does not answer, by what was said.
+pub(crate) fn way_to_server(server: &str, server_said: &str) -> Option<&'static str> {
+    if server.starts_with("http://") && may_want_tls(server_said) {
+        return Some(WRITE_HTTPS);
+    }
+    BY_TLS.iter().find(|(words, _)| server_said.contains(words)).map(|(_, next)| *next)
+}
+
+/// By what TLS says of the server's certificate.
+const BY_TLS: &[(&str, &str)] = &[
+    ("UnknownIssuer", TRUST),
+    // Of another authority with the same name.
+    ("BadSignature", TRUST),
+    ("not valid for name", "connect by a name that the certificate has, or have it renewed with this one, too"),
+    ("certificate expired", "have the server's certificate renewed; or is this machine's clock ahead?"),
+    ("certificate not valid yet", "is this machine's clock behind?"),
+    (
+        "InvalidContentType",
+        "what answers there speaks no TLS; if the server has no certificate, its address begins with http://",
+    ),
+];
+
+const TRUST: &str = "this machine does not trust who signed the server's certificate: name the file of that authority (ca.pem) with --ca FILE or \
+                     ca_file; if one is named, it is another authority's";
+
 /// Whether the server may speak TLS to a caller that does not: it answers with an alert, and ends the connection.
 pub(crate) fn may_want_tls(server_said: &str) -> bool {
     server_said.starts_with("h2 protocol error")
 }
 
 /// What to do then.
-pub(crate) const WRITE_HTTPS: &str = "does the server have a certificate? Then its address begins with https://";
+const WRITE_HTTPS: &str = "does the server have a certificate? Then its address begins with https://";
 
 /// How long the server is waited for by a call that is made once, outside a session.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -134,6 +159,23 @@ mod tests {
         let words = said(&Status::from_error(Box::new(nowhere.unwrap_err())));
         assert!(words.contains("refused"), "{words}");
         assert_eq!(words.matches("tcp connect error").count(), 1, "{words}");
+    }
+
+    #[test]
+    fn a_certificate_that_is_not_trusted_is_no_server_that_is_away() {
+        for (said, next) in [
+            ("transport error: invalid peer certificate: UnknownIssuer", "--ca FILE or ca_file"),
+            ("invalid peer certificate: BadSignature", "--ca FILE or ca_file"),
+            ("invalid peer certificate: certificate not valid for name \"x\"", "by a name that the certificate has"),
+            ("received corrupt message of type InvalidContentType", "begins with http://"),
+        ] {
+            let way = way_to_server("https://here:1", said).unwrap();
+            assert!(way.contains(next), "{said}: {way}");
+        }
+        assert_eq!(way_to_server("https://here:1", "tcp connect error"), None);
+        // To https, that is something else.
+        assert_eq!(way_to_server("https://here:1", "h2 protocol error"), None);
+        assert!(way_to_server("http://here:1", "h2 protocol error").is_some_and(|way| way.contains("https://")));
     }
 
     #[test]

@@ -6,11 +6,13 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tonic::Status;
 
-use super::call::{Failure, WRITE_HTTPS, failure, may_want_tls, said};
+use super::call::{Failure, failure, said, way_to_server};
 
 /// How the server is, as registrations and heartbeats find it.
 #[derive(Debug)]
 pub(crate) struct Contact {
+    /// The address.
+    server: String,
     trouble: Mutex<Option<Trouble>>,
     /// Counts how often the server has come back.
     returns: watch::Sender<u64>,
@@ -25,11 +27,21 @@ struct Trouble {
 
 impl Default for Contact {
     fn default() -> Self {
-        Self { trouble: Mutex::default(), returns: watch::channel(0).0, lost: watch::channel(false).0 }
+        Self {
+            server: String::new(),
+            trouble: Mutex::default(),
+            returns: watch::channel(0).0,
+            lost: watch::channel(false).0,
+        }
     }
 }
 
 impl Contact {
+    /// With the server at an address.
+    pub(crate) fn with(server: &str) -> Self {
+        Self { server: server.to_owned(), ..Self::default() }
+    }
+
     fn trouble(&self) -> MutexGuard<'_, Option<Trouble>> {
         self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -51,7 +63,7 @@ impl Contact {
             return;
         }
         if kind == Failure::Away {
-            let next = may_want_tls(&words).then_some(WRITE_HTTPS);
+            let next = way_to_server(&self.server, &words);
             tracing::warn!(error = words, next, "the server does not answer; robots go on, and it is tried again");
         } else {
             tracing::error!(error = words, "the server refuses this worker; robots go on, and it is tried again");

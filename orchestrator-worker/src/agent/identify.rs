@@ -1,7 +1,7 @@
 use orchestrator_proto::v1::WhoAmIRequest;
 use orchestrator_proto::v1::admin_service_client::AdminServiceClient;
 
-use super::call::{Failure, WRITE_HTTPS, failure, may_want_tls, once, said};
+use super::call::{Failure, failure, once, said, way_to_server};
 use super::options::{AgentOptions, ConnectError, connection};
 
 /// Why a token is nobody's.
@@ -39,8 +39,9 @@ impl IdentifyError {
     pub fn fix(&self) -> &'static str {
         match self {
             Self::Connect(_) => "",
-            Self::Away { server, said } if server.starts_with("http://") && may_want_tls(said) => WRITE_HTTPS,
-            Self::Away { .. } => "is it up, and does a firewall let this machine through to it?",
+            Self::Away { server, said } => {
+                way_to_server(server, said).unwrap_or("is it up, and does a firewall let this machine through to it?")
+            }
             Self::Refused { .. } => {
                 "make a new token (orchestrator worker enroll NAME), and: orchestrator-worker enroll"
             }

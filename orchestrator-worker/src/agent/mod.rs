@@ -33,7 +33,7 @@ mod stderr_tail;
 mod supervise;
 mod watchdog;
 
-pub(crate) use call::{may_want_tls, pauses, said};
+pub(crate) use call::{may_want_tls, pauses, said, way_to_server};
 pub use drain::{DrainError, set_drain, still, wait_until_drained};
 pub use identify::{IdentifyError, identify};
 pub use options::{AgentOptions, ConnectError};

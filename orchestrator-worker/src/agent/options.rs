@@ -68,13 +68,10 @@ impl AgentOptions {
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
     /// No URL.
-    #[error("'{server}' is not a server's address; it looks like http://host:8420")]
+    #[error("'{server}' is no address of a server; expected http://HOST:PORT or https://HOST:PORT")]
     Address {
         /// As given.
         server: String,
-        /// What is wrong with it.
-        #[source]
-        source: tonic::transport::Error,
     },
     /// The certificate authority cannot be used.
     #[error("the certificate authority cannot be used")]
@@ -115,11 +112,16 @@ pub(crate) fn client(options: &AgentOptions) -> Result<Client, ConnectError> {
     Ok(Client::new(connection(options)?).max_decoding_message_size(ANSWER_BYTES))
 }
 
+/// A URL without a scheme is read as one, and then nobody ever answers there.
+fn endpoint(server: &str) -> Result<Endpoint, ConnectError> {
+    let has_scheme = server.starts_with("http://") || server.starts_with("https://");
+    let endpoint = has_scheme.then(|| Endpoint::from_shared(server.to_owned()).ok()).flatten();
+    endpoint.ok_or_else(|| ConnectError::Address { server: server.to_owned() })
+}
+
 /// A connection that is made when it is first used, and again whenever it has to.
 pub(crate) fn connection(options: &AgentOptions) -> Result<Connection, ConnectError> {
-    let address = |source| ConnectError::Address { server: options.server.clone(), source };
-    let mut endpoint = Endpoint::from_shared(options.server.clone())
-        .map_err(address)?
+    let mut endpoint = endpoint(&options.server)?
         .connect_timeout(Duration::from_secs(5))
         .tcp_nodelay(true)
         .http2_keep_alive_interval(Duration::from_secs(20))
@@ -136,4 +138,20 @@ pub(crate) fn connection(options: &AgentOptions) -> Result<Connection, ConnectEr
     let mut bearer: MetadataValue<Ascii> = bearer.parse().map_err(|_| ConnectError::Token)?;
     bearer.set_sensitive(true);
     Ok(InterceptedService::new(endpoint.connect_lazy(), Bearer(bearer)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_without_a_scheme_is_refused_with_the_form() {
+        for server in ["127.0.0.1:9501", "robots.example.org:8420", "ftp://x", "http://", ""] {
+            let error = endpoint(server).map(drop).unwrap_err().to_string();
+            assert!(error.contains(&format!("'{server}'")) && error.contains("http://HOST:PORT"), "{error}");
+        }
+        for server in ["http://127.0.0.1:9501", "https://[::1]:8420", "https://robots.example.org"] {
+            assert!(endpoint(server).is_ok(), "{server}");
+        }
+    }
 }

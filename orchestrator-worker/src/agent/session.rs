@@ -46,7 +46,7 @@ impl Sessions {
             slots: options.slots,
             exclusive: options.exclusive,
             current,
-            contact: Contact::default(),
+            contact: Contact::with(&options.server),
             registering: Mutex::new(()),
         }
     }

@@ -5,7 +5,7 @@ use std::io;
 use orchestrator_core::secret::RandomError;
 use tonic::{Code, Status};
 
-use crate::agent::{ConnectError, may_want_tls};
+use crate::agent::{ConnectError, may_want_tls, way_to_server};
 use crate::checkout::CheckoutError;
 use crate::entry_point::EntryPointError;
 use crate::interpreter::InterpreterError;
@@ -86,7 +86,11 @@ pub enum DeskError {
 impl DeskError {
     pub(super) fn refused(server: &str, status: &Status) -> Self {
         let message = match status.code() {
-            Code::Unavailable | Code::Unknown => format!("it cannot be reached ({})", crate::agent::said(status)),
+            Code::Unavailable | Code::Unknown => {
+                let said = crate::agent::said(status);
+                let way = way_to_server(server, &said).map(|way| format!("; {way}")).unwrap_or_default();
+                format!("it cannot be reached ({said}){way}")
+            }
             // What a server that speaks TLS answers to what is none.
             Code::Internal if server.starts_with("http://") && may_want_tls(status.message()) => {
                 "what answers there speaks no plain HTTP/2; if the server has a certificate, write https://".to_owned()
@@ -106,5 +110,7 @@ mod tests {
         let status = Status::internal("h2 protocol error: http2 error");
         assert!(DeskError::refused("http://localhost:1", &status).to_string().contains("write https://"));
         assert!(!DeskError::refused("https://localhost:1", &status).to_string().contains("write https://"));
+        let untrusted = Status::unavailable("invalid peer certificate: UnknownIssuer");
+        assert!(DeskError::refused("https://localhost:1", &untrusted).to_string().contains("--ca FILE"));
     }
 }
