@@ -22,6 +22,10 @@ const BY_REASON: &[(&str, &str)] = &[
         "DATABASE_FULL",
         "make room on the database's disk, or give it a larger one, and repeat; what is too old goes by: orchestrator db prune",
     ),
+    (
+        "DATABASE_UNAVAILABLE",
+        "the server is there and its database is not: bring that back, and the server goes on by itself; the server's log tells more",
+    ),
     ("SIGN_IN_REFUSED", "try again, or have an administrator set the password: orchestrator user passwd NAME"),
     (
         "SIGN_IN_TOO_OFTEN",
@@ -128,6 +132,14 @@ mod tests {
     fn a_full_disk_is_not_a_busy_server() {
         let full = Refusal { reason: "DATABASE_FULL".to_owned(), ..Refusal::from(&Status::resource_exhausted("full")) };
         assert!(next(&full).unwrap().contains("make room on the database's disk"));
+    }
+
+    #[test]
+    fn a_server_without_its_database_is_there() {
+        let status = Status::unavailable("the database is not available");
+        let away = Refusal { reason: "DATABASE_UNAVAILABLE".to_owned(), ..Refusal::from(&status) };
+        let next = next(&away).unwrap();
+        assert!(next.starts_with("the server is there") && !next.contains("orchestrator status"), "{next}");
     }
 
     #[test]

@@ -42,8 +42,9 @@ impl Check {
         Self { outcome: Outcome::Bad, subject, finding: finding.into(), fix: fix.into() }
     }
 
-    /// An error says itself what to do.
+    /// An error says itself what to do. One of the database says nothing of what was looked at.
     pub(super) fn of_error(subject: &'static str, error: &CliError) -> Self {
+        let subject = if error.code().starts_with("DATABASE") { "database" } else { subject };
         let why = error.why().map(|why| format!(": {why}")).unwrap_or_default();
         Self::bad(subject, format!("{}{why} [{}]", error.message(), error.code()), error.next().unwrap_or_default())
     }
@@ -87,7 +88,20 @@ pub(super) fn page(look: &Look, checks: &[Check]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use tonic::{Code, Status};
+    use tonic_types::{ErrorDetails, StatusExt as _};
+
     use super::*;
+
+    #[test]
+    fn a_database_that_is_away_is_no_fault_of_the_token() {
+        let details = ErrorDetails::with_error_info("DATABASE_UNAVAILABLE", "orchestrator", []);
+        let status = Status::with_error_details(Code::Unavailable, "the database is not available", details);
+        let check = Check::of_error("token", &status.into());
+        assert_eq!((check.subject, check.outcome), ("database", Outcome::Bad));
+        assert!(check.fix.contains("the server is there"), "{}", check.fix);
+        assert_eq!(Check::of_error("token", &Status::unauthenticated("no").into()).subject, "token");
+    }
 
     #[test]
     fn each_finding_is_a_line_and_each_fix_is_named() {
