@@ -73,6 +73,13 @@ pub struct TlsFiles {
     pub key: PathBuf,
 }
 
+impl TlsFiles {
+    /// Reads both, and tells whether a server can show them.
+    pub fn check(&self) -> Result<(), TlsError> {
+        super::tls::acceptor(self).map(drop)
+    }
+}
+
 /// Why the server could not be started.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {

@@ -124,6 +124,7 @@ fn show_origins(app: &App, flags: &ConfigFlags) -> Result {
 fn check(app: &App, flags: &ConfigFlags) -> Result {
     let config = Config::load(flags)?;
     config.check()?;
+    serving::check_tls(&config)?;
     let listen = config.server.listen.to_string();
     let sentence = format!("The configuration can be used: listens on {listen}.");
     app.printer.own(&serde_json::json!({ "usable": true, "listen": listen }), || listen.clone(), || sentence)

@@ -3,7 +3,7 @@ use std::path::PathBuf;
 
 use orchestrator_core::secret::{DecryptError, EncryptError, KeyFileError, RandomError};
 use orchestrator_db::{ConnectError, DbError};
-use orchestrator_grpc::ServeError;
+use orchestrator_grpc::{ServeError, TlsError};
 
 /// Why a server could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -68,12 +68,27 @@ impl ServingError {
     /// What to type next.
     pub(crate) fn next(&self) -> Option<String> {
         match self {
-            Self::NoKey { path } => Some(format!("make one: orchestrator key generate {}", path.display())),
+            Self::NoKey { path } => Some(format!(
+                "for a new database make one: orchestrator key generate {}; else put your copy of its key there: another key \
+                 reads none of its passwords",
+                path.display()
+            )),
             Self::OpenKey { path } => Some(format!("close it: chmod 600 {}", path.display())),
             Self::WrongKey { .. } => {
                 Some("start the server with the key file that it was set up with (--key-file)".to_owned())
             }
             Self::Database(ConnectError::NotMigrated) => Some("orchestrator db migrate".to_owned()),
+            Self::Serve(ServeError::Tls(TlsError::File { .. })) => Some(
+                "name PEM files that the server's user can read: server.tls_cert and server.tls_key; what a certificate says: \
+                 orchestrator cert show FILE"
+                    .to_owned(),
+            ),
+            Self::Serve(ServeError::Tls(TlsError::Unusable(_))) => {
+                Some("name the key that was made with the certificate: server.tls_cert and server.tls_key".to_owned())
+            }
+            Self::Serve(ServeError::Bind { .. }) => {
+                Some("is another server running? Else name an address of this machine: server.listen".to_owned())
+            }
             _ => None,
         }
     }
@@ -81,7 +96,7 @@ impl ServingError {
     /// The program's exit code.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
-            Self::NoKey { .. } | Self::OpenKey { .. } | Self::Key { .. } => 2,
+            Self::NoKey { .. } | Self::OpenKey { .. } | Self::Key { .. } | Self::Serve(ServeError::Tls(_)) => 2,
             Self::WrongKey { .. } | Self::Database(ConnectError::InUse { .. } | ConnectError::TooNew { .. }) => 5,
             Self::Database(ConnectError::Unreachable(_)) => 6,
             _ => 1,
@@ -106,6 +121,7 @@ impl ServingError {
             },
             Self::Statement(_) => "DATABASE",
             Self::Random(_) | Self::Encrypt(_) => "LOCAL",
+            Self::Serve(ServeError::Tls(_)) => "TLS_FILES",
             Self::Serve(_) => "LISTEN",
         }
     }

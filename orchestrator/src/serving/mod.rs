@@ -7,4 +7,4 @@ mod start;
 
 pub(crate) use error::ServingError;
 pub(crate) use first_token::{ADMIN_TOKEN_FILE, make_token};
-pub(crate) use start::{Serving, begin, database_options, places};
+pub(crate) use start::{Serving, begin, check_tls, database_options, places};

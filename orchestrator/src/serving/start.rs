@@ -8,7 +8,7 @@ use orchestrator_core::secret::KeyRing;
 use orchestrator_db::{Db, DbOptions, LaneOptions};
 use orchestrator_grpc::accounts::Accounts;
 use orchestrator_grpc::disk::Machine;
-use orchestrator_grpc::{ServeOptions, Services, Shutdown, TlsFiles, serve};
+use orchestrator_grpc::{ServeError, ServeOptions, Services, Shutdown, TlsFiles, serve};
 use orchestrator_scheduler::{DisciplinedClock, Scheduler, SchedulerClock, SchedulerOptions, service};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -78,10 +78,13 @@ pub(crate) async fn begin(config: &Config, lifecycle: &Lifecycle) -> Result<Serv
         source,
     })?;
     let keys = read_keys(&config.key_file())?;
+    check_tls(config)?;
     let db = Db::open(&database_options(config)?).await.map_err(ServingError::from)?;
     let clock = Arc::new(DisciplinedClock::new(Arc::new(SystemClock)));
     clock.discipline(&db).await.map_err(ServingError::from)?;
     key_check::check(&db, &keys, &config.key_file(), clock.now()).await?;
+    // Before a token is written that nobody would be told of.
+    can_listen(config.server.listen)?;
     let made = first_token::ensure(&db, folder, clock.now()).await?;
     // Before anything is made that is measured.
     orchestrator_grpc::metrics::measure();
@@ -169,10 +172,26 @@ fn zeroizing(text: String) -> orchestrator_core::secret::Plaintext {
     orchestrator_core::secret::Plaintext::new(text)
 }
 
+/// Whether certificate and key can be used, where TLS is.
+pub(crate) fn check_tls(config: &Config) -> Result<(), ServingError> {
+    let checked = tls_files(config).map_or(Ok(()), |files| files.check());
+    checked.map_err(|error| ServeError::from(error).into())
+}
+
+fn can_listen(address: SocketAddr) -> Result<(), ServingError> {
+    let bound = std::net::TcpListener::bind(address);
+    bound.map(drop).map_err(|source| ServeError::Bind { address, source }.into())
+}
+
+fn tls_files(config: &Config) -> Option<TlsFiles> {
+    let (certificate, key) = config.server.tls()?;
+    Some(TlsFiles { certificate: certificate.clone(), key: key.clone() })
+}
+
 fn serve_options(config: &Config) -> ServeOptions {
     let section = &config.server;
     ServeOptions {
-        tls: section.tls().map(|(certificate, key)| TlsFiles { certificate: certificate.clone(), key: key.clone() }),
+        tls: tls_files(config),
         insecure: section.insecure,
         allowed_hosts: section.allowed_hosts.clone(),
         ..ServeOptions::new(section.listen)

@@ -43,3 +43,29 @@ fn a_certificate_that_is_renewed_needs_its_authority_and_no_new_one() {
         assert!(refused.stderr.contains("--ca FOLDER"), "{}", refused.stderr);
     }
 }
+
+#[test]
+fn a_server_without_its_certificate_tells_that_and_is_not_started_again() {
+    let program = with_certificate();
+    assert_eq!(program.run(&["key", "generate", "--data", "here"]).exit_code, 0);
+    let files =
+        |certificate, key| [("ORCHESTRATOR__SERVER__TLS_CERT", certificate), ("ORCHESTRATOR__SERVER__TLS_KEY", key)];
+    let (certificate, key) = ("pki/robots.example.org.pem", "pki/robots.example.org.key");
+    let check = ["server", "config", "check"];
+    assert_eq!(program.run_with(&check, &files(certificate, key), "").exit_code, 0);
+    for (bad, named) in [
+        (files("pki/no.pem", key), "pki/no.pem"),
+        (files(certificate, certificate), certificate),
+        (files(certificate, "pki/ca.key"), "server.tls_key"),
+    ] {
+        for command in [&check[..], &["server", "start", "--data", "here", "--listen", "127.0.0.1:0"]] {
+            let refused = program.run_with(command, &bad, "");
+            assert_eq!(refused.exit_code, 2, "{}", refused.stderr);
+            assert!(refused.stderr.contains("[TLS_FILES]") && refused.stderr.contains(named), "{}", refused.stderr);
+        }
+    }
+    assert!(
+        !program.folder().join("here/orchestrator.db").exists(),
+        "the database was made by a server that cannot start"
+    );
+}

@@ -30,6 +30,26 @@ fn a_key_without_a_place_is_made_where_the_server_looks_for_it() {
 }
 
 #[test]
+fn a_server_without_a_key_file_tells_new_databases_from_old_ones() {
+    let refused = Program::new().run(&["server", "start", "--data", "here", "--listen", "127.0.0.1:0"]);
+    assert_eq!(refused.exit_code, 2);
+    for words in ["[NO_KEY]", "for a new database make one: orchestrator key generate here", "else put your copy"] {
+        assert!(refused.stderr.contains(words), "{}", refused.stderr);
+    }
+}
+
+#[test]
+fn a_server_that_cannot_listen_writes_no_token() {
+    let program = Program::new();
+    assert_eq!(program.run(&["key", "generate", "--data", "here"]).exit_code, 0);
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let refused = program.run(&["server", "start", "--data", "here", "--listen", &address]);
+    assert!(refused.exit_code == 1 && refused.stderr.contains("[LISTEN]"), "{}", refused.stderr);
+    assert!(!program.folder().join("here/admin.token").exists());
+}
+
+#[test]
 fn a_bad_row_is_named_and_nothing_is_sent() {
     let program = Program::new();
     std::fs::write(program.folder().join("work.csv"), "reference,data\n1,a\n2\n").unwrap();
