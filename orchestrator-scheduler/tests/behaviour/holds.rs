@@ -1,6 +1,6 @@
 //! Section 2.1: disable, enable, kill, run now.
 
-use orchestrator_core::id::RequestId;
+use orchestrator_core::id::{RequestId, TriggerId};
 use orchestrator_core::job::{JobStatus as J, Outcome};
 use orchestrator_core::policy::{Overlap, Policies};
 use orchestrator_core::trigger::{Hold, TriggerStatus};
@@ -15,6 +15,11 @@ behaviours! {
     a_single_trigger_that_waits_keeps_its_time_through_a_hold,
     a_single_trigger_whose_time_came_under_a_hold_fires_when_it_is_enabled,
     a_single_trigger_that_has_fired_gets_a_new_time,
+    a_single_trigger_that_has_run_is_not_run_again_by_a_pause_and_its_end,
+    a_single_trigger_whose_run_ends_under_a_pause_is_not_run_again_by_its_end,
+    a_single_trigger_that_runs_goes_on_through_a_pause_and_its_end,
+    a_single_trigger_whose_waiting_run_a_pause_cancelled_runs_when_it_ends,
+    what_was_started_by_hand_makes_no_single_trigger_run_after_a_pause,
     a_single_trigger_that_gets_a_new_time_while_it_runs_fires_again,
     killing_asks_for_the_kill_of_all_and_cancels_what_waits,
     run_now_works_on_a_held_trigger_and_leaves_the_hold_alone,
@@ -98,6 +103,92 @@ async fn a_single_trigger_that_has_fired_gets_a_new_time(world: World) {
     world.enable(trigger, None).await;
     world.tick().await;
     assert_eq!(world.history(trigger).await, [(J::Done, 0), (J::Done, 80), (J::Queued, 90)]);
+}
+
+/// Pauses and enables it, as who holds everything and then releases it.
+async fn hold_and_release(world: &World, trigger: TriggerId) {
+    world.disable(trigger).await;
+    assert_eq!(world.hold(trigger).await, Hold::Paused);
+    world.enable(trigger, None).await;
+    world.tick().await;
+}
+
+async fn a_single_trigger_that_has_run_is_not_run_again_by_a_pause_and_its_end(world: World) {
+    let agent = world.worker("w").await;
+    for (start, outcome, hold) in [(0, Outcome::Done, Hold::Done), (100, Outcome::Failed, Hold::Failed)] {
+        let trigger = world.create(single("t", start)).await;
+        world.tick_at(start).await;
+        world.run_to(&agent, outcome).await;
+        world.turn_to(start + 10);
+        hold_and_release(&world, trigger).await;
+        assert_eq!((world.history(trigger).await.len(), world.hold(trigger).await), (1, hold));
+        // A time that is given is meant, and so is who enables it without having paused it.
+        world.disable(trigger).await;
+        world.enable(trigger, Some(start + 20)).await;
+        world.tick_at(start + 20).await;
+        world.run_to(&agent, outcome).await;
+        world.turn_to(start + 30);
+        world.enable(trigger, None).await;
+        world.tick().await;
+        world.run_to(&agent, outcome).await;
+        assert_eq!(world.history(trigger).await.len(), 3);
+        world.delete(trigger).await;
+    }
+}
+
+async fn a_single_trigger_whose_run_ends_under_a_pause_is_not_run_again_by_its_end(world: World) {
+    let agent = world.worker("w").await;
+    let trigger = world.create(single("t", 0)).await;
+    world.tick().await;
+    let grant = world.run(&agent).await;
+    world.disable(trigger).await;
+    world.finish(&agent, &grant, Outcome::Done).await;
+    assert_eq!(world.hold(trigger).await, Hold::Paused);
+    world.enable(trigger, None).await;
+    world.tick_at(100).await;
+    assert_eq!((world.history(trigger).await, world.hold(trigger).await), (vec![(J::Done, 0)], Hold::Done));
+}
+
+async fn a_single_trigger_that_runs_goes_on_through_a_pause_and_its_end(world: World) {
+    let agent = world.worker("w").await;
+    let trigger = world.create(single("t", 0)).await;
+    world.tick().await;
+    let grant = world.run(&agent).await;
+    hold_and_release(&world, trigger).await;
+    assert_eq!((world.shown(trigger).await, world.hold(trigger).await), (TriggerStatus::Running, Hold::None));
+    world.finish(&agent, &grant, Outcome::Failed).await;
+    assert_eq!((world.history(trigger).await, world.hold(trigger).await), (vec![(J::Failed, 0)], Hold::Failed));
+}
+
+async fn a_single_trigger_whose_waiting_run_a_pause_cancelled_runs_when_it_ends(world: World) {
+    let agent = world.worker("w").await;
+    let trigger = world.create(single("t", 0)).await;
+    world.tick().await;
+    world.turn_to(50);
+    hold_and_release(&world, trigger).await;
+    assert_eq!(world.history(trigger).await, [(J::Cancelled, 0), (J::Queued, 50)]);
+    // The same for an instant that waits for the end of the job before.
+    let grant = world.run(&agent).await;
+    world.enable(trigger, Some(60)).await;
+    world.tick_at(60).await;
+    world.disable(trigger).await;
+    world.finish(&agent, &grant, Outcome::Done).await;
+    world.turn_to(70);
+    world.enable(trigger, None).await;
+    world.tick().await;
+    assert_eq!(world.history(trigger).await, [(J::Cancelled, 0), (J::Done, 50), (J::Queued, 70)]);
+    assert_eq!(world.decisions(trigger).await.len(), 1, "that it waited; nothing was dropped");
+}
+
+async fn what_was_started_by_hand_makes_no_single_trigger_run_after_a_pause(world: World) {
+    let agent = world.worker("w").await;
+    let trigger = world.create(single("t", 0)).await;
+    world.tick().await;
+    world.run_to(&agent, Outcome::Failed).await;
+    world.run_now(trigger).await;
+    hold_and_release(&world, trigger).await;
+    let statuses: Vec<J> = world.history(trigger).await.into_iter().map(|(status, _)| status).collect();
+    assert_eq!((statuses, world.hold(trigger).await), (vec![J::Failed, J::Cancelled], Hold::Failed));
 }
 
 async fn a_single_trigger_that_gets_a_new_time_while_it_runs_fires_again(world: World) {

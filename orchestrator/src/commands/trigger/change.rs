@@ -2,9 +2,11 @@
 
 use chrono_tz::Tz;
 use orchestrator_core::clock::Timestamp;
+use orchestrator_core::trigger::Hold;
 use orchestrator_proto::v1 as pb;
 
 use super::at::in_zone_or_servers;
+use super::create::quoted;
 use crate::app::App;
 use crate::arguments::{Moment, When};
 use crate::error::Result;
@@ -18,7 +20,19 @@ pub(super) async fn enable(app: &App, trigger: String, at: Option<When>, zone: O
     };
     let reply = client.triggers().enable(enabling(trigger, at, app.now)).await?.into_inner();
     let trigger = reply.get()?;
-    app.printer.done(&reply, &trigger.name, &is_now(trigger))
+    app.printer.done(&reply, &trigger.name, &enabled(trigger))
+}
+
+/// A single trigger that was paused after its run is given back as that left it.
+fn enabled(trigger: &pb::Trigger) -> String {
+    let is_over = trigger.hold != Hold::None.as_str();
+    let again = || {
+        let name = quoted(&trigger.name);
+        format!(
+            " It has had its run, which the end of a pause does not repeat; to run it again: orchestrator trigger run {name}"
+        )
+    };
+    format!("{}{}", is_now(trigger), if is_over { again() } else { String::new() })
 }
 
 /// "Now" is sent as an instant, too: without one a trigger that is not single could not be refused, and a single one that
@@ -86,6 +100,18 @@ mod tests {
         assert_eq!(sent(None), None);
         assert_eq!(sent(Some(Moment::Now)), Some(now.timestamp()));
         assert_eq!(sent(Some(Moment::At(now - chrono::TimeDelta::hours(1)))), Some(now.timestamp() - 3600));
+    }
+
+    #[test]
+    fn a_trigger_that_has_had_its_run_says_how_it_is_run_again() {
+        let of = |status: &str, hold: &str| {
+            let (name, status, hold) = ("pay all".to_owned(), status.to_owned(), hold.to_owned());
+            enabled(&pb::Trigger { name, status, hold, ..pb::Trigger::default() })
+        };
+        assert_eq!(of("IDLE", "NONE"), "Trigger \"pay all\" is IDLE.");
+        let over = of("DONE", "DONE");
+        assert!(over.starts_with("Trigger \"pay all\" is DONE. It has had its run"), "{over}");
+        assert!(over.ends_with("orchestrator trigger run 'pay all'"), "{over}");
     }
 
     #[test]

@@ -34,12 +34,12 @@ pub(crate) enum TriggerCommand {
     /// Creates a trigger like another one, paused unless told otherwise.
     #[command(visible_alias = "clone")]
     Copy(Box<copy::CopyArgs>),
-    /// Ends a hold: the trigger fires again.
+    /// Ends a hold: the trigger fires again. A single one that was paused after its run does not, unless --at says when.
     Enable {
         /// Its name, its id, or any unique end or beginning of the id.
         trigger: String,
         /// Only for a single trigger: when it fires again, as `now`, a local time such as '2026-11-22 12:00', or one with its
-        /// zone as in 2026-11-22T11:00:00Z. Without it, one that has fired fires now.
+        /// zone as in 2026-11-22T11:00:00Z. Without it, one that has fired and was not paused since fires now.
         #[arg(long, value_name = "TIME")]
         at: Option<When>,
         /// The zone of a local time, such as Europe/Copenhagen; the server's unless given.
