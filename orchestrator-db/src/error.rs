@@ -100,6 +100,15 @@ impl DbError {
         matches!(error.code().as_deref(), Some("13" | "778" | "53100"))
     }
 
+    /// Whether the database takes no writes from anybody: it is a standby or was told to be read-only, or its file is.
+    pub fn is_read_only(&self) -> bool {
+        let Self::Driver { source: sqlx::Error::Database(error), .. } = self else { return false };
+        error.code().is_some_and(|code| match error.try_downcast_ref::<SqliteError>() {
+            Some(_) => code.parse::<u32>().is_ok_and(|code| code & 0xFF == 8),
+            None => code == "25006",
+        })
+    }
+
     /// Whether rerunning the whole transaction at once makes sense: it lost against another one.
     pub fn is_contention(&self) -> bool {
         let Self::Driver { source: sqlx::Error::Database(error), .. } = self else { return false };

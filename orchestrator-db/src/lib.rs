@@ -39,6 +39,7 @@ mod trigger;
 mod tx;
 mod user;
 mod worker;
+mod writable;
 
 pub use answer::{ANSWER_BYTES, fitting};
 pub use audit::{AuditEntry, AuditFilter, AuditRow};

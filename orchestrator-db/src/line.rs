@@ -16,6 +16,9 @@ use tokio::time::Instant;
 /// How long to wait for the line to be free.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// How long to wait for it where somebody who has it for longer is as good an answer: what is refused is given back sooner.
+const BRIEFLY: Duration = Duration::from_millis(500);
+
 /// How long a connection that may be broken has to answer.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(2);
 
@@ -63,7 +66,10 @@ where
     /// Waits for the line and takes it, connected, for what is done outside transactions, such as migrating.
     pub(crate) async fn take(&self) -> Result<OnLine<DB>, sqlx::Error> {
         let waiting = tokio::time::timeout(PATIENCE, self.slot.clone().lock_owned());
-        let mut slot = waiting.await.map_err(|_| sqlx::Error::PoolTimedOut)?;
+        self.connected(waiting.await.map_err(|_| sqlx::Error::PoolTimedOut)?).await
+    }
+
+    async fn connected(&self, mut slot: OwnedMutexGuard<Slot<DB>>) -> Result<OnLine<DB>, sqlx::Error> {
         // In boxes, which are seldom made: everything that takes the line would keep room for them in place, and much does.
         if slot.is_unsure {
             Box::pin(slot.make_sure()).await;
@@ -78,7 +84,18 @@ where
 
     /// Begins a transaction. A connection that broke while nothing happened on it is made anew.
     pub(crate) async fn begin(&self, statement: &'static str) -> Result<OnLine<DB>, sqlx::Error> {
-        let mut line = self.take().await?;
+        let line = self.take().await?;
+        self.begun(line, statement).await
+    }
+
+    /// Begins a transaction, unless somebody has the line for long: then nothing.
+    pub(crate) async fn begin_if_free(&self, statement: &'static str) -> Result<Option<OnLine<DB>>, sqlx::Error> {
+        let Ok(slot) = tokio::time::timeout(BRIEFLY, self.slot.clone().lock_owned()).await else { return Ok(None) };
+        let line = self.connected(slot).await?;
+        self.begun(line, statement).await.map(Some)
+    }
+
+    async fn begun(&self, mut line: OnLine<DB>, statement: &'static str) -> Result<OnLine<DB>, sqlx::Error> {
         line.is_open = true;
         line.slot.is_unsure = true;
         match line.execute(statement).await {

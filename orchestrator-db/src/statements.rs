@@ -40,6 +40,7 @@ const ROOTS: &[&Statements] = &[
     &crate::token::STATEMENTS,
     &crate::trigger::STATEMENTS,
     &crate::user::STATEMENTS,
+    &crate::writable::STATEMENTS,
     &crate::worker::STATEMENTS,
 ];
 

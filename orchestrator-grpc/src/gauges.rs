@@ -21,10 +21,10 @@ pub(crate) async fn render(scheduler: &Scheduler) -> Result<String, DbError> {
     Ok(text(&figures, overdue, now))
 }
 
-/// Whether the gauges of the database could be read, which is told also when they could not.
+/// Whether the database can be worked with, which is told also when its gauges could not be read.
 pub(crate) fn database_up(is_up: bool) -> String {
     let mut page = Page::default();
-    page.gauge("orchestrator_database_up", "1 while this server can read its database, else 0.");
+    page.gauge("orchestrator_database_up", "1 while this server can read its database and write to it, else 0.");
     page.plain(u8::from(is_up));
     page.0
 }

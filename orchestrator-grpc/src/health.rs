@@ -1,4 +1,4 @@
-//! Whether the server is up and its database answers: for load balancers in plain words, for gRPC by its standard.
+//! Whether the server is up and its database answers and takes writes: for load balancers in plain words, for gRPC by its standard.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::extract::State;
 use http::StatusCode;
-use orchestrator_db::Db;
+use orchestrator_scheduler::Scheduler;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 use tokio_stream::{Stream, StreamExt as _};
@@ -27,31 +27,31 @@ const TOLD_AGAIN: Duration = Duration::from_millis(500);
 /// Answers questions about health.
 #[derive(Debug, Clone)]
 pub(crate) struct HealthService {
-    db: Db,
+    scheduler: Scheduler,
     stop: CancellationToken,
-    /// When the database was asked last, and whether it answered. One question at a time.
+    /// When the database was asked last, and whether it can be worked with. One question at a time.
     last: Arc<Mutex<Option<(Instant, bool)>>>,
 }
 
 impl HealthService {
-    pub(crate) fn new(db: Db, stop: CancellationToken) -> Self {
-        Self { db, stop, last: Arc::default() }
+    pub(crate) fn new(scheduler: Scheduler, stop: CancellationToken) -> Self {
+        Self { scheduler, stop, last: Arc::default() }
     }
 
-    /// Whether calls can be served: the database answers, and the server is not stopping.
+    /// Whether calls can be served: the database answers and takes writes, and the server is not stopping.
     async fn is_ready(&self) -> bool {
-        !self.stop.is_cancelled() && self.database_answers().await
+        !self.stop.is_cancelled() && self.database_works().await
     }
 
-    async fn database_answers(&self) -> bool {
+    async fn database_works(&self) -> bool {
         let mut last = self.last.lock().await;
-        if let Some((_, answered)) = last.filter(|(asked_at, _)| asked_at.elapsed() < TOLD_AGAIN) {
-            return answered;
+        if let Some((_, works)) = last.filter(|(asked_at, _)| asked_at.elapsed() < TOLD_AGAIN) {
+            return works;
         }
-        let asked = async { self.db.begin_read().await?.rollback().await };
-        let answered = tokio::time::timeout(PATIENCE, asked).await.is_ok_and(|answer| answer.is_ok());
-        *last = Some((Instant::now(), answered));
-        answered
+        let asked = tokio::time::timeout(PATIENCE, self.scheduler.database_outage()).await;
+        let works = asked.is_ok_and(|outage| outage.is_none());
+        *last = Some((Instant::now(), works));
+        works
     }
 
     async fn status(&self) -> HealthCheckResponse {
@@ -98,6 +98,9 @@ pub(crate) async fn readyz(State(health): State<HealthService>) -> (StatusCode, 
     if health.is_ready().await {
         (StatusCode::OK, "ok\n")
     } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer, or the server is stopping\n")
+        (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the database does not answer or takes no writes, or the server is stopping\n",
+        )
     }
 }

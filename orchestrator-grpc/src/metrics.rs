@@ -82,7 +82,9 @@ impl Figures {
             Ok(_) if !was_up => tracing::info!("figures are shown with those of the database again"),
             Ok(_) => {}
         }
-        format!("{}{}", gauges::database_up(read.is_ok()), read.unwrap_or_default())
+        let outage = tokio::time::timeout(PATIENCE, self.0.scheduler.database_outage());
+        let is_up = read.is_ok() && matches!(outage.await, Ok(None));
+        format!("{}{}", gauges::database_up(is_up), read.unwrap_or_default())
     }
 }
 

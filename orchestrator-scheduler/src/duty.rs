@@ -1,11 +1,13 @@
 //! Since when this server has been able to decide. Its duty begins anew when the database was away or the clock stepped:
 //! what was due before was missed by all, and what seems to have expired may only not have been renewed.
 
+use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use orchestrator_core::clock::Timestamp;
 use orchestrator_core::lease::{HEARTBEAT, LEASE};
+use orchestrator_db::DbError;
 
 /// A clock that has moved so much differently from the monotonic one has been stepped, or the machine slept.
 const MOST_STEP: chrono::Duration = chrono::Duration::seconds(1);
@@ -14,6 +16,49 @@ const MOST_STEP: chrono::Duration = chrono::Duration::seconds(1);
 /// that run too long waits beyond their limit.
 const MOST_STEPPED: chrono::Duration = chrono::Duration::seconds(15);
 
+/// What keeps a server from its database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outage {
+    /// It does not answer, or what it answers is of no use.
+    NoAnswer,
+    /// It answers and takes no writes: a standby, or one that was made read-only.
+    NoWrites,
+    /// It answers and its disk takes no more.
+    DiskFull,
+}
+
+impl Outage {
+    /// What a failed call tells of it.
+    pub(crate) fn of(error: &DbError) -> Self {
+        if error.is_disk_full() {
+            Self::DiskFull
+        } else if error.is_read_only() {
+            Self::NoWrites
+        } else {
+            Self::NoAnswer
+        }
+    }
+
+    /// Its name between programs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NoAnswer => "NO_ANSWER",
+            Self::NoWrites => "NO_WRITES",
+            Self::DiskFull => "DISK_FULL",
+        }
+    }
+}
+
+impl fmt::Display for Outage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoAnswer => "the database does not answer",
+            Self::NoWrites => "the database takes no writes (a standby, or read-only)",
+            Self::DiskFull => "the database's disk is full",
+        })
+    }
+}
+
 #[derive(Debug)]
 struct State {
     since: Timestamp,
@@ -21,8 +66,8 @@ struct State {
     watching_since: Timestamp,
     /// How far the clock has stepped since then.
     stepped: chrono::Duration,
-    /// The database failed, and nothing has succeeded since.
-    away: bool,
+    /// The database failed, and what failed has not succeeded since.
+    outage: Option<Outage>,
     last: Option<(Timestamp, Instant)>,
     /// The clock stepped, and was not compared with the database's since.
     is_unsure: bool,
@@ -62,7 +107,7 @@ impl Duty {
             since: now,
             watching_since: now,
             stepped: chrono::Duration::zero(),
-            away: false,
+            outage: None,
             last: None,
             is_unsure: false,
             plans_are_suspect: true,
@@ -80,7 +125,7 @@ impl Duty {
     /// Whether leases have been on watch long enough that their expiry means something.
     pub(crate) fn may_rescue(&self, now: Timestamp) -> bool {
         let state = self.state();
-        !state.away && now >= state.since + LEASE
+        state.outage.is_none() && now >= state.since + LEASE
     }
 
     /// Since when this server has watched a clock that did not step: a job that seems to have run for longer may have begun
@@ -123,15 +168,21 @@ impl Duty {
         self.state().plans_are_suspect = true;
     }
 
-    /// Whether the database failed when it was asked last.
-    pub(crate) fn is_away(&self) -> bool {
-        self.state().away
+    /// What kept this server from the database when it was needed last.
+    pub(crate) fn outage(&self) -> Option<Outage> {
+        self.state().outage
     }
 
-    /// The database answered, after so long.
+    /// The database seems to be back: what is decided from here on is decided by a server that comes from an outage. Whether it
+    /// is over shows when something has been decided.
+    pub(crate) fn tries_again(&self, now: Timestamp) {
+        self.state().since = now;
+    }
+
+    /// The database did what was asked of it, after so long.
     pub(crate) fn answered(&self, now: Timestamp, took: std::time::Duration) {
         let mut state = self.state();
-        if std::mem::take(&mut state.away) {
+        if state.outage.take().is_some() {
             tracing::info!("the database is back; nothing is rescued for one lease");
             state.since = now;
         } else if took > HEARTBEAT {
@@ -140,9 +191,9 @@ impl Duty {
         }
     }
 
-    /// The database did not answer. True when it is the first time.
-    pub(crate) fn failed(&self) -> bool {
-        !std::mem::replace(&mut self.state().away, true)
+    /// The database failed so. True when that is news.
+    pub(crate) fn failed(&self, outage: Outage) -> bool {
+        self.state().outage.replace(outage) != Some(outage)
     }
 }
 
@@ -224,9 +275,12 @@ mod tests {
     #[test]
     fn a_database_that_was_away_begins_the_duty_anew_and_is_told_once() {
         let duty = Duty::begun_at(at(0));
-        assert!(duty.failed());
-        assert!(!duty.failed());
-        assert!(!duty.may_rescue(at(100)), "an outage that is not over yet");
+        assert!(duty.failed(Outage::NoAnswer));
+        assert!(!duty.failed(Outage::NoAnswer));
+        assert!(duty.failed(Outage::NoWrites), "it is up again as a standby");
+        duty.tries_again(at(90));
+        assert_eq!((duty.outage(), duty.since()), (Some(Outage::NoWrites), at(90)));
+        assert!(!duty.may_rescue(at(200)), "an outage that is not over yet");
         duty.answered(at(100), Duration::ZERO);
         assert_eq!(duty.since(), at(100));
         assert!(!duty.may_rescue(at(114)));

@@ -45,6 +45,7 @@ pub use commands::Command;
 pub use decide::{Circumstances, Verdict, decide_due, decide_queue};
 pub use development::{DEVELOPMENT_TRIGGER, DevelopmentEnd, end_development_of};
 pub use discipline::DisciplinedClock;
+pub use duty::Outage;
 pub use element_changes::ElementChanges;
 pub use engine::TickSummary;
 pub use finish::{FinishError, FinishReport, FinishRequest};

@@ -10,7 +10,7 @@ use tokio::sync::broadcast;
 
 use crate::beats::Beats;
 use crate::discipline::DisciplinedClock;
-use crate::duty::Duty;
+use crate::duty::{Duty, Outage};
 use crate::element_changes::ElementChanges;
 use crate::heartbeat::Renewals;
 use crate::prune::{OutputPruned, Retention};
@@ -186,6 +186,15 @@ impl Scheduler {
     /// was granted before is taken for expired within one lease of it.
     pub fn on_duty_since(&self) -> Timestamp {
         self.inner.duty.since()
+    }
+
+    /// What keeps this server from its database, if anything does: as its loops met it last, or as it is found now.
+    pub async fn database_outage(&self) -> Option<Outage> {
+        if let Some(outage) = self.duty().outage() {
+            return Some(outage);
+        }
+        let error = self.db().check_writes().await.err()?;
+        (!error.is_contention()).then(|| Outage::of(&error))
     }
 
     pub(crate) fn duty(&self) -> &Duty {

@@ -27,6 +27,13 @@ impl Db {
         inner.map(|inner| self.tx(inner)).map_err(DbError::in_op("begin_write"))
     }
 
+    /// Begins a transaction that writes, unless one of this program goes on for long.
+    pub(crate) async fn free_writer(&self) -> Result<Option<Tx>, DbError> {
+        let Pools::Sqlite { write, .. } = &self.pools else { return self.begin_write().await.map(Some) };
+        let begun = write.begin_if_free("BEGIN IMMEDIATE").await.map_err(DbError::in_op("free_writer"))?;
+        Ok(begun.map(|line| self.tx(TxInner::Sqlite(Open::OnLine(line)))))
+    }
+
     /// A connection of its own for a lane; the lanes of SQLite share its single writer.
     pub(crate) fn lane_line(&self) -> LaneLine {
         match &self.pools {

@@ -9,6 +9,8 @@ conformance! {
     a_database_of_a_newer_program_is_refused,
     a_second_server_is_refused_on_sqlite_only,
     a_database_that_may_forget_is_refused_unless_accepted,
+    a_database_that_is_only_read_is_told_from_one_that_takes_writes,
+    who_asks_whether_writes_are_taken_waits_for_nobody_that_writes,
 }
 
 async fn an_open_database_has_every_migration(db: TestDb) {
@@ -54,4 +56,27 @@ async fn a_database_that_may_forget_is_refused_unless_accepted(db: TestDb) {
     assert!(refused.to_string().starts_with("synchronous_commit is off"), "{refused}");
     options.accept_weak_durability = true;
     assert!(Db::connect(&options).await.is_ok());
+}
+
+async fn a_database_that_is_only_read_is_told_from_one_that_takes_writes(db: TestDb) {
+    db.check_writes().await.unwrap();
+    let read_only = match db.dialect() {
+        Dialect::Sqlite => "?mode=ro",
+        Dialect::Postgres => "&options[default_transaction_read_only]=on",
+    };
+    let url = format!("{}{read_only}", db.url());
+    let _folder = db.closed().await;
+    let db = Db::connect(&DbOptions::new(&url)).await.unwrap();
+    db.begin_read().await.unwrap().rollback().await.unwrap();
+    // SQLite begins a transaction that writes, and makes one that reads of it.
+    db.begin_write().await.unwrap().rollback().await.unwrap();
+    let refused = db.check_writes().await.unwrap_err();
+    assert!(refused.is_read_only() && refused.is_transient() && !refused.is_disk_full(), "{refused:?}");
+}
+
+async fn who_asks_whether_writes_are_taken_waits_for_nobody_that_writes(db: TestDb) {
+    let mut tx = db.begin_write().await.unwrap();
+    tx.setting_set("a", &1, "2026-11-22T12:00:00Z".parse().unwrap()).await.unwrap();
+    db.check_writes().await.unwrap();
+    tx.commit().await.unwrap();
 }

@@ -4,11 +4,12 @@ use orchestrator_core::worker::WorkerState;
 use orchestrator_db::DbError;
 use orchestrator_proto::convert::timestamp;
 use orchestrator_proto::v1;
-use orchestrator_scheduler::Scheduler;
+use orchestrator_scheduler::{Outage, Scheduler};
 
 /// What the server is, and how its world is doing.
 pub(super) async fn of(scheduler: &Scheduler) -> Result<v1::GetStatusResponse, DbError> {
     let now = scheduler.now();
+    let outage = scheduler.database_outage().await;
     let mut tx = scheduler.db().begin_read().await?;
     let workers = tx.worker_list().await?;
     let jobs = tx.job_counts().await?;
@@ -31,6 +32,7 @@ pub(super) async fn of(scheduler: &Scheduler) -> Result<v1::GetStatusResponse, D
         // Known to whoever serves.
         certificate_ends_at: None,
         disks: Vec::new(),
+        database_outage: outage.map(Outage::as_str).unwrap_or_default().to_owned(),
     })
 }
 

@@ -33,7 +33,7 @@ pub(super) fn app(
     shutdown: &Shutdown,
 ) -> Result<Front, ServeError> {
     let limits = MessageLimits { usual: options.max_message_bytes, bulk: options.max_bulk_message_bytes };
-    let health = HealthService::new(services.scheduler.db().clone(), shutdown.soft.clone());
+    let health = HealthService::new(services.scheduler.clone(), shutdown.soft.clone());
     let pages = services.pages.clone();
     let clock = services.clock.clone();
     let (zone, accounts) = (services.scheduler.zone(), services.accounts.clone());

@@ -80,6 +80,23 @@ async fn health_answers_whoever_asks_by_whatever_name() {
 }
 
 #[tokio::test]
+async fn a_database_that_takes_no_writes_is_not_ready_though_it_answers() {
+    orchestrator_grpc::metrics::measure();
+    for world in [world().await, crate::world::postgres_world().await] {
+        let viewer = world.user(orchestrator_core::identity::Role::Viewer).await;
+        let world = world.read_only().await;
+        let ready = get(&world, "/readyz", "localhost").await;
+        assert_eq!(ready.status, 503, "{}", world.url);
+        assert!(ready.body.contains("takes no writes"), "{}", ready.body);
+        let shown = figures(&world, &viewer).await;
+        assert!(shown.body.lines().any(|line| line == "orchestrator_database_up 0"), "{}", shown.body);
+        assert!(shown.body.contains("orchestrator_jobs"), "what can be read is shown: {}", shown.body);
+        let status = post(&world, "/rpc/orchestrator.v1.AdminService/GetStatus", &viewer, "{}").await;
+        assert_eq!(status.json()["databaseOutage"], "NO_WRITES", "{}", status.body);
+    }
+}
+
+#[tokio::test]
 async fn a_host_that_is_not_allowed_is_refused_before_anything_else() {
     let world = world_with(|options| options.allowed_hosts = vec!["robots.example".to_owned()]).await;
     let port = world.address.port();

@@ -93,6 +93,15 @@ pub(crate) async fn postgres_world() -> World {
 
 async fn world_on(url: String, folder: Option<tempfile::TempDir>, change: impl FnOnce(&mut ServeOptions)) -> World {
     let db = Db::open(&DbOptions::new(&url)).await.unwrap();
+    world_of(db, url, folder, change).await
+}
+
+async fn world_of(
+    db: Db,
+    url: String,
+    folder: Option<tempfile::TempDir>,
+    change: impl FnOnce(&mut ServeOptions),
+) -> World {
     let clock = ManualClock::at(Utc.with_ymd_and_hms(2026, 11, 22, 12, 0, 0).unwrap());
     let scheduler = Scheduler::new(SchedulerOptions {
         db,
@@ -128,6 +137,22 @@ async fn world_on(url: String, folder: Option<tempfile::TempDir>, change: impl F
 }
 
 impl World {
+    /// Another server with what this one had, on a database that takes no writes.
+    pub(crate) async fn read_only(self) -> Self {
+        self.scheduler.db().close().await;
+        let (url, folder) = if let Some(file) = self.url.strip_prefix("sqlite:") {
+            // The file itself is this server's as long as any of its tasks lives.
+            let folder = tempfile::tempdir().unwrap();
+            let copy = folder.path().join("copy.db");
+            std::fs::copy(file, &copy).unwrap();
+            (format!("sqlite:{}?mode=ro", copy.display()), Some(folder))
+        } else {
+            (format!("{}&options[default_transaction_read_only]=on", self.url), None)
+        };
+        let db = Db::connect(&DbOptions::new(&url)).await.unwrap();
+        world_of(db, url, folder, |_| {}).await
+    }
+
     /// A token that ends after `lifetime`.
     pub(crate) async fn token(
         &self,

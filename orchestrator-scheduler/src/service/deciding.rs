@@ -9,12 +9,16 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{LEAD, PATIENCE, POLL, is_outage, within};
+use crate::duty::Outage;
 use crate::engine::TickSummary;
 use crate::scheduler::Scheduler;
 use crate::wake::Marks;
 
 /// The shortest wait after ticks that came to nothing.
 const FRUITLESS_WAIT: Duration = Duration::from_millis(4);
+
+/// The setting that a server writes to see whether an outage is over.
+const BACK_AT: &str = "database_back_at";
 
 /// Evaluates and assigns, as soon as something is due or has changed.
 pub(super) async fn engine(scheduler: Scheduler, stop: CancellationToken) {
@@ -30,9 +34,7 @@ pub(super) async fn engine(scheduler: Scheduler, stop: CancellationToken) {
             }
             Ok(None) => POLL,
             Err(error) => {
-                if is_outage(&error) && scheduler.duty().failed() {
-                    tracing::error!(error = %Chain(&error), "the database does not answer; trying again every second");
-                } else {
+                if !is_outage(&error) || !told_outage(&scheduler, &error) {
                     tracing::debug!(error = %Chain(&error), "a tick failed");
                 }
                 POLL
@@ -54,14 +56,28 @@ pub(super) async fn engine(scheduler: Scheduler, stop: CancellationToken) {
     }
 }
 
+/// Notes that the database is away, and says so where that is news.
+fn told_outage(scheduler: &Scheduler, error: &DbError) -> bool {
+    let outage = Outage::of(error);
+    let is_news = scheduler.duty().failed(outage);
+    if is_news {
+        tracing::error!(error = %Chain(error), "{outage}; nothing is decided; trying again every second");
+    }
+    is_news
+}
+
 /// One tick; none while the time is not known. After an outage, duty begins anew before anything is decided.
 async fn round(scheduler: &Scheduler, marks: &Marks) -> Result<Option<TickSummary>, DbError> {
     if !scheduler.knows_the_time().await? {
         return Ok(None);
     }
-    if scheduler.duty().is_away() {
-        scheduler.db().begin_read().await?.job_any_queued().await?;
-        scheduler.duty().answered(scheduler.now(), Duration::ZERO);
+    let was_away = scheduler.duty().outage().is_some();
+    if was_away {
+        // A tick that finds nothing to do writes nothing, and would take what is only read for the end of the outage.
+        let mut tx = scheduler.db().begin_hot().await?;
+        tx.setting_set(BACK_AT, &scheduler.now(), scheduler.now()).await?;
+        tx.commit().await?;
+        scheduler.duty().tries_again(scheduler.now());
     }
     if scheduler.duty().suspects_plans() {
         scheduler.replan(scheduler.now()).await.inspect_err(|_| scheduler.duty().still_suspects_plans())?;
@@ -69,7 +85,10 @@ async fn round(scheduler: &Scheduler, marks: &Marks) -> Result<Option<TickSummar
     let began = Instant::now();
     let now = scheduler.now();
     let summary = scheduler.tick_marked(now, now + LEAD, marks).await?;
-    scheduler.duty().answered(scheduler.now(), began.elapsed());
+    // What failed elsewhere meanwhile is looked at by the next round.
+    if was_away || scheduler.duty().outage().is_none() {
+        scheduler.duty().answered(scheduler.now(), began.elapsed());
+    }
     Ok(Some(summary))
 }
 
@@ -113,9 +132,7 @@ pub(super) async fn rescue(scheduler: Scheduler) {
             Ok(_) => {}
             Err(error) => {
                 // The engine begins the duty anew when the database is back.
-                if is_outage(&error) && scheduler.duty().failed() {
-                    tracing::error!(error = %Chain(&error), "the database does not answer; trying again every second");
-                } else {
+                if !is_outage(&error) || !told_outage(&scheduler, &error) {
                     tracing::debug!(error = %Chain(&error), "rescue failed");
                 }
             }
@@ -125,9 +142,47 @@ pub(super) async fn rescue(scheduler: Scheduler) {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use chrono::{TimeZone as _, Utc};
+    use orchestrator_core::clock::ManualClock;
+    use orchestrator_core::secret::KeyRing;
+    use orchestrator_core::text::Limits;
+    use orchestrator_db::{Db, DbOptions, LaneOptions};
 
     use super::*;
+    use crate::{Retention, SchedulerClock, SchedulerOptions};
+
+    /// A server on a database that can be read and takes no writes.
+    async fn read_only() -> (Scheduler, tempfile::TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("test.db").display());
+        Db::open(&DbOptions::new(&url)).await.unwrap().close().await;
+        let scheduler = Scheduler::new(SchedulerOptions {
+            db: Db::connect(&DbOptions::new(format!("{url}?mode=ro"))).await.unwrap(),
+            clock: SchedulerClock::Given(Arc::new(ManualClock::at(Utc.timestamp_opt(1_800_000_000, 0).unwrap()))),
+            keys: KeyRing::generate().unwrap(),
+            limits: Limits::default(),
+            zone: chrono_tz::UTC,
+            lanes: LaneOptions::default(),
+            retention: Retention::default(),
+        });
+        (scheduler, folder)
+    }
+
+    #[tokio::test]
+    async fn a_database_that_takes_no_writes_is_not_back_because_it_is_read() {
+        let (scheduler, _folder) = read_only().await;
+        let marks = Marks { everything: true, ..Marks::default() };
+        // Nothing is due: whoever only looks sees nothing wrong.
+        round(&scheduler, &marks).await.unwrap();
+        assert_eq!(scheduler.duty().outage(), None);
+        assert_eq!(scheduler.database_outage().await, Some(Outage::NoWrites), "who is asked looks closer");
+        scheduler.duty().failed(Outage::NoWrites);
+        let refused = round(&scheduler, &marks).await.unwrap_err();
+        assert!(is_outage(&refused) && refused.is_read_only(), "{refused:?}");
+        assert_eq!(scheduler.duty().outage(), Some(Outage::NoWrites));
+    }
 
     #[test]
     fn what_is_due_and_comes_to_nothing_does_not_make_the_engine_spin() {

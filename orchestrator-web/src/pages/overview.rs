@@ -161,7 +161,14 @@ fn tiles(status: &v1::GetStatusResponse, failed: u32) -> Vec<Tile> {
         let look = if number == 0 { "" } else { look };
         Tile { number: number.to_string(), label, look, link }
     };
-    vec![
+    let outage = match status.database_outage.as_str() {
+        "" => None,
+        "NO_WRITES" => Some("the database takes no writes"),
+        "DISK_FULL" => Some("the database's disk is full"),
+        _ => Some("the database does not answer in time"),
+    };
+    let outage = outage.map(|label| Tile { number: "!".to_owned(), label, look: "bad", link: "/".to_owned() });
+    let tiles = [
         tile(status.triggers_overdue, "overdue", "bad", triggers("OVERDUE")),
         tile(status.triggers_failed, "stopped by failures", "bad", triggers("FAILED")),
         tile(status.jobs_lost, "lost", "bad", jobs("lost", "")),
@@ -174,7 +181,8 @@ fn tiles(status: &v1::GetStatusResponse, failed: u32) -> Vec<Tile> {
             look: if status.workers_up == 0 { "bad" } else { "good" },
             link: "/workers".to_owned(),
         },
-    ]
+    ];
+    outage.into_iter().chain(tiles).collect()
 }
 
 async fn jobs(viewer: &Viewer, statuses: &[&str]) -> Result<Vec<JobRow>, PageError> {

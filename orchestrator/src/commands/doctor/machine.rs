@@ -11,6 +11,7 @@ use orchestrator_grpc::disk::look;
 use super::certificate;
 use super::check::Check;
 use super::disk::disks;
+use super::reach::no_writes;
 use crate::config::{Config, ConfigFlags, DatabaseUrl};
 use crate::error::CliError;
 use crate::secret_file;
@@ -100,9 +101,13 @@ async fn database(config: &Config) -> Check {
         Err(ConnectError::InUse { .. }) => return Check::good(NAME, format!("{place}; a server has it")),
         Err(error) => return failed(ServingError::from(error).into()),
     };
-    let status = db.migration_status().await;
+    let (status, writes) = (db.migration_status().await, db.check_writes().await);
     db.close().await;
     match status {
+        // Without migrations there is nothing yet that could be written to.
+        Ok(_) if writes.is_err_and(|error| error.is_read_only()) => {
+            Check::bad(NAME, format!("{place} takes no writes"), no_writes(db.dialect().as_str()))
+        }
         Ok(steps) => match steps.iter().filter(|step| !step.applied).count() {
             0 => Check::good(NAME, format!("{place}, up to date")),
             missing => Check::odd(

@@ -133,13 +133,38 @@ fn version(server: &str) -> Check {
     }
 }
 
+/// One that answers may be of no use all the same: lists look well, and nothing starts.
 fn database(status: &pb::GetStatusResponse) -> Check {
+    const NAME: &str = "database";
+    const NOTHING: &str = "nothing starts, and nothing is kept";
+    match status.database_outage.as_str() {
+        "" => {}
+        "NO_WRITES" => return Check::bad(NAME, format!("takes no writes: {NOTHING}"), no_writes(&status.database)),
+        "DISK_FULL" => {
+            return Check::bad(
+                NAME,
+                format!("its disk is full: {NOTHING}"),
+                "make room there; the server then goes on by itself",
+            );
+        }
+        _ => return Check::bad(NAME, "did not answer when the server had something to decide", "see the server's log"),
+    }
     let finding = match status.database.as_str() {
         "SQLITE" => "SQLite: one server, its file is the whole state".to_owned(),
         "POSTGRESQL" => "PostgreSQL, with fsync and synchronous_commit as the server demands".to_owned(),
         other => other.to_owned(),
     };
-    Check::good("database", finding)
+    Check::good(NAME, finding)
+}
+
+/// What to do about a database that only reads.
+pub(super) fn no_writes(database: &str) -> &'static str {
+    if database == "SQLITE" {
+        "the server's user must be able to write the file and its folder, on a disk that is not mounted read-only"
+    } else {
+        "a standby: connect the server to the primary, or promote it; else someone set default_transaction_read_only: ALTER DATABASE \
+         (or ROLE) … RESET default_transaction_read_only, then restart the server"
+    }
 }
 
 #[cfg(test)]
@@ -176,6 +201,19 @@ mod tests {
             };
             assert_eq!(clocks(&status, asked, answered)[0].outcome, outcome, "{server}");
         }
+    }
+
+    #[test]
+    fn a_database_that_takes_no_writes_is_wrong_and_says_what_to_do() {
+        let of = |database: &str, outage: &str| {
+            let (database, database_outage) = (database.to_owned(), outage.to_owned());
+            super::database(&pb::GetStatusResponse { database, database_outage, ..pb::GetStatusResponse::default() })
+        };
+        assert_eq!(of("POSTGRESQL", "").outcome, Outcome::Good);
+        let (standby, file) = (of("POSTGRESQL", "NO_WRITES"), of("SQLITE", "NO_WRITES"));
+        assert!(standby.outcome == Outcome::Bad && standby.finding.starts_with("takes no writes"), "{standby:?}");
+        assert!(standby.fix.contains("primary") && file.fix.contains("write the file"), "{standby:?} {file:?}");
+        assert_eq!(of("SQLITE", "DISK_FULL").outcome, Outcome::Bad);
     }
 
     #[test]

@@ -60,7 +60,11 @@ const SUMMARY: &[Column<Facts>] = &[
     Column::new("Server", |f, _| Cell::text(format!("{}, version {}", f.url, f.status.version))),
     Column::new("Started", |f, look| Cell::text(time(look, f.status.started_at.as_ref()))),
     Column::new("Database", |f, _| {
-        Cell::text(format!("{}, clock offset {}", f.status.database, duration(f.status.clock_offset.as_ref())))
+        let offset = duration(f.status.clock_offset.as_ref());
+        match outage(&f.status) {
+            "" => Cell::text(format!("{}, clock offset {offset}", f.status.database)),
+            outage => Cell::text(format!("{}, which {outage}", f.status.database)).alarming(),
+        }
     }),
     Column::new("Time zone", |f, _| Cell::text(&f.status.time_zone)),
     Column::new("Workers", |f, _| workers(f)),
@@ -131,6 +135,16 @@ fn is_unfit(worker: &pb::Worker) -> bool {
     worker.state == "UP" && !worker.trouble.is_empty()
 }
 
+/// What is wrong with the database although it answers.
+fn outage(status: &pb::GetStatusResponse) -> &'static str {
+    match status.database_outage.as_str() {
+        "" => "",
+        "NO_WRITES" => "takes no writes",
+        "DISK_FULL" => "has a full disk",
+        _ => "does not answer in time",
+    }
+}
+
 /// When the server's certificate ends, where that is soon.
 fn certificate(status: &pb::GetStatusResponse) -> Option<String> {
     let (until, now) = (instant(status.certificate_ends_at.as_ref())?, instant(status.now.as_ref())?);
@@ -141,6 +155,10 @@ fn certificate(status: &pb::GetStatusResponse) -> Option<String> {
 fn next(facts: &Facts) -> String {
     let name = |name: &str| printable(&format!("\"{name}\""));
     let mut steps = Vec::new();
+    match outage(&facts.status) {
+        "" => {}
+        outage => steps.push(format!("nothing starts, since the database {outage}; what to do: orchestrator doctor")),
+    }
     if let Some(words) = certificate(&facts.status) {
         steps.push(format!("the server's certificate {words}; renew it {RENEW}"));
     }

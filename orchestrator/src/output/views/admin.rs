@@ -36,6 +36,7 @@ impl Row for pb::GetStatusResponse {
         Column::new("Server", |s, _| Cell::text(format!("version {}", s.version))),
         Column::new("Started", |s, look| Cell::text(time(look, s.started_at.as_ref()))),
         Column::new("Database", |s, _| Cell::text(&s.database)),
+        Column::new("Database outage", |s, _| Cell::text(&s.database_outage).alarming()),
         Column::new("Clock offset", |s, _| Cell::text(duration(s.clock_offset.as_ref()))),
         Column::new("Time zone", |s, _| Cell::text(&s.time_zone)),
         Column::new("Certificate ends", |s, look| Cell::text(time(look, s.certificate_ends_at.as_ref()))),
