@@ -1,5 +1,6 @@
 //! Values as people type them.
 
+mod bound;
 mod elapsed;
 mod fire_limit;
 mod moment;
@@ -7,6 +8,7 @@ mod names;
 mod paging;
 mod when;
 
+pub(crate) use bound::Bound;
 pub(crate) use elapsed::{parse as duration, to_wire as duration_to_wire};
 pub(crate) use fire_limit::{MissedChoice, OverlapChoice};
 pub(crate) use moment::Moment;

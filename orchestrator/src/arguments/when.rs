@@ -36,10 +36,14 @@ impl FromStr for When {
         if let Ok(moment) = text.parse() {
             return Ok(Self::Moment(moment));
         }
-        let text = text.replacen(' ', "T", 1);
-        let local = FORMS.iter().find_map(|form| NaiveDateTime::parse_from_str(&text, form).ok());
-        local.map(Self::Local).ok_or(WhenError)
+        local(text).map(Self::Local).ok_or(WhenError)
     }
+}
+
+/// A time without a zone.
+pub(super) fn local(text: &str) -> Option<NaiveDateTime> {
+    let text = text.replacen(' ', "T", 1);
+    FORMS.iter().find_map(|form| NaiveDateTime::parse_from_str(&text, form).ok())
 }
 
 /// The instant at which clocks of this zone show a time. One that they leave out, or show twice, is nobody's to guess.
@@ -66,7 +70,7 @@ mod tests {
 
     use super::*;
 
-    fn local(text: &str) -> NaiveDateTime {
+    fn read(text: &str) -> NaiveDateTime {
         match text.parse() {
             Ok(When::Local(local)) => local,
             other => panic!("{text}: {other:?}"),
@@ -74,7 +78,7 @@ mod tests {
     }
 
     fn instant(text: &str) -> Result<String> {
-        instant_in(Copenhagen, local(text)).map(|at| at.to_rfc3339())
+        instant_in(Copenhagen, read(text)).map(|at| at.to_rfc3339())
     }
 
     #[test]

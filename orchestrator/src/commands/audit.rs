@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use orchestrator_proto::v1 as pb;
 
 use crate::app::App;
-use crate::arguments::{Moment, Paging, pages};
+use crate::arguments::{Bound, Paging, pages};
 use crate::error::Result;
 use crate::output::{FileForm, file_time, stdout_bytes};
 
@@ -42,12 +42,12 @@ pub(crate) struct Filter {
     /// Only what was done to the thing with this name or id.
     #[arg(long, value_name = "NAME", default_value_t, hide_default_value = true)]
     subject: String,
-    /// Not before this time (RFC 3339, or `now`).
+    /// Not before this time, as 8h (so long ago), '2026-11-22 12:00' or 2026-11-22T11:00:00Z.
     #[arg(long, value_name = "TIME")]
-    since: Option<Moment>,
+    since: Option<Bound>,
     /// Before this time.
     #[arg(long, value_name = "TIME")]
-    until: Option<Moment>,
+    until: Option<Bound>,
     /// Only entries with this text in a name or in what changed.
     #[arg(long, value_name = "TEXT", default_value_t, hide_default_value = true)]
     search: String,

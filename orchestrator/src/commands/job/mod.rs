@@ -9,7 +9,7 @@ use orchestrator_core::job::JobStatus;
 use orchestrator_proto::v1 as pb;
 
 use crate::app::App;
-use crate::arguments::{Paging, job_status, pages};
+use crate::arguments::{Bound, Paging, job_status, pages};
 use crate::call::with_request_id;
 use crate::error::Result;
 use crate::output::Single as _;
@@ -68,6 +68,12 @@ pub(crate) struct ListArgs {
     #[arg(long = "status", value_name = "STATUS", value_parser = job_status)]
     statuses: Vec<JobStatus>,
     #[command(flatten)]
+    /// Only jobs that were made at this time or later, as 8h (so long ago), '2026-11-22 12:00' or 2026-11-22T11:00:00Z.
+    #[arg(long, value_name = "TIME")]
+    since: Option<Bound>,
+    /// Only jobs that were made before this time.
+    #[arg(long, value_name = "TIME")]
+    until: Option<Bound>,
     paging: Paging,
 }
 
@@ -92,7 +98,8 @@ async fn list(app: &App, args: ListArgs) -> Result {
         process_name: args.process,
         statuses: args.statuses.iter().map(ToString::to_string).collect(),
         worker_name: args.worker,
-        ..pb::ListJobsRequest::default()
+        queued_from: args.since.map(|at| at.resolve(app.now)),
+        queued_to: args.until.map(|at| at.resolve(app.now)),
     };
     let (jobs, next_cursor) = pages(&args.paging, async |page| {
         let request = pb::ListJobsRequest { page: Some(page), ..request.clone() };

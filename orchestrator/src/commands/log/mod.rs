@@ -7,7 +7,7 @@ use orchestrator_core::log::LogLevel;
 use orchestrator_proto::v1 as pb;
 
 use crate::app::App;
-use crate::arguments::{Moment, Paging, log_level, pages};
+use crate::arguments::{Bound, Paging, log_level, pages};
 use crate::error::Result;
 
 #[derive(Debug, Subcommand)]
@@ -16,12 +16,12 @@ pub(crate) enum LogCommand {
     List {
         #[command(flatten)]
         filter: Filter,
-        /// Not before this time (RFC 3339, or `now`).
+        /// Not before this time, as 8h (so long ago), '2026-11-22 12:00' or 2026-11-22T11:00:00Z.
         #[arg(long, value_name = "TIME")]
-        since: Option<Moment>,
+        since: Option<Bound>,
         /// Not after this time.
         #[arg(long, value_name = "TIME")]
-        until: Option<Moment>,
+        until: Option<Bound>,
         /// Only lines with this text in them.
         #[arg(long, value_name = "TEXT", default_value_t, hide_default_value = true)]
         search: String,
@@ -42,9 +42,9 @@ pub(crate) struct TailArgs {
     /// How many lines that are there already.
     #[arg(short = 'n', long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(..=1000))]
     lines: u32,
-    /// Only lines that are not older than this time (RFC 3339, or `now`).
+    /// Only lines that are not older than this time, as 8h (so long ago), '2026-11-22 12:00' or 2026-11-22T11:00:00Z.
     #[arg(long, value_name = "TIME")]
-    since: Option<Moment>,
+    since: Option<Bound>,
 }
 
 #[derive(Debug, Args)]

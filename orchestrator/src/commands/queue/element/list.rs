@@ -7,7 +7,7 @@ use orchestrator_proto::v1 as pb;
 
 use super::super::known;
 use crate::app::App;
-use crate::arguments::{Moment, Paging, element_status, pages};
+use crate::arguments::{Bound, Paging, element_status, pages};
 use crate::error::Result;
 
 #[derive(Debug, Args)]
@@ -35,12 +35,12 @@ pub(super) struct Filter {
     /// Only elements with this text in reference, data or message.
     #[arg(long, value_name = "TEXT", default_value_t, hide_default_value = true, allow_hyphen_values = true)]
     search: String,
-    /// Not created before this time (RFC 3339, or `now`).
+    /// Not created before this time, as 8h (so long ago), '2026-11-22 12:00' or 2026-11-22T11:00:00Z.
     #[arg(long, value_name = "TIME")]
-    since: Option<Moment>,
+    since: Option<Bound>,
     /// Not created after this time.
     #[arg(long, value_name = "TIME")]
-    until: Option<Moment>,
+    until: Option<Bound>,
 }
 
 impl Filter {
