@@ -7,7 +7,7 @@ use std::pin::Pin;
 use orchestrator_core::id::TriggerId;
 use orchestrator_core::job::{Job, Outcome};
 use orchestrator_core::text::{ProcessName, Reason, WorkerName};
-use orchestrator_db::{DbError, JobFilter, Tx};
+use orchestrator_db::{AuditFilter, DbError, JobFilter, PageRequest, Tx};
 use orchestrator_proto::convert::{self, DecodeError};
 use orchestrator_proto::v1;
 use orchestrator_proto::v1::job_service_server::JobService;
@@ -45,8 +45,24 @@ impl Jobs {
     async fn shown(&self, job: &Job) -> Result<v1::Job, Status> {
         let mut tx = self.begin_read().await?;
         let reason = self.scheduler.waiting_reason(&mut tx, job).await.map_err(status::db)?;
-        Ok(convert::job(job, reason))
+        let retried_as = retried_as(&mut tx, job).await.map_err(status::db)?;
+        Ok(v1::Job { retried_as, ..convert::job(job, reason) })
     }
+}
+
+/// What the trail tells of a job that was made of this one.
+async fn retried_as(tx: &mut Tx, job: &Job) -> Result<String, DbError> {
+    if job.state.status().is_active() {
+        return Ok(String::new());
+    }
+    let filter = AuditFilter {
+        subject: Some(job.id.to_string()),
+        action: Some("job.retry".to_owned()),
+        ..AuditFilter::default()
+    };
+    let (entries, _) = tx.audit_list(&filter, &PageRequest::first(1)).await?;
+    let made = entries.rows.first().and_then(|entry| entry.after.as_ref()?.get("job")?.as_str().map(ToOwned::to_owned));
+    Ok(made.unwrap_or_default())
 }
 
 #[tonic::async_trait]

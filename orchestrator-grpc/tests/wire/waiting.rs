@@ -1,10 +1,11 @@
-//! Why a trigger does not run: what it waits for, and what put it on hold.
+//! Why a trigger does not run: what it waits for, and what put it on hold; and what became of a job that was retried.
 
 use orchestrator_core::clock::Clock as _;
 use orchestrator_core::identity::Role;
 use orchestrator_core::secret::{ApiToken, TokenKind};
 use orchestrator_proto::convert::timestamp;
 use orchestrator_proto::v1;
+use orchestrator_proto::v1::job_service_client::JobServiceClient;
 use orchestrator_proto::v1::trigger::Kind;
 
 use crate::queues::{QUEUE, create, field, new, queues};
@@ -204,4 +205,25 @@ async fn jobs_of_a_deleted_trigger_are_found_by_a_part_of_its_id() {
     let refused = list("work").await.unwrap_err();
     assert_eq!(reason(&refused), "TRIGGER_NOT_FOUND");
     assert!(refused.message().contains("found by its id"), "{}", refused.message());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_was_retried_says_as_which() {
+    for world in [world().await, crate::world::postgres_world().await] {
+        let (operator, viewer) = (world.user(Role::Operator).await, world.user(Role::Viewer).await);
+        made(&world, &world.user(Role::Admin).await, single("work"), true).await;
+        let run = v1::RunNowRequest { trigger: "work".to_owned(), ..Default::default() };
+        let id = world.triggers().await.run_now(operator.on(run)).await.unwrap().into_inner().job.unwrap().id;
+        let mut jobs = JobServiceClient::new(world.channel().await);
+        jobs.kill(operator.on(v1::KillJobRequest { job: id.clone() })).await.unwrap();
+        for _ in 0..2 {
+            let retry = v1::RetryJobRequest { job: id.clone(), ..Default::default() };
+            let again = jobs.retry(operator.on(retry)).await.unwrap().into_inner().job.unwrap();
+            let get = |job: &str| viewer.on(v1::GetJobRequest { job: job.to_owned() });
+            let old = jobs.get(get(&id)).await.unwrap().into_inner().job.unwrap();
+            let new = jobs.get(get(&again.id)).await.unwrap().into_inner().job.unwrap();
+            assert_eq!((old.retried_as, new.retried_as), (again.id, String::new()));
+            world.clock.advance(chrono::TimeDelta::seconds(1));
+        }
+    }
 }

@@ -223,6 +223,37 @@ fn an_export_goes_through_all_pages() {
 }
 
 #[test]
+fn what_failed_tonight_is_listed_and_retried_once_without_a_question() {
+    let server = FakeServer::new();
+    let job = |status: &str, retried_as: &str| pb::Job {
+        id: "0199c1de-7a10-7000-8000-000000000001".to_owned(),
+        trigger_name: "pay".to_owned(),
+        status: status.to_owned(),
+        retried_as: retried_as.to_owned(),
+        ..pb::Job::default()
+    };
+    server.answers("job list", &pb::ListJobsResponse { jobs: vec![job("FAILED", "")], next_cursor: String::new() });
+    let list = ["job", "list", "--status", "failed", "--since", "8h", "--until", "2026-11-22T11:00:00Z", "-o", "name"];
+    let listed = server.run(&list);
+    assert_eq!(listed.stdout.trim(), job("", "").id, "{}", listed.stderr);
+    let asked = &server.calls::<pb::ListJobsRequest>("job list")[0];
+    assert!(asked.queued_from.is_some() && asked.queued_to.unwrap().seconds == 1_795_345_200, "{asked:?}");
+
+    let cases =
+        [(job("FAILED", ""), ""), (job("FAILED", "8"), "was retried before, as job 8"), (job("DONE", ""), "is DONE")];
+    for (ended, asks) in cases {
+        let server = FakeServer::new();
+        server.answers("job get", &pb::GetJobResponse { job: Some(ended) });
+        server.answers("job retry", &pb::RetryJobResponse { job: Some(job("QUEUED", "")) });
+        let unasked = server.run(&["job", "retry", "0001"]);
+        let made = server.calls::<pb::RetryJobRequest>("job retry").len();
+        assert_eq!((unasked.exit_code, made), if asks.is_empty() { (0, 1) } else { (2, 0) }, "{}", unasked.stderr);
+        assert!(unasked.stderr.contains(asks), "{}", unasked.stderr);
+        assert_eq!(server.run(&["job", "retry", "0001", "--yes"]).exit_code, 0);
+    }
+}
+
+#[test]
 fn many_elements_are_changed_by_a_filter_after_a_look_at_them() {
     let server = FakeServer::new();
     let element = |id: &str, status: &str| pb::QueueElement {

@@ -37,5 +37,7 @@ pub fn job(job: &Job, waiting_reason: Option<String>) -> v1::Job {
         priority: snapshot.priority,
         worker_whitelist: snapshot.worker_whitelist.iter().map(|name| name.as_str().to_owned()).collect(),
         waiting_reason: waiting_reason.unwrap_or_default(),
+        // Known to whoever has the trail.
+        retried_as: String::new(),
     }
 }

@@ -2,6 +2,7 @@
 
 mod follow;
 mod output;
+mod retry;
 mod watch;
 
 use clap::{Args, Subcommand};
@@ -10,7 +11,6 @@ use orchestrator_proto::v1 as pb;
 
 use crate::app::App;
 use crate::arguments::{Bound, Paging, job_status, pages};
-use crate::call::with_request_id;
 use crate::error::Result;
 use crate::output::Single as _;
 
@@ -41,7 +41,7 @@ pub(crate) enum JobCommand {
         /// Its id, or any unique end or beginning of it.
         job: String,
     },
-    /// Makes a new job of an ended one.
+    /// Makes a new job of an ended one. Asks first where it was DONE or was retried before.
     Retry {
         /// Its id, or any unique end or beginning of it.
         job: String,
@@ -67,13 +67,13 @@ pub(crate) struct ListArgs {
     /// Only jobs of this status, such as running or failed. May be repeated.
     #[arg(long = "status", value_name = "STATUS", value_parser = job_status)]
     statuses: Vec<JobStatus>,
-    #[command(flatten)]
     /// Only jobs that were made at this time or later, as 8h (so long ago), '2026-11-22 12:00' or 2026-11-22T11:00:00Z.
     #[arg(long, value_name = "TIME")]
     since: Option<Bound>,
     /// Only jobs that were made before this time.
     #[arg(long, value_name = "TIME")]
     until: Option<Bound>,
+    #[command(flatten)]
     paging: Paging,
 }
 
@@ -85,7 +85,7 @@ pub(crate) async fn run(command: JobCommand, app: &App) -> Result {
         JobCommand::Logs { job, follow: true } => follow_output(app, job).await,
         JobCommand::Watch(args) => watch::watch(app, args).await,
         JobCommand::Kill { job } => kill(app, job).await,
-        JobCommand::Retry { job } => retry(app, &job).await,
+        JobCommand::Retry { job } => retry::retry(app, &job).await,
         JobCommand::Dismiss { job } => dismiss(app, job).await,
     }
 }
@@ -145,14 +145,6 @@ async fn kill_question(app: &App, job: &str) -> Result<String> {
     let reply = app.connect().await?.jobs().get(request).await?.into_inner();
     let job = reply.get()?;
     Ok(format!("Kill job {} of trigger \"{}\", which is {}?", job.id, job.trigger_name, job.status))
-}
-
-async fn retry(app: &App, job: &str) -> Result {
-    let client = app.connect().await?;
-    let request = |call| pb::RetryJobRequest { job: job.to_owned(), call: Some(call) };
-    let reply = with_request_id(async |call| client.jobs().retry(request(call)).await).await?;
-    let new = reply.get()?;
-    app.printer.done(&reply, &new.id, &format!("Job {} of trigger \"{}\" is {}.", new.id, new.trigger_name, new.status))
 }
 
 async fn dismiss(app: &App, job: String) -> Result {
