@@ -27,8 +27,6 @@ const CANDIDATES_BELOW: Sql = candidates_text!("priority < $2", "$3");
 
 const JOB_NEXT_NOT_BEFORE: Sql = sql!["SELECT MIN(not_before) FROM jobs" [indexed_by "jobs_not_before"] " WHERE status = 'QUEUED' AND not_before IS NOT NULL AND not_before > $1"];
 
-const JOB_ANY_QUEUED: Sql = sql!["SELECT EXISTS (SELECT 1 FROM jobs WHERE status = 'QUEUED')"];
-
 #[derive(Debug, sqlx::FromRow)]
 struct CandidateRow {
     id: Uuid,
@@ -136,13 +134,7 @@ impl Tx {
         let next = fetch_scalars!(self, "job_next_not_before", JOB_NEXT_NOT_BEFORE, as Option<Timestamp>, [now])?;
         Ok(next.into_iter().next().flatten())
     }
-
-    /// Whether any job is queued.
-    pub async fn job_any_queued(&mut self) -> Result<bool, DbError> {
-        let any = fetch_scalars!(self, "job_any_queued", JOB_ANY_QUEUED, as bool, [])?;
-        Ok(any.into_iter().next().unwrap_or_default())
-    }
 }
 
 #[cfg(test)]
-crate::statements::statements![CANDIDATES_OF_PRIORITY, CANDIDATES_BELOW, JOB_NEXT_NOT_BEFORE, JOB_ANY_QUEUED];
+crate::statements::statements![CANDIDATES_OF_PRIORITY, CANDIDATES_BELOW, JOB_NEXT_NOT_BEFORE];

@@ -108,7 +108,6 @@ const MAY_READ_ALL: &[&str] = &[
     "figures::",
     "glance::",
     "job::ahead::",
-    "job::candidates::JOB_ANY_QUEUED",
     "job::counts::",
     "job::find::",
     "job::history::",
