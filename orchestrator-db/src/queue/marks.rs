@@ -254,7 +254,9 @@ impl Drop for Unheard<'_> {
 pub(crate) struct MarkChanges {
     marks: Option<Arc<Marks>>,
     began: Instant,
-    /// Queues of which it claimed, with where it began to. Other claims have passed over that meanwhile.
+    /// Where a claim begins of which nothing was heard yet.
+    asked: Option<(String, Position)>,
+    /// Queues of which it claimed, with the oldest of what it did. Other claims have passed over that meanwhile.
     claimed: BTreeMap<String, Position>,
     advances: Vec<Advance>,
     /// Queues that have elements anew, or had some locked that may be claimed, with the oldest of them.
@@ -268,6 +270,7 @@ impl MarkChanges {
         Self {
             marks,
             began: Instant::now(),
+            asked: None,
             claimed: BTreeMap::new(),
             advances: Vec::new(),
             reopened: BTreeMap::new(),
@@ -280,12 +283,16 @@ impl MarkChanges {
         self.advances.push(advance);
     }
 
-    /// Claims from here on: unless it commits, others have passed over what it took or only locked.
-    pub(super) fn claimed(&mut self, queue: &str, oldest: Position) {
-        if self.marks.is_none() {
-            return;
+    /// A statement claims from here on: what it locks is passed over by others, even if it fails or nobody waits for it.
+    pub(super) fn asks(&mut self, queue: &str, from: Position) {
+        self.asked = self.marks.is_some().then(|| (queue.to_owned(), from));
+    }
+
+    /// It took what is this old at most.
+    pub(super) fn claimed(&mut self, oldest: Option<Position>) {
+        if let Some(((queue, _), oldest)) = self.asked.take().zip(oldest) {
+            keep_oldest(&mut self.claimed, &queue, oldest);
         }
-        keep_oldest(&mut self.claimed, queue, oldest);
     }
 
     /// May be claimed again once the transaction ends, however it does.
@@ -323,7 +330,8 @@ impl MarkChanges {
     }
 
     fn give_back(&self, marks: &Marks) {
-        for (queue, oldest) in &self.claimed {
+        let unheard = self.asked.iter().map(|(queue, from)| (queue, from));
+        for (queue, oldest) in self.claimed.iter().chain(unheard) {
             marks.pull_back(queue, *oldest);
         }
     }

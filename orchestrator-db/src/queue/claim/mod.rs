@@ -288,8 +288,7 @@ impl Tx {
         }
         let text = if reference.is_some() { ELEMENT_CLAIM_BY_REFERENCE } else { ELEMENT_CLAIM };
         let from = mark.unwrap_or_else(Position::first);
-        // Noted before: what a statement locks that fails, or is not waited for, is passed over as well.
-        self.mark_changes.claimed(queue, from);
+        self.mark_changes.asks(queue, from);
         let most = i64::try_from(places.len()).unwrap_or(i64::MAX);
         let rows: Result<Vec<ElementRow>, _> = match &mut self.inner {
             TxInner::Sqlite(transaction) => {
@@ -331,6 +330,7 @@ impl Tx {
         };
         let mut rows = rows.map_err(DbError::in_op("element_claim"))?;
         rows.sort_unstable_by_key(ElementRow::position);
+        self.mark_changes.claimed(rows.first().map(ElementRow::position));
         Ok(rows)
     }
 
