@@ -2,7 +2,7 @@
 //! of each field, which took a quarter of the worker's time for a call.
 
 use bytes::Bytes;
-use chrono::{DateTime, SecondsFormat};
+use chrono::{DateTime, Datelike as _, SecondsFormat};
 use orchestrator_proto::v1;
 use prost::Message as _;
 use prost_types::Timestamp;
@@ -109,14 +109,11 @@ impl Serialize for Instant {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let unusual = || serde::ser::Error::custom("an instant that the mapping has no text for");
         let Timestamp { seconds, nanos } = self.0;
-        // Years of five digits, and seconds that a leap has, are written in more than one way.
+        // Seconds that a leap has are written in more than one way; so are years of five digits, and those before 1 have no text.
         let nanos = u32::try_from(nanos).ok().filter(|nanos| *nanos < 1_000_000_000).ok_or_else(unusual)?;
-        let at = DateTime::from_timestamp(seconds, nanos).ok_or_else(unusual)?;
-        let text = at.to_rfc3339_opts(SecondsFormat::AutoSi, true);
-        if text.starts_with(|first: char| first.is_ascii_digit()) {
-            serializer.serialize_str(&text)
-        } else {
-            Err(unusual())
-        }
+        let at = DateTime::from_timestamp(seconds, nanos)
+            .filter(|at| (1..=9999).contains(&at.year()))
+            .ok_or_else(unusual)?;
+        serializer.serialize_str(&at.to_rfc3339_opts(SecondsFormat::AutoSi, true))
     }
 }
