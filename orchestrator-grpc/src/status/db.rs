@@ -1,5 +1,5 @@
 use std::error::Error;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use orchestrator_core::chain::Chain;
 use orchestrator_core::id::RequestId;
@@ -7,6 +7,7 @@ use orchestrator_db::DbError;
 use tonic::{Code, Status};
 
 use super::elements::known_call;
+use super::seldom::Seldom;
 use super::{Refusal, reason};
 
 /// What a failed storage call tells its caller.
@@ -18,7 +19,10 @@ pub fn db(error: DbError) -> Status {
 /// The same for an error that several callers are told.
 pub(super) fn failed(error: &DbError) -> Status {
     if error.is_disk_full() {
-        tracing::error!(error = %Chain(error), "the database's disk is full");
+        static FULL: Seldom = Seldom::new();
+        if let Some(untold) = FULL.tell(Instant::now()) {
+            tracing::error!(error = %Chain(error), calls.untold = untold, "the database's disk is full: calls are refused");
+        }
         return Refusal::new(
             Code::ResourceExhausted,
             reason::DATABASE_FULL,
@@ -27,7 +31,10 @@ pub(super) fn failed(error: &DbError) -> Status {
         .status();
     }
     if error.is_transient() {
-        tracing::warn!(error = %Chain(error), "the database is not available");
+        static AWAY: Seldom = Seldom::new();
+        if let Some(untold) = AWAY.tell(Instant::now()) {
+            tracing::warn!(error = %Chain(error), calls.untold = untold, "the database is not available: calls are refused");
+        }
         return Refusal::new(
             Code::Unavailable,
             reason::DATABASE_UNAVAILABLE,

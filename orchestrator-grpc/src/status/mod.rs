@@ -11,6 +11,7 @@ mod lanes;
 mod names;
 mod refusal;
 mod request;
+mod seldom;
 mod verbs;
 
 pub use code::reason;
