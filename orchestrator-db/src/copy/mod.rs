@@ -170,8 +170,12 @@ async fn copy(
         counts.push((name, count));
     }
     tx.commit().await.map_err(|source| CopyError::Write { table: first, source })?;
-    // Else the first claims would be planned for empty tables.
-    sqlx::query("ANALYZE").execute(write).await.map_err(|source| CopyError::Write { table: first, source })?;
+    // Else the first claims would be planned for empty tables. All tables would be the system's too, each with a warning.
+    let analyze = format!("ANALYZE {}", TABLES.join(", "));
+    sqlx::query(AssertSqlSafe(analyze))
+        .execute(write)
+        .await
+        .map_err(|source| CopyError::Write { table: first, source })?;
     Ok(counts)
 }
 

@@ -1,5 +1,6 @@
 //! What a refused copy into PostgreSQL means for who asked for it.
 
+use orchestrator_core::chain::Chain;
 use orchestrator_db::{ConnectError, CopyError, RefusedRow};
 
 /// The program's exit code.
@@ -37,16 +38,7 @@ pub(super) fn code(error: &CopyError) -> &'static str {
 
 /// What was below it, each thing once.
 pub(super) fn why(error: &CopyError) -> Option<String> {
-    let mut below = std::error::Error::source(error);
-    let mut words: Vec<String> = Vec::new();
-    while let Some(cause) = below {
-        let said = cause.to_string();
-        if !words.iter().any(|word| word.contains(&said)) {
-            words.push(said);
-        }
-        below = cause.source();
-    }
-    (!words.is_empty()).then(|| words.join(": "))
+    std::error::Error::source(error).map(|cause| Chain(cause).to_string())
 }
 
 /// What to do about it.

@@ -1,6 +1,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use orchestrator_core::chain::Chain;
 use orchestrator_core::secret::{DecryptError, EncryptError, KeyFileError, RandomError};
 use orchestrator_db::{ConnectError, DbError};
 use orchestrator_grpc::{ServeError, TlsError};
@@ -56,13 +57,7 @@ pub(crate) enum ServingError {
 impl ServingError {
     /// What happened below, down to the system's own words.
     pub(crate) fn why(&self) -> Option<String> {
-        let mut error: &dyn std::error::Error = self;
-        let mut words = Vec::new();
-        while let Some(source) = error.source() {
-            words.push(source.to_string());
-            error = source;
-        }
-        (!words.is_empty()).then(|| words.join(": "))
+        std::error::Error::source(self).map(|cause| Chain(cause).to_string())
     }
 
     /// What to type next.
