@@ -62,8 +62,7 @@ async fn status(app: &App) -> Result {
 }
 
 async fn start(app: &App, flags: &ConfigFlags) -> Result {
-    let config = Config::load(flags)?;
-    config.check()?;
+    let config = Config::load_checked(flags)?;
     telemetry::init(config.log.format, &config.log.level);
     let lifecycle = Lifecycle::new();
     let serving = serving::begin(&config, &lifecycle).await?;
@@ -122,8 +121,7 @@ fn show_origins(app: &App, flags: &ConfigFlags) -> Result {
 }
 
 fn check(app: &App, flags: &ConfigFlags) -> Result {
-    let config = Config::load(flags)?;
-    config.check()?;
+    let config = Config::load_checked(flags)?;
     serving::check_tls(&config)?;
     let listen = config.server.listen.to_string();
     let sentence = format!("The configuration can be used: listens on {listen}.");

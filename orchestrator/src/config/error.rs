@@ -13,7 +13,17 @@ pub enum ConfigError {
         /// Why.
         source: std::io::Error,
     },
-    /// An unknown key, a value of the wrong type, or a file that is no TOML.
+    /// A file that is no TOML, or has an unknown key or a value of the wrong type.
+    #[error("the configuration file {}{} cannot be used: {problem}", path.display(), line.map(|line| format!(", line {line},")).unwrap_or_default())]
+    Place {
+        /// The file.
+        path: PathBuf,
+        /// The line that is wrong, from 1 on.
+        line: Option<usize>,
+        /// What is wrong.
+        problem: String,
+    },
+    /// An unknown key or a value of the wrong type, in the environment.
     #[error("the configuration cannot be used: {0}")]
     Form(#[from] config::ConfigError),
     /// A value that is out of its range or does not fit the others.
@@ -29,5 +39,15 @@ pub enum ConfigError {
 impl ConfigError {
     pub(super) fn value(key: &'static str, problem: impl Into<String>) -> Self {
         Self::Value { key, problem: problem.into() }
+    }
+
+    /// Adds where the value is set.
+    pub(super) fn set_in(mut self, origin: impl FnOnce(&str) -> Option<String>) -> Self {
+        if let Self::Value { key, problem } = &mut self
+            && let Some(origin) = origin(key)
+        {
+            problem.push_str(&format!(" (set by {origin})"));
+        }
+        self
     }
 }

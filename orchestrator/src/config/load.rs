@@ -1,10 +1,31 @@
 //! Layer over layer.
 
 use std::collections::HashMap;
+use std::path::Path;
 
 use config::{Environment, File, FileFormat};
 
+use super::origin::DEFAULT;
 use super::{Config, ConfigError, ConfigFlags};
+
+pub(super) fn read(path: &Path) -> Result<String, ConfigError> {
+    std::fs::read_to_string(path).map_err(|source| ConfigError::File { path: path.to_owned(), source })
+}
+
+/// What is wrong in the file, where that can be told from the file alone. The layers above it forget lines.
+fn wrong_line(path: &Path, text: &str) -> Option<ConfigError> {
+    let error = toml::from_str::<Config>(text).err()?;
+    let line = error.span().map(|span| text[..span.start].matches('\n').count() + 1);
+    let source = File::from_str(text, FileFormat::Toml);
+    let alone = config::Config::builder().add_source(source).build().and_then(|all| all.try_deserialize::<Config>());
+    let problem = match alone {
+        // It names the key, which the other does not.
+        Err(error) if !matches!(error, config::ConfigError::FileParse { .. }) => error.to_string(),
+        // The other's whole text quotes the line, which may have a password.
+        _ => error.message().to_owned(),
+    };
+    Some(ConfigError::Place { path: path.to_owned(), line, problem })
+}
 
 impl Config {
     /// Reads file and environment, and puts the flags on top. Checks keys and types; see [`Config::check`] for the rest.
@@ -18,10 +39,9 @@ impl Config {
         environment: Option<HashMap<String, String>>,
     ) -> Result<Self, ConfigError> {
         let mut builder = config::Config::builder();
-        if let Some(path) = &flags.config {
-            let text =
-                std::fs::read_to_string(path).map_err(|source| ConfigError::File { path: path.clone(), source })?;
-            builder = builder.add_source(File::from_str(&text, FileFormat::Toml));
+        let file = flags.config.as_deref().map(|path| read(path).map(|text| (path, text))).transpose()?;
+        if let Some((_, text)) = &file {
+            builder = builder.add_source(File::from_str(text, FileFormat::Toml));
         }
         let variables = Environment::with_prefix("ORCHESTRATOR")
             .prefix_separator("__")
@@ -30,8 +50,24 @@ impl Config {
             .list_separator(",")
             .with_list_parse_key("server.allowed_hosts")
             .source(environment);
-        let loaded: Self = builder.add_source(variables).build()?.try_deserialize()?;
-        Ok(loaded.with(flags))
+        let loaded = builder.add_source(variables).build().and_then(|all| all.try_deserialize::<Self>());
+        match loaded {
+            Ok(loaded) => Ok(loaded.with(flags)),
+            Err(error) => {
+                Err(file.and_then(|(path, text)| wrong_line(path, &text)).unwrap_or(ConfigError::Form(error)))
+            }
+        }
+    }
+
+    /// As [`Config::load`], and checks the rest. What does not fit is named with where it is set.
+    pub fn load_checked(flags: &ConfigFlags) -> Result<Self, ConfigError> {
+        let config = Self::load(flags)?;
+        let set_by = |key: &str| {
+            let setting = config.settings(flags).ok()?.into_iter().find(|setting| setting.key == key)?;
+            (setting.origin != DEFAULT).then_some(setting.origin)
+        };
+        config.check().map_err(|error| error.set_in(set_by))?;
+        Ok(config)
     }
 
     fn with(mut self, flags: &ConfigFlags) -> Self {

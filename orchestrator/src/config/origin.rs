@@ -3,7 +3,11 @@
 use serde::Serialize;
 use toml::{Table, Value};
 
+use super::load::read;
 use super::{Config, ConfigError, ConfigFlags};
+
+/// The origin of a value that nobody set.
+pub(super) const DEFAULT: &str = "default";
 
 /// A key of the effective configuration.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -21,10 +25,8 @@ impl Config {
     pub fn settings(&self, flags: &ConfigFlags) -> Result<Vec<Setting>, ConfigError> {
         let file = match &flags.config {
             Some(path) => {
-                let text =
-                    std::fs::read_to_string(path).map_err(|source| ConfigError::File { path: path.clone(), source })?;
                 // It was read before: what is no TOML was refused there.
-                Some((path, text.parse::<Table>().unwrap_or_default()))
+                Some((path, read(path)?.parse::<Table>().unwrap_or_default()))
             }
             None => None,
         };
@@ -45,7 +47,7 @@ impl Config {
                         variables.iter().find(|set| set.to_uppercase() == variable).map(|set| format!("variable {set}"))
                     })
                     .or_else(|| file.as_ref().and_then(in_file))
-                    .unwrap_or_else(|| "default".to_owned());
+                    .unwrap_or_else(|| DEFAULT.to_owned());
                 settings.push(Setting { key: name, value: text(value), origin });
             }
         }

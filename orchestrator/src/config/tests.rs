@@ -75,6 +75,43 @@ fn a_bad_value_is_refused_with_its_key() {
 }
 
 #[test]
+fn what_is_wrong_in_a_file_is_told_with_its_line_and_without_passwords() {
+    for (text, line, expected) in [
+        ("[limits]\ndata = 3000\n\n[server]\nlistenn = \"127.0.0.1:1\"", 5, "`listenn`"),
+        (
+            "[database]\nurl = \"postgres://robot:hunter2@db\"\nurl = \"postgres://robot:hunter2@db\"",
+            3,
+            "duplicate key",
+        ),
+        ("[database]\nurl = \"postgres://robot:hunter2@db", 2, "invalid basic string"),
+        ("[limits]\ndata = \"many\"", 2, "expected"),
+    ] {
+        let error = from_file(text).unwrap_err().to_string();
+        let place = format!("orchestrator.toml, line {line}, cannot be used: ");
+        assert!(
+            error.contains(&place) && error.contains(expected) && !error.contains("hunter2"),
+            "{expected}: {error}"
+        );
+    }
+}
+
+#[test]
+fn a_value_that_does_not_fit_is_told_with_where_it_is_set() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("orchestrator.toml");
+    std::fs::write(&path, "[limits]\ndata = 1").unwrap();
+    let flags = ConfigFlags { config: Some(path.clone()), ..ConfigFlags::default() };
+    let error = Config::load_checked(&flags).unwrap_err().to_string();
+    assert!(error.ends_with(&format!("(set by file {})", path.display())), "{error}");
+    let flags = ConfigFlags { database: Some("mysql://x".to_owned()), ..ConfigFlags::default() };
+    let error = Config::load_checked(&flags).unwrap_err().to_string();
+    assert!(error.ends_with("(set by flag --database)"), "{error}");
+    let flags = ConfigFlags { listen: Some("0.0.0.0:8420".parse().unwrap()), ..ConfigFlags::default() };
+    let error = Config::load_checked(&flags).unwrap_err().to_string();
+    assert!(error.contains("--insecure"), "{error}");
+}
+
+#[test]
 fn values_that_do_not_fit_are_refused_with_what_to_do() {
     for (text, expected) in [
         ("[server]\nlisten = \"0.0.0.0:8420\"", "--insecure"),

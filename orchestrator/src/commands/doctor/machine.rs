@@ -20,7 +20,7 @@ use crate::serving::{ADMIN_TOKEN_FILE, ServingError, database_options, places};
 /// Of a server that answers its disks are known already.
 pub(super) async fn checks(flags: &ConfigFlags, now: Timestamp, server_answers: bool) -> Vec<Check> {
     let mut checks = Vec::new();
-    match Config::load(flags).and_then(|config| config.check().map(|()| config)) {
+    match Config::load_checked(flags) {
         Ok(config) if is_servers_machine(flags, &config) => {
             checks.push(Check::good("configuration", format!("can be used; listens on {}", config.server.listen)));
             checks.push(key_file(&config.key_file()));
