@@ -130,6 +130,7 @@ fn machines() -> Vec<Route> {
         send("/jobs/{job}/kill", OPERATOR, pages::jobs::change::kill),
         open("/jobs/{job}/dismiss", OPERATOR, pages::jobs::change::ask_dismiss),
         send("/jobs/{job}/dismiss", OPERATOR, pages::jobs::change::dismiss),
+        open("/jobs/{job}/retry", OPERATOR, pages::jobs::change::ask_retry),
         send("/jobs/{job}/retry", OPERATOR, pages::jobs::change::retry),
     ]
 }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "in helpers, too, a test that cannot go on panics")]
 
 mod audit;
+mod jobs;
 mod live;
 mod people;
 mod routes;

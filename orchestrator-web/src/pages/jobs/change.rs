@@ -55,6 +55,25 @@ pub(crate) async fn dismiss(viewer: Viewer, Path(job): Path<String>) -> Result<R
     viewer.done(&format!("Job {} ended as failed.", short_id(&job.id)), &format!("/jobs/{}", encoded(&job.id)))
 }
 
+/// `GET /jobs/{job}/retry`: before work is done twice.
+pub(crate) async fn ask_retry(viewer: Viewer, Path(job): Path<String>) -> Result<Response, PageError> {
+    let job = viewer.jobs()?.get(v1::GetJobRequest { job }).await?.into_inner().job.unwrap_or_default();
+    let before = if job.retried_as.is_empty() {
+        format!("It is {} and may have done its work.", job.status)
+    } else {
+        format!("It was run again before, as job {}.", short_id(&job.retried_as))
+    };
+    let link = format!("/jobs/{}", encoded(&job.id));
+    viewer.ask(Question {
+        tab: "/jobs",
+        text: format!("Run job {} {} once more?", shown_in_line(&job.process_name), short_id(&job.id)),
+        consequence: format!("{before} A new job does the same with the same arguments."),
+        action: format!("{link}/retry"),
+        submit: format!("Run job {} again", short_id(&job.id)),
+        back: link,
+    })
+}
+
 /// `POST /jobs/{job}/retry`
 pub(crate) async fn retry(viewer: Viewer, Path(job): Path<String>) -> Result<Response, PageError> {
     let request = v1::RetryJobRequest { job, call: None };

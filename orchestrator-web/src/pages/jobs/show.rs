@@ -32,6 +32,8 @@ struct Page {
     can_kill: bool,
     can_dismiss: bool,
     can_retry: bool,
+    /// It may do work twice.
+    retry_asks: bool,
     steps: Vec<Step>,
     facts: Vec<Fact>,
     args: Option<String>,
@@ -95,6 +97,7 @@ pub(crate) async fn show(viewer: Viewer, Path(job): Path<String>) -> Result<Resp
         can_kill: viewer.can_operate() && !is_ended && !job.kill_requested,
         can_dismiss: viewer.can_operate() && job.status == "LOST",
         can_retry: viewer.can_operate() && is_ended,
+        retry_asks: job.status == "DONE" || !job.retried_as.is_empty(),
         steps: steps(&job, &viewer),
         facts: facts(&job),
         args: job.process_args.as_deref().filter(|args| !args.is_empty()).map(shown),
