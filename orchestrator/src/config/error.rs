@@ -46,7 +46,7 @@ impl ConfigError {
         if let Self::Value { key, problem } = &mut self
             && let Some(origin) = origin(key)
         {
-            problem.push_str(&format!(" (set by {origin})"));
+            *problem = format!("{problem} (set by {origin})");
         }
         self
     }

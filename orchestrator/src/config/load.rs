@@ -17,7 +17,8 @@ fn wrong_line(path: &Path, text: &str) -> Option<ConfigError> {
     let error = toml::from_str::<Config>(text).err()?;
     let line = error.span().map(|span| text[..span.start].matches('\n').count() + 1);
     let source = File::from_str(text, FileFormat::Toml);
-    let alone = config::Config::builder().add_source(source).build().and_then(|all| all.try_deserialize::<Config>());
+    let alone =
+        config::Config::builder().add_source(source).build().and_then(config::Config::try_deserialize::<Config>);
     let problem = match alone {
         // It names the key, which the other does not.
         Err(error) if !matches!(error, config::ConfigError::FileParse { .. }) => error.to_string(),
@@ -50,7 +51,7 @@ impl Config {
             .list_separator(",")
             .with_list_parse_key("server.allowed_hosts")
             .source(environment);
-        let loaded = builder.add_source(variables).build().and_then(|all| all.try_deserialize::<Self>());
+        let loaded = builder.add_source(variables).build().and_then(config::Config::try_deserialize::<Self>);
         match loaded {
             Ok(loaded) => Ok(loaded.with(flags)),
             Err(error) => {
