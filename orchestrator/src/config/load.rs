@@ -12,18 +12,19 @@ pub(super) fn read(path: &Path) -> Result<String, ConfigError> {
     std::fs::read_to_string(path).map_err(|source| ConfigError::File { path: path.to_owned(), source })
 }
 
-/// What is wrong in the file, where that can be told from the file alone. The layers above it forget lines.
+/// What is wrong in the file, where it is wrong by itself. The layers above it forget lines.
 fn wrong_line(path: &Path, text: &str) -> Option<ConfigError> {
-    let error = toml::from_str::<Config>(text).err()?;
-    let line = error.span().map(|span| text[..span.start].matches('\n').count() + 1);
     let source = File::from_str(text, FileFormat::Toml);
     let alone =
         config::Config::builder().add_source(source).build().and_then(config::Config::try_deserialize::<Config>);
-    let problem = match alone {
-        // It names the key, which the other does not.
-        Err(error) if !matches!(error, config::ConfigError::FileParse { .. }) => error.to_string(),
-        // The other's whole text quotes the line, which may have a password.
-        _ => error.message().to_owned(),
+    // A number in quotes, say, is no fault to it: what is wrong then is not in the file.
+    let by_key = alone.err()?;
+    let by_line = toml::from_str::<Config>(text).err()?;
+    let line = by_line.span().map(|span| text[..span.start].matches('\n').count() + 1);
+    let problem = match by_key {
+        // Its whole text quotes the line, which may have a password.
+        config::ConfigError::FileParse { .. } => by_line.message().to_owned(),
+        _ => by_key.to_string(),
     };
     Some(ConfigError::Place { path: path.to_owned(), line, problem })
 }

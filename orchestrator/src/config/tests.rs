@@ -96,6 +96,15 @@ fn what_is_wrong_in_a_file_is_told_with_its_line_and_without_passwords() {
 }
 
 #[test]
+fn a_file_is_not_blamed_for_what_is_wrong_in_the_environment() {
+    let quoted = "[limits]\ndata = \"3000\"";
+    from_file(quoted).unwrap().check().unwrap();
+    let variables = [("ORCHESTRATOR__LIMITS__PROCESS_ARGS", "many")];
+    let error = load(quoted, &variables, ConfigFlags::default()).unwrap_err().to_string();
+    assert!(error.contains("limits.process_args") && !error.contains("orchestrator.toml"), "{error}");
+}
+
+#[test]
 fn a_value_that_does_not_fit_is_told_with_where_it_is_set() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("orchestrator.toml");
